@@ -1,0 +1,185 @@
+/**
+ * The runtime plan: what one node does, as plain data. Everything is resolved, no default is left to
+ * guess, and all of it can be cloned into a worker. It holds no facts that only the host can tell.
+ */
+
+import type { Family } from "../net/address.ts";
+
+/** All that one node runs. */
+export interface Plan {
+  /** This node's name. */
+  readonly node: string;
+  /** SHA-256 of the file the plan comes from, in hexadecimal. */
+  readonly hash: string;
+  readonly log: LogPlan;
+  readonly stateDirectory: string;
+  /** Data-plane workers; `null` means one for each CPU. */
+  readonly workers: number | null;
+  readonly engine: "auto" | "epoll";
+  readonly stopTimeoutMs: number;
+  readonly admin: AdminPlan;
+  readonly virtualRouters: readonly VirtualRouterPlan[];
+  readonly frontends: readonly FrontendPlan[];
+  readonly backends: readonly BackendPlan[];
+}
+
+/** What is logged, and how. */
+export interface LogPlan {
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly format: "text" | "json";
+}
+
+/** Where the admin API answers. */
+export interface AdminPlan {
+  readonly socket: string;
+  /** Group that owns the socket: a name or a number. */
+  readonly socketGroup: string;
+  readonly listen: { readonly address: string; readonly port: number } | null;
+  readonly tokens: readonly AdminToken[];
+  /** Plain listener for /livez, /readyz, /active and /metrics only; `*` is all addresses. */
+  readonly probes: { readonly address: string; readonly port: number } | null;
+}
+
+/** What a caller of the admin API may do; each includes the ones before it. */
+export type Role = "viewer" | "operator" | "admin";
+
+/** A bearer token. */
+export interface AdminToken {
+  readonly name: string;
+  readonly role: Role;
+  /** SHA-256 of the secret, in hexadecimal; the secret itself is not kept. */
+  readonly secretHash: string;
+}
+
+/** One virtual router on this node. */
+export interface VirtualRouterPlan {
+  readonly name: string;
+  /** Interface name; `null` means the interface that carries `nodeAddress`. */
+  readonly interface: string | null;
+  readonly family: Family;
+  readonly vrid: number;
+  readonly version: 2 | 3;
+  /** The virtual addresses in the order they are advertised. */
+  readonly addresses: readonly AddressPlan[];
+  readonly priority: number;
+  readonly advertisementIntervalMs: number;
+  readonly preempt: boolean;
+  /** `null` means multicast. */
+  readonly unicast: UnicastPlan | null;
+  /** This node's own address of the family, where the file names it. */
+  readonly nodeAddress: string | null;
+  readonly checksum: "rfc5798" | "rfc9568";
+  /** Gratuitous ARPs sent at once on becoming Active. */
+  readonly announceRepeat: number;
+  /** The kernel drops the VIP this long after the last renewal at the latest; `null` means never. */
+  readonly deadmanMs: number | null;
+}
+
+/** A virtual address and the prefix length it is installed with. */
+export interface AddressPlan {
+  readonly address: string;
+  readonly prefixLength: number;
+}
+
+/** Advertisements sent to each peer instead of the multicast group. */
+export interface UnicastPlan {
+  /** `null` means the interface's primary address. */
+  readonly source: string | null;
+  readonly peers: readonly string[];
+  readonly ttl: number;
+  /** Whether advertisements from anybody but `peers` are refused. */
+  readonly checkSource: boolean;
+}
+
+/** Where connections arrive and which backend takes them. */
+export interface FrontendPlan {
+  readonly name: string;
+  readonly listeners: readonly ListenerPlan[];
+  readonly backend: string;
+  readonly required: boolean;
+}
+
+/** One listening address and port. */
+export interface ListenerPlan {
+  /** An address; `0.0.0.0`; `::` for IPv6 only; `*` for all addresses of both families. */
+  readonly address: string;
+  readonly port: number;
+  /** The virtual router whose address this is: bound also while the address is not here. */
+  readonly virtualRouter: string | null;
+}
+
+/** A named set of servers and how connections are spread over them. */
+export interface BackendPlan {
+  readonly name: string;
+  readonly balance: "roundrobin" | "leastconn";
+  /** `null` means that servers take connections unchecked. */
+  readonly check: CheckPlan | null;
+  readonly connectTimeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly halfClosedTimeoutMs: number;
+  readonly keepalive: KeepalivePlan;
+  readonly retries: number;
+  readonly redispatch: boolean;
+  readonly servers: readonly ServerPlan[];
+}
+
+/** TCP keepalive on both sides of a connection. */
+export interface KeepalivePlan {
+  readonly idleMs: number;
+  readonly intervalMs: number;
+  readonly probes: number;
+  readonly userTimeoutMs: number | null;
+}
+
+/** One server. */
+export interface ServerPlan {
+  readonly name: string;
+  readonly address: string;
+  readonly family: Family;
+  /** `null` means the port that the client connected to. */
+  readonly port: number | null;
+  /** 0 to 256. */
+  readonly weight: number;
+  readonly state: AdminState;
+}
+
+/** What an operator has said about a server. */
+export type AdminState = "ready" | "drain" | "maint";
+
+/** Which check a server must pass, and how often. */
+export interface CheckPlan {
+  readonly intervalMs: number;
+  readonly fastIntervalMs: number;
+  readonly downIntervalMs: number;
+  readonly timeoutMs: number;
+  readonly rise: number;
+  readonly fall: number;
+  /** Checked instead of the server's own address and port. */
+  readonly address: string | null;
+  readonly port: number | null;
+  readonly request: CheckRequest;
+}
+
+/** What is asked of the server. */
+export type CheckRequest =
+  | { readonly type: "tcp" }
+  | { readonly type: "http"; readonly http: HttpCheck }
+  | { readonly type: "https"; readonly http: HttpCheck; readonly tls: TlsCheck };
+
+/** An HTTP/1.1 request and the statuses that count as success. */
+export interface HttpCheck {
+  readonly method: string;
+  readonly path: string;
+  /** The Host header; `null` means the server's address and port. */
+  readonly host: string | null;
+  /** Inclusive ranges. */
+  readonly status: readonly (readonly [from: number, to: number])[];
+}
+
+/** How the server's certificate is verified. */
+export interface TlsCheck {
+  /** Sent as SNI and verified; `null` sends none and verifies against the address. */
+  readonly serverName: string | null;
+  /** `none`, `system`, or PEM text of the authorities. */
+  readonly verify: "none" | "system" | { readonly ca: string };
+}

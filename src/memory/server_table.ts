@@ -1,0 +1,86 @@
+/**
+ * What every thread must know of each server at once: may it take a connection, and how many has it.
+ * A weight or drain written here holds for the very next connection of every worker.
+ */
+
+/** A server's place in the table. It stays the server's own as long as the appliance knows it. */
+export type Row = number & { readonly __brand: "Row" };
+
+/** What an operator has said about a server. */
+export type AdminState = "ready" | "drain" | "maint";
+
+/** What checks have said about a server. */
+export type Health = "unchecked" | "up" | "down";
+
+/**
+ * Weight, admin state, health and active connections by row.
+ *
+ * Writers: weight and admin state, the main thread; health, the prober, and the main thread before
+ * the prober knows the row; active connections, all data-plane workers, by atomic addition.
+ */
+export class ServerTable {
+  readonly buffer: SharedArrayBuffer;
+  readonly #cells: Int32Array<SharedArrayBuffer>;
+
+  /** Lays a table over `memory`, or over new memory for so many rows. */
+  constructor(memory: SharedArrayBuffer | number) {
+    this.buffer = typeof memory === "number"
+      ? new SharedArrayBuffer(memory * COLUMNS * Int32Array.BYTES_PER_ELEMENT)
+      : memory;
+    this.#cells = new Int32Array(this.buffer);
+  }
+
+  /** Whether the server may be given a new connection: the only place where admin and health meet. */
+  takesConnections(row: Row): boolean {
+    const at = row * COLUMNS;
+    return Atomics.load(this.#cells, at + ADMIN) === READY &&
+      Atomics.load(this.#cells, at + HEALTH) === UP &&
+      Atomics.load(this.#cells, at + WEIGHT) > 0;
+  }
+
+  /** Share of new connections, 0 to 256. */
+  weight(row: Row): number {
+    return Atomics.load(this.#cells, row * COLUMNS + WEIGHT);
+  }
+
+  setWeight(row: Row, weight: number): void {
+    Atomics.store(this.#cells, row * COLUMNS + WEIGHT, weight);
+  }
+
+  admin(row: Row): AdminState {
+    return ADMIN_STATES[Atomics.load(this.#cells, row * COLUMNS + ADMIN)]!;
+  }
+
+  setAdmin(row: Row, state: AdminState): void {
+    Atomics.store(this.#cells, row * COLUMNS + ADMIN, ADMIN_STATES.indexOf(state));
+  }
+
+  health(row: Row): Health {
+    return HEALTHS[Atomics.load(this.#cells, row * COLUMNS + HEALTH)]!;
+  }
+
+  setHealth(row: Row, health: Health): void {
+    Atomics.store(this.#cells, row * COLUMNS + HEALTH, HEALTHS.indexOf(health));
+  }
+
+  /** Connections to the server that are open or being opened, of all workers. */
+  active(row: Row): number {
+    return Atomics.load(this.#cells, row * COLUMNS + ACTIVE);
+  }
+
+  /** Adds to the active connections; `change` may be negative. */
+  addActive(row: Row, change: number): void {
+    Atomics.add(this.#cells, row * COLUMNS + ACTIVE, change);
+  }
+}
+
+const WEIGHT = 0;
+const ADMIN = 1;
+const HEALTH = 2;
+const ACTIVE = 3;
+const COLUMNS = 4;
+
+const ADMIN_STATES: readonly AdminState[] = ["ready", "drain", "maint"];
+const HEALTHS: readonly Health[] = ["unchecked", "up", "down"];
+const READY = ADMIN_STATES.indexOf("ready");
+const UP = HEALTHS.indexOf("up");

@@ -1,0 +1,50 @@
+/**
+ * What the data plane counts, by frontend and by server. Closed lists: metrics export each as 0 from
+ * the start.
+ */
+
+/** Columns of the counters of a server; `received` and `sent` are seen from lintel, in bytes. */
+export const SERVER_COUNTERS = [
+  "connections",
+  "receivedBytes",
+  "sentBytes",
+  "connectTimeout",
+  "connectRefused",
+  "connectUnreachable",
+  "connectError",
+  "retries",
+  "redispatches",
+  "clientReset",
+  "serverReset",
+  "idleTimeout",
+] as const;
+
+/** Columns of the counters of a frontend; `received` and `sent` are seen from lintel, in bytes. */
+export const FRONTEND_COUNTERS = [
+  "opened",
+  "closed",
+  "receivedBytes",
+  "sentBytes",
+  "deniedNoServer",
+  "deniedLimit",
+] as const;
+
+/** Why a connection to a server failed: the `reason` of `lintel_server_failures_total`. */
+export const SERVER_FAILURES = [
+  "connectTimeout",
+  "connectRefused",
+  "connectUnreachable",
+  "connectError",
+  "clientReset",
+  "serverReset",
+  "idleTimeout",
+] as const satisfies readonly (typeof SERVER_COUNTERS)[number][];
+
+/** Upper bounds of the time to connect to a server, in seconds. */
+export const CONNECT_BOUNDS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5];
+
+/** Upper bounds of a worker's lateness, in seconds. */
+export const LAG_BOUNDS = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 3];
+
+/** Upper bounds of the gap between two accepted advertisements, in seconds. */
+export const ADVERTISEMENT_AGE_BOUNDS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 1.5, 2, 3, 4, 5, 10];
