@@ -1,0 +1,116 @@
+/**
+ * What the appliance and the prober say to each other. Plain data that can be cloned; no behaviour.
+ */
+
+import type { CheckPlan } from "../core/plan/plan.ts";
+import type { AdminState, Health, Row } from "../memory/server_table.ts";
+
+/** What the appliance posts to the prober. */
+export type Order = StartOrder | AdminOrder | StopOrder;
+
+/** The first order: everything the prober works with. */
+export interface StartOrder {
+  readonly kind: "start";
+  /** The servers that have a check; servers without one are not the prober's business. */
+  readonly servers: readonly CheckedServer[];
+  /**
+   * Memory of the `ServerTable`. A row in maint is not checked. A row that is up or down already (the
+   * prober has been restarted) stays so with full count until checks say otherwise.
+   */
+  readonly serverTable: SharedArrayBuffer;
+  /** Memory of the `WorkerTable`, and the prober's row in it. */
+  readonly workerTable: SharedArrayBuffer;
+  readonly worker: number;
+  /** Decides how checks are spread in time; two nodes had better differ. */
+  readonly seed: number;
+}
+
+/** One server and the check it must pass. */
+export interface CheckedServer {
+  readonly row: Row;
+  readonly backend: string;
+  readonly server: string;
+  /** The server's own address; `check.address` comes before it. */
+  readonly address: string;
+  /** The server's own port; `check.port` comes before it. */
+  readonly port: number;
+  readonly check: CheckPlan;
+}
+
+/**
+ * An operator has changed a server's state, and the table says so already. Maint stops the checks and
+ * makes the server unchecked; leaving maint checks it at once; drain changes nothing here.
+ */
+export interface AdminOrder {
+  readonly kind: "admin";
+  readonly row: Row;
+  readonly state: AdminState;
+}
+
+/** Checks end, `stopped` is the answer, and the worker closes itself. */
+export interface StopOrder {
+  readonly kind: "stop";
+}
+
+/** What the prober posts to the appliance. */
+export type Report = ReadyReport | ResultsReport | LogReport | StoppedReport;
+
+/** Checks run. */
+export interface ReadyReport {
+  readonly kind: "ready";
+}
+
+/** Finished checks, oldest first: at once after a change of health, else several in one message. */
+export interface ResultsReport {
+  readonly kind: "results";
+  readonly results: readonly CheckResult[];
+}
+
+/** How one check ended, and what that made of the server. The table says so already. */
+export interface CheckResult {
+  readonly row: Row;
+  /** When it ended: monotonic, in milliseconds. */
+  readonly at: number;
+  readonly code: CheckCode;
+  /** The status of an HTTP answer. */
+  readonly status?: number;
+  readonly durationMs: number;
+  /** The cause in words; after `L7STS` the first kilobyte of the body; empty after a plain success. */
+  readonly text: string;
+  readonly ok: boolean;
+  /** The server's health after this result. */
+  readonly health: Health;
+  /** Whether this result changed it. */
+  readonly changed: boolean;
+}
+
+/**
+ * How far a check came and how it ended, in HAProxy's words: layer 4 is the connection, layer 6 TLS,
+ * layer 7 HTTP; TOUT is a timeout, CON a failed connection, RSP an invalid answer, STS an answer with
+ * a status that was not asked for, and SOCKERR a failure of our own host.
+ */
+export type CheckCode =
+  | "L4OK"
+  | "L4TOUT"
+  | "L4CON"
+  | "L6OK"
+  | "L6TOUT"
+  | "L6RSP"
+  | "L7OK"
+  | "L7TOUT"
+  | "L7RSP"
+  | "L7STS"
+  | "SOCKERR";
+
+/** Something worth a line in the log beside changes of health, which the appliance logs itself. */
+export interface LogReport {
+  readonly kind: "log";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly properties: Readonly<Record<string, unknown>>;
+}
+
+/** The last report. */
+export interface StoppedReport {
+  readonly kind: "stopped";
+}
