@@ -1,0 +1,197 @@
+/**
+ * The resources of the admin API as zod schemas, from which requests are validated, OpenAPI is made
+ * and types are inferred. It decides nothing: values come from the appliance.
+ */
+
+import { z } from "@hono/zod-openapi";
+
+const count = (description: string) => z.int().min(0).describe(description);
+const instant = (description: string) => z.iso.datetime().nullable().describe(description);
+const byReason = (description: string) =>
+  z.record(z.string(), z.int().min(0)).describe(description);
+
+/** What an operator has said about a server. */
+export const AdminStateSchema = z.enum(["ready", "drain", "maint"]).openapi("AdminState");
+
+/** What the last checks say about a server. */
+export const HealthSchema = z.strictObject({
+  state: z.enum(["unchecked", "up", "down"]),
+  code: z.string().nullable().describe(
+    "Result of the last check, such as L4OK, L4CON, L6TOUT, L7STS",
+  ),
+  latencySeconds: z.number().min(0).nullable().describe("How long the last check took"),
+  checkedAt: instant("When the last check ended"),
+  changedAt: instant("When the state last changed"),
+  failure: z.string().nullable().describe("What the last failed check said"),
+}).openapi("Health");
+
+/** What of a server differs from the file, and who said so. */
+export const OverrideSchema = z.strictObject({
+  state: AdminStateSchema.nullable().describe("null: as in the file"),
+  weight: z.int().min(0).max(256).nullable().describe("null: as in the file"),
+  reason: z.string().nullable(),
+  by: z.string().describe("The caller who changed it last"),
+  at: z.iso.datetime(),
+}).openapi("Override");
+
+/** One server of a backend; its facts are kept apart, never merged into one word. */
+export const ServerSchema = z.strictObject({
+  backend: z.string(),
+  name: z.string(),
+  address: z.string(),
+  port: z.int().min(1).max(65535).nullable().describe("null: the port the client connected to"),
+  admin: AdminStateSchema,
+  health: HealthSchema,
+  weight: z.strictObject({
+    configured: count("The file's"),
+    runtime: z.int().min(0).max(256).nullable().describe("Set at run time; null: as in the file"),
+    effective: count("What balancing goes by now; 0 takes no new connections"),
+  }),
+  connections: z.strictObject({
+    active: count("Open or being opened"),
+    queued: count("Waiting for this server"),
+    total: count("Since start"),
+  }),
+  bytes: z.strictObject({
+    received: count("Received from the server"),
+    sent: count("Sent to the server"),
+  }),
+  failures: byReason("Failed connections by reason"),
+  retries: count("Connects tried again on this server"),
+  redispatches: count("Connections given to another server instead of this one"),
+  override: OverrideSchema.nullable().describe("What differs from the file; null: nothing"),
+}).openapi("Server");
+
+/** A named set of servers. */
+export const BackendSchema = z.strictObject({
+  name: z.string(),
+  balance: z.string(),
+  check: z.strictObject({ type: z.string(), intervalSeconds: z.number() }).nullable()
+    .describe("null: servers take connections unchecked"),
+  usableServers: count("Servers that take new connections"),
+  servers: z.array(ServerSchema),
+}).openapi("Backend");
+
+/** One address and port that a frontend listens on. */
+export const ListenerSchema = z.strictObject({
+  address: z.string().describe("* is every address of both families"),
+  port: z.int().min(1).max(65535),
+  virtualRouter: z.string().nullable().describe("The virtual router whose address it is"),
+  bound: z.boolean(),
+}).openapi("Listener");
+
+/** Where connections arrive. */
+export const FrontendSchema = z.strictObject({
+  name: z.string(),
+  listeners: z.array(ListenerSchema),
+  backend: z.string(),
+  required: z.boolean().describe("Counts for /readyz"),
+  connections: z.strictObject({
+    active: count("Open now"),
+    total: count("Since start"),
+  }),
+  bytes: z.strictObject({
+    received: count("Received from clients"),
+    sent: count("Sent to clients"),
+  }),
+  denied: byReason("Connections refused by reason"),
+}).openapi("Frontend");
+
+/** The last advertisement accepted from another router. */
+export const PeerSchema = z.strictObject({
+  address: z.string(),
+  priority: z.int().min(0).max(255),
+  advertisementIntervalSeconds: z.number(),
+  receivedAt: z.iso.datetime(),
+}).openapi("Peer");
+
+/** One virtual router on this node. */
+export const VirtualRouterSchema = z.strictObject({
+  name: z.string(),
+  vrid: z.int().min(1).max(255),
+  version: z.int().min(2).max(3),
+  interface: z.string().nullable().describe("null: none carries this node's address"),
+  addresses: z.array(z.string()).describe("The virtual addresses as ADDRESS/LENGTH"),
+  state: z.enum(["initialize", "backup", "active"]),
+  since: instant("When this state began"),
+  cause: z.string().nullable().describe("Why the last transition happened"),
+  priority: z.strictObject({
+    configured: z.int().min(0).max(255),
+    effective: z.int().min(0).max(255).describe("After trackers"),
+  }),
+  preempt: z.boolean(),
+  trackers: z.array(z.strictObject({ name: z.string(), good: z.boolean() })),
+  timers: z.strictObject({
+    advertisementIntervalSeconds: z.number(),
+    activeDownIntervalSeconds: z.number().nullable()
+      .describe("Without an advertisement for so long a Backup becomes Active"),
+    skewSeconds: z.number().nullable(),
+    deadmanSeconds: z.number().nullable().describe("null: addresses have no lifetime"),
+  }),
+  counters: z.strictObject({
+    advertisementsSent: count("Since start"),
+    advertisementsReceived: count("Accepted since start"),
+    advertisementsRejected: byReason("Rejected since start by reason"),
+    announcements: count("Gratuitous ARPs and unsolicited neighbour advertisements sent"),
+    transitions: z.array(
+      z.strictObject({ state: z.string(), reason: z.string(), total: z.int().min(0) }),
+    ).describe("Transitions into a state by reason"),
+  }),
+  peer: PeerSchema.nullable().describe("null: no advertisement accepted yet"),
+}).openapi("VirtualRouter");
+
+/** One thread of the appliance. */
+export const WorkerSchema = z.strictObject({
+  name: z.string().describe("dataplane-0, speaker, prober"),
+  silenceSeconds: z.number().nullable().describe("Since its last sign of life"),
+  connections: z.int().min(0).nullable().describe("null: not a data-plane worker"),
+  restarts: z.int().min(0),
+}).openapi("Worker");
+
+/** The node itself: what is left of the status without the lists. */
+export const NodeStatusSchema = z.strictObject({
+  node: z.string(),
+  version: z.string(),
+  pid: z.int(),
+  engine: z.string(),
+  startedAt: z.iso.datetime(),
+  uptimeSeconds: z.number(),
+  configuration: z.strictObject({
+    file: z.string(),
+    hash: z.string().describe("SHA-256 of the file"),
+    loadedAt: z.iso.datetime(),
+  }),
+  live: z.strictObject({ ok: z.boolean(), causes: z.array(z.string()) }),
+  ready: z.strictObject({ ok: z.boolean(), causes: z.array(z.string()) }),
+  workers: z.array(WorkerSchema),
+});
+
+/** Everything in one document. */
+export const StatusSchema = NodeStatusSchema.extend({
+  virtualRouters: z.array(VirtualRouterSchema),
+  frontends: z.array(FrontendSchema),
+  backends: z.array(BackendSchema),
+}).openapi("Status");
+
+/** An error, RFC 9457. */
+export const ProblemSchema = z.object({
+  type: z.string(),
+  title: z.string(),
+  status: z.int(),
+  detail: z.string(),
+  errors: z.array(z.object({ path: z.string(), detail: z.string() })).optional()
+    .describe("Each bad value with its path"),
+}).openapi("Problem");
+
+export type AdminState = z.infer<typeof AdminStateSchema>;
+export type Health = z.infer<typeof HealthSchema>;
+export type Override = z.infer<typeof OverrideSchema>;
+export type Server = z.infer<typeof ServerSchema>;
+export type Backend = z.infer<typeof BackendSchema>;
+export type Listener = z.infer<typeof ListenerSchema>;
+export type Frontend = z.infer<typeof FrontendSchema>;
+export type VirtualRouter = z.infer<typeof VirtualRouterSchema>;
+export type Worker = z.infer<typeof WorkerSchema>;
+export type NodeStatus = z.infer<typeof NodeStatusSchema>;
+export type Status = z.infer<typeof StatusSchema>;
+export type Problem = z.infer<typeof ProblemSchema>;
