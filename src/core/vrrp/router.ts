@@ -1,0 +1,53 @@
+/**
+ * A virtual router's parameters and the intervals that follow from them (RFC 9568, section 6.1;
+ * RFC 3768, section 6.1). Knows no state and no clock.
+ */
+
+/** A point in time: milliseconds of a monotonic clock, with fractions. */
+export type Instant = number;
+
+/** What one router must know of a virtual router to take part in it (RFC 9568, section 6.1). */
+export interface VirtualRouter {
+  readonly version: 2 | 3;
+  /** As configured: 1 to 254, or 255 for the owner of the addresses. */
+  readonly priority: number;
+  readonly advertisementIntervalMs: number;
+  readonly preempt: boolean;
+  /** How often addresses are renewed while Active; `null` if they do not expire. */
+  readonly renewIntervalMs: number | null;
+  /** Copies of a gratuitous ARP or unsolicited NA in one burst. */
+  readonly announceRepeat: number;
+}
+
+/** Whether this router owns the addresses: always Active while it runs, whatever `preempt` says. */
+export function isOwner(router: VirtualRouter): boolean {
+  return router.priority === PRIORITY_OWNER;
+}
+
+/**
+ * Skew_Time: makes the router of higher priority the first to notice that the Active is gone.
+ *
+ * @param activeIntervalMs the Active's advertisement interval.
+ */
+export function skewTime(priority: number, activeIntervalMs: number): number {
+  return (PRIORITIES - priority) * activeIntervalMs / PRIORITIES;
+}
+
+/** Active_Down_Interval: silence for so long means that there is no Active any more. */
+export function activeDownInterval(priority: number, activeIntervalMs: number): number {
+  return DOWN_ADVERTISEMENTS * activeIntervalMs + skewTime(priority, activeIntervalMs);
+}
+
+/** The effective priority a tracked one comes to: never 0 or 255 by itself, and fixed for an owner. */
+export function effectivePriority(router: VirtualRouter, tracked: number): number {
+  return isOwner(router) ? PRIORITY_OWNER : Math.min(Math.max(tracked, 1), PRIORITY_OWNER - 1);
+}
+
+/** Advertised by an Active that gives the virtual router up (RFC 9568, section 5.2.4). */
+export const PRIORITY_RELEASE = 0;
+
+/** The priority of the router that owns the addresses (RFC 9568, section 5.2.4). */
+export const PRIORITY_OWNER = 255;
+
+const PRIORITIES = 256;
+const DOWN_ADVERTISEMENTS = 3;
