@@ -1,0 +1,142 @@
+/**
+ * What the appliance and a data-plane worker say to each other. Types only.
+ *
+ * The worker blocks in its event loop: the appliance posts an {@linkcode Order}, counts it with
+ * `WorkerTable.order(worker)` and writes the worker's eventfd. The first order is `start`.
+ */
+
+import type { BackendPlan } from "../core/plan/plan.ts";
+import type { Fd } from "../linux/libc.ts";
+import type { CountersShape } from "../memory/counters.ts";
+import type { HistogramShape } from "../memory/histogram.ts";
+import type { Row } from "../memory/server_table.ts";
+
+/** What the appliance tells a worker. */
+export type Order = StartOrder | ListenOrder | ReleaseOrder | DrainOrder | StopOrder;
+
+/** What a worker tells the appliance. */
+export type Report =
+  | ReadyReport
+  | ReleasedReport
+  | DrainedReport
+  | StoppedReport
+  | LogReport;
+
+/** Begin to forward. Everything shared is laid over memory that the appliance has made. */
+export interface StartOrder {
+  readonly kind: "start";
+  /** The worker's row in the WorkerTable, and its stripe in counters and histograms. */
+  readonly worker: number;
+  /** An eventfd of the appliance's, written after each order. */
+  readonly wake: Fd;
+  readonly listeners: readonly Listener[];
+  readonly frontends: readonly Frontend[];
+  readonly backends: readonly Backend[];
+  /** Connections at once: the worker needs two descriptors for each and some more. */
+  readonly maxConnections: number;
+  /** `connectionMemory` (connection_memory.ts) for so many connections: what `reclaim` needs after a crash. */
+  readonly connections: SharedArrayBuffer;
+  /** The ServerTable's memory. */
+  readonly servers: SharedArrayBuffer;
+  /** The WorkerTable's memory. */
+  readonly workers: SharedArrayBuffer;
+  /** Columns SERVER_COUNTERS, by server row. */
+  readonly serverCounters: CountersShape;
+  /** Columns FRONTEND_COUNTERS, by index of the frontend. */
+  readonly frontendCounters: CountersShape;
+  /** Over CONNECT_BOUNDS, by index of the backend. */
+  readonly connectDurations: HistogramShape;
+  /** Over LAG_BOUNDS, by row of the worker. */
+  readonly workerLag: HistogramShape;
+}
+
+/** Accept on these listeners too: after a release, when the addresses are to be served again. */
+export interface ListenOrder {
+  readonly kind: "listen";
+  readonly listeners: readonly Listener[];
+}
+
+/**
+ * The addresses of a virtual router are about to leave: accept no more on its listeners, reset what
+ * was accepted there. Answered by `released`; the appliance may then close the listeners.
+ */
+export interface ReleaseOrder {
+  readonly kind: "release";
+  readonly virtualRouter: string;
+}
+
+/** Accept no more; let open connections end by themselves. Answered by `drained` once none is left. */
+export interface DrainOrder {
+  readonly kind: "drain";
+}
+
+/** Reset what is left and end. Answered by `stopped`. */
+export interface StopOrder {
+  readonly kind: "stop";
+}
+
+/** A listening socket. It belongs to the appliance: the worker never closes it. */
+export interface Listener {
+  readonly fd: Fd;
+  /** Index into `frontends`. */
+  readonly frontend: number;
+  readonly address: string;
+  readonly port: number;
+  readonly virtualRouter: string | null;
+}
+
+/** A frontend, as far as connections depend on it. */
+export interface Frontend {
+  readonly name: string;
+  /** Index into `backends`. */
+  readonly backend: number;
+}
+
+/** A backend, as far as connections depend on it, and where its servers are in the ServerTable. */
+export interface Backend extends
+  Pick<
+    BackendPlan,
+    | "name"
+    | "balance"
+    | "connectTimeoutMs"
+    | "idleTimeoutMs"
+    | "halfClosedTimeoutMs"
+    | "keepalive"
+    | "retries"
+    | "redispatch"
+    | "servers"
+  > {
+  /** The row of each of `servers`, in the same order. */
+  readonly rows: readonly Row[];
+}
+
+/** The worker accepts connections. */
+export interface ReadyReport {
+  readonly kind: "ready";
+}
+
+/** Nothing of the virtual router is left; so many connections were reset. */
+export interface ReleasedReport {
+  readonly kind: "released";
+  readonly virtualRouter: string;
+  readonly connections: number;
+}
+
+/** The last connection has ended. */
+export interface DrainedReport {
+  readonly kind: "drained";
+}
+
+/** The worker has closed what it had, and its thread ends; so many connections were reset. */
+export interface StoppedReport {
+  readonly kind: "stopped";
+  readonly connections: number;
+}
+
+/** Something to log. */
+export interface LogReport {
+  readonly kind: "log";
+  readonly level: "debug" | "info" | "warn" | "error";
+  readonly message: string;
+  readonly properties: Readonly<Record<string, string | number>>;
+}
