@@ -1,0 +1,48 @@
+/**
+ * Makes the product's one JavaScript file: the workers' small bundles as text, then the main bundle.
+ * It checks no types and writes nothing into the tree.
+ */
+
+import type { Bundle, Engine } from "../../src/appliance/bundle.ts";
+
+/** The product's JavaScript, as the kind of build that is asked for. */
+export async function bundleProduct(kind: Bundle["kind"]): Promise<string> {
+  const directory = await Deno.makeTempDir({ prefix: "lintel-bundle-" });
+  try {
+    const [main, speaker, dataplane, prober] = await Promise.all([
+      bundle("mod.ts", `${directory}/main.js`),
+      bundle(WORKERS.speaker, `${directory}/speaker.js`),
+      bundle(WORKERS.dataplane, `${directory}/dataplane.js`),
+      bundle(WORKERS.prober, `${directory}/prober.js`),
+    ]);
+    return firstLine({ kind, workers: { speaker, dataplane, prober } }) + main;
+  } finally {
+    await Deno.remove(directory, { recursive: true });
+  }
+}
+
+/** What `src/appliance/bundle.ts` looks for. It runs first, as the bundle has no imports of ours. */
+function firstLine(bundle: Bundle): string {
+  return `globalThis[Symbol.for("lintel.bundle")] = ${JSON.stringify(bundle)};\n`;
+}
+
+async function bundle(entry: string, output: string): Promise<string> {
+  const { success, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: ["bundle", "--quiet", "--platform", "deno", "--output", output, entry],
+    cwd: ROOT,
+    stdout: "null",
+    stderr: "piped",
+  }).output();
+  if (!success) {
+    throw new Error(`deno bundle ${entry} failed:\n${new TextDecoder().decode(stderr)}`);
+  }
+  return await Deno.readTextFile(output);
+}
+
+const WORKERS: Readonly<Record<Engine, string>> = {
+  speaker: "src/speaker/worker.ts",
+  dataplane: "src/dataplane/worker.ts",
+  prober: "src/prober/worker.ts",
+};
+
+const ROOT = new URL("../../", import.meta.url).pathname;
