@@ -148,7 +148,7 @@ export const WorkerSchema = z.strictObject({
   restarts: z.int().min(0),
 }).openapi("Worker");
 
-/** The node itself: what is left of the status without the lists. */
+/** The node itself: the status without what other routes tell. */
 export const NodeStatusSchema = z.strictObject({
   node: z.string(),
   version: z.string(),
@@ -160,14 +160,19 @@ export const NodeStatusSchema = z.strictObject({
     file: z.string(),
     hash: z.string().describe("SHA-256 of the file"),
     loadedAt: z.iso.datetime(),
+    lastReloadSuccessful: z.boolean(),
   }),
-  live: z.strictObject({ ok: z.boolean(), causes: z.array(z.string()) }),
-  ready: z.strictObject({ ok: z.boolean(), causes: z.array(z.string()) }),
   workers: z.array(WorkerSchema),
 });
 
+/** Whether all is well, and if not why. */
+export const VerdictSchema = z.strictObject({ ok: z.boolean(), causes: z.array(z.string()) })
+  .openapi("Verdict");
+
 /** Everything in one document. */
 export const StatusSchema = NodeStatusSchema.extend({
+  live: VerdictSchema,
+  ready: VerdictSchema,
   virtualRouters: z.array(VirtualRouterSchema),
   frontends: z.array(FrontendSchema),
   backends: z.array(BackendSchema),

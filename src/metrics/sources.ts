@@ -1,0 +1,97 @@
+/**
+ * What metrics are made of. Others report it; each function is called once a scrape and answers from
+ * memory.
+ */
+
+/** Everything that is exported beside the process's own figures. */
+export interface Sources {
+  node(): NodeSample;
+  frontends(): readonly FrontendSample[];
+  backends(): readonly BackendSample[];
+  virtualRouters(): readonly VirtualRouterSample[];
+  /** Time to connect, labelled `backend`. */
+  connectDuration(): HistogramSamples;
+  /** Gap between accepted advertisements, labelled `virtual_router`. */
+  advertisementAge(): HistogramSamples;
+  /** Lateness of the loops, labelled `worker`. */
+  workerLag(): HistogramSamples;
+}
+
+/** The appliance as a whole. */
+export interface NodeSample {
+  readonly version: string;
+  readonly engine: string;
+  readonly configuration: {
+    readonly hash: string;
+    /** RFC 3339. */
+    readonly loadedAt: string;
+    readonly lastReloadSuccessful: boolean;
+  };
+  /** Connections are `null` for threads that hold none. */
+  readonly workers: readonly { readonly name: string; readonly connections: number | null }[];
+}
+
+/** A frontend; `denied` holds every reason there is, also those at 0. */
+export interface FrontendSample {
+  readonly name: string;
+  readonly connections: { readonly active: number; readonly total: number };
+  readonly bytes: { readonly received: number; readonly sent: number };
+  readonly denied: ByReason;
+}
+
+/** A backend and its servers. */
+export interface BackendSample {
+  readonly name: string;
+  readonly usableServers: number;
+  readonly servers: readonly ServerSample[];
+}
+
+/** A server; `failures` holds every reason there is, also those at 0. */
+export interface ServerSample {
+  readonly backend: string;
+  readonly name: string;
+  readonly admin: string;
+  readonly health: { readonly state: string; readonly latencySeconds: number | null };
+  readonly weight: { readonly effective: number };
+  readonly connections: {
+    readonly active: number;
+    readonly queued: number;
+    readonly total: number;
+  };
+  readonly failures: ByReason;
+  /** `null` where nothing differs from the file. */
+  readonly override: object | null;
+}
+
+/** A virtual router; its counters hold every reason there is, also those at 0. */
+export interface VirtualRouterSample {
+  readonly name: string;
+  readonly state: string;
+  readonly priority: { readonly effective: number };
+  readonly counters: {
+    readonly advertisementsSent: number;
+    readonly advertisementsReceived: number;
+    readonly advertisementsRejected: ByReason;
+    readonly announcements: number;
+    readonly transitions: readonly {
+      readonly state: string;
+      readonly reason: string;
+      readonly total: number;
+    }[];
+  };
+}
+
+/** Histograms over the same bounds, told apart by the value of one label. */
+export interface HistogramSamples {
+  /** Upper bounds in seconds, ascending, without +Inf. */
+  readonly bounds: readonly number[];
+  readonly series: readonly {
+    readonly label: string;
+    /** By bucket, not cumulated, +Inf last. */
+    readonly counts: readonly number[];
+    readonly sum: number;
+  }[];
+}
+
+/** How often, by reason. */
+export type ByReason = Readonly<Record<string, number>>;
