@@ -52,6 +52,7 @@ export class RouterTable {
       this.#cells[at + STATE] = STATES.indexOf(status.state);
       this.#cells[at + REASON] = this.shape.transitions.indexOf(status.reason ?? "");
       this.#cells[at + PRIORITY] = status.priority;
+      this.#cells[at + INTERFACE] = status.interfaceIndex;
       this.#cells[at + INTERVAL] = Math.round(status.activeIntervalMs * 1e3);
       this.#writeInstant(at + SINCE, status.since);
       this.#writeAddress(at + SOURCE, status.source);
@@ -74,6 +75,7 @@ export class RouterTable {
       state: STATES[this.#cells[at + STATE]!]!,
       reason: this.shape.transitions[this.#cells[at + REASON]!] ?? null,
       priority: this.#cells[at + PRIORITY]!,
+      interfaceIndex: this.#cells[at + INTERFACE]!,
       since: this.#readInstant(at + SINCE),
       activeIntervalMs: this.#cells[at + INTERVAL]! / 1e3,
       source: this.#readAddress(at + SOURCE),
@@ -201,6 +203,8 @@ export interface RouterStatus {
   readonly reason: string | null;
   /** Effective. */
   readonly priority: number;
+  /** The interface it runs on; 0 while there is none. */
+  readonly interfaceIndex: number;
   /** When it came there: CLOCK_MONOTONIC, in whole milliseconds. */
   readonly since: number;
   /** The advertisement interval that timers follow: learned from the Active, or our own. */
@@ -251,9 +255,10 @@ const VERSION = 0;
 const STATE = 1;
 const REASON = 2;
 const PRIORITY = 3;
-const INTERVAL = 4;
-const SINCE = 5;
-const SOURCE = 7;
+const INTERFACE = 4;
+const INTERVAL = 5;
+const SINCE = 6;
+const SOURCE = 8;
 const PEER_PRIORITY = SOURCE + ADDRESS_CELLS;
 const PEER_INTERVAL = PEER_PRIORITY + 1;
 const PEER_AT = PEER_PRIORITY + 2;
