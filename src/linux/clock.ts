@@ -11,10 +11,12 @@ import { libc } from "./libc.ts";
  */
 export function monotonicMs(): number {
   libc.clock_gettime(CLOCK_MONOTONIC, timespecBytes);
-  return Number(timespec[0]!) * 1e3 + Number(timespec[1]!) / 1e6;
+  // Little-endian halves: reading 64-bit cells would allocate a BigInt each time.
+  return (timespec[1]! * 0x1_0000_0000 + timespec[0]!) * 1e3 + timespec[2]! / 1e6;
 }
 
 const CLOCK_MONOTONIC = 1;
 
-const timespec = new BigInt64Array(2);
+/** `struct timespec { time_t tv_sec; long tv_nsec; }` */
+const timespec = new Uint32Array(4);
 const timespecBytes = new Uint8Array(timespec.buffer);

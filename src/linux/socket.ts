@@ -53,6 +53,16 @@ export function recv(fd: Fd, target: Uint8Array<ArrayBuffer>): number {
   return answer(libc.recv(fd, target, target.byteLength, MSG_DONTWAIT));
 }
 
+/** As {@linkcode recv}, but leaves the bytes where they are. @see recv(2), MSG_PEEK */
+export function peek(fd: Fd, target: Uint8Array<ArrayBuffer>): number {
+  return answer(libc.recv(fd, target, target.byteLength, MSG_DONTWAIT | MSG_PEEK));
+}
+
+/** Takes `length` bytes off a TCP socket without copying them. @see tcp(7), MSG_TRUNC */
+export function discard(fd: Fd, length: number): number {
+  return answer(libc.recv(fd, null, length, MSG_DONTWAIT | MSG_TRUNC));
+}
+
 /**
  * Sends the first `length` bytes of `source` without blocking, and without SIGPIPE.
  *
@@ -202,6 +212,7 @@ export const IP_MULTICAST_LOOP = 34;
 export const IP_ADD_MEMBERSHIP = 35;
 export const IP_MULTICAST_ALL = 49;
 export const IPV6_V6ONLY = 26;
+export const IPV6_FREEBIND = 78;
 
 export const TCP_NODELAY = 1;
 export const TCP_KEEPIDLE = 4;
@@ -215,6 +226,7 @@ export const SHUT_RD = 0;
 export const SHUT_WR = 1;
 export const SHUT_RDWR = 2;
 
+const MSG_PEEK = 0x2;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
