@@ -3,7 +3,7 @@
  * 6.3). Values only; `step.ts` turns one state into the next.
  */
 
-import { type Instant, type VirtualRouter } from "./router.ts";
+import { activeDownInterval, type Instant, type VirtualRouter } from "./router.ts";
 
 /** Where a virtual router stands. Never edited, always replaced. */
 export type State = Initialize | Backup | Active | Leaving;
@@ -104,6 +104,18 @@ export type Output =
   /** Listeners and connections on the addresses must go now; `released` is awaited. */
   | { readonly kind: "releaseConnections" };
 
+/** What becomes of a state. `reason` is there if others see another state than before. */
+export interface Step {
+  readonly state: State;
+  readonly outputs: readonly Output[];
+  readonly reason?: TransitionReason;
+}
+
+/** Nothing to do but to be in `state`. */
+export function stay(state: State): Step {
+  return { state, outputs: [] };
+}
+
 /** What others are shown: leaving is part of Initialize, since priority 0 has been sent. */
 export type PublicState = "initialize" | "backup" | "active";
 
@@ -115,6 +127,26 @@ export function publicState(state: State): PublicState {
 /** The state before startup, without a usable interface. */
 export function initialState(router: VirtualRouter): Initialize {
   return { name: "initialize", started: false, priority: router.priority, source: null };
+}
+
+/** A Backup that has just heard its Active, or has just started to wait for one. */
+export function backupState(
+  router: VirtualRouter,
+  { priority, source }: Pick<State, "priority" | "source">,
+  heardIntervalMs: number,
+  now: Instant,
+): Backup {
+  // Version 3 learns the Active's interval; in version 2 both are the same.
+  const activeIntervalMs = router.version === 3 ? heardIntervalMs : router.advertisementIntervalMs;
+  return {
+    name: "backup",
+    priority,
+    source,
+    activeDownAt: now + activeDownInterval(priority, activeIntervalMs),
+    activeIntervalMs,
+    takeover: "peerSilent",
+    graced: false,
+  };
 }
 
 /** When `step` must be given a `timer` at the latest; `Infinity` if only other inputs matter. */
