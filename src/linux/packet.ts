@@ -1,0 +1,34 @@
+/**
+ * Ethernet frames, sent as they are.
+ *
+ * @see packet(7)
+ */
+
+import type { Fd } from "./libc.ts";
+import { AF_PACKET, SOCK_RAW, socket } from "./socket.ts";
+
+/** A socket that sends frames and, having no protocol, receives none. @see packet(7) */
+export function packetSocket(): Fd {
+  return socket(AF_PACKET, SOCK_RAW, 0);
+}
+
+/**
+ * Where a frame goes: out of one interface. Its addresses are in the frame itself.
+ *
+ * ```c
+ * struct sockaddr_ll { unsigned short family; __be16 protocol; int ifindex; unsigned short hatype;
+ *                      unsigned char pkttype, halen, addr[8]; };
+ * ```
+ *
+ * @see packet(7)
+ */
+export function packetAddress(index: number, etherType: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(20);
+  const view = new DataView(bytes.buffer);
+  view.setUint16(0, AF_PACKET, true);
+  view.setUint16(2, etherType);
+  view.setInt32(4, index, true);
+  return bytes;
+}
+
+export const ETH_P_ARP = 0x0806;
