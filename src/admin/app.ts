@@ -1,0 +1,78 @@
+/**
+ * The admin API and the probes as Hono applications: a request in, an answer out. Ports and sockets
+ * are `serve.ts`'s; what the answers say is the appliance's.
+ */
+
+import type { Hono } from "hono";
+import { bodyLimit } from "hono/body-limit";
+import type { BlankEnv } from "hono/types";
+import type { Appliance } from "./appliance.ts";
+import { type CallerEnv, type Door, identify } from "./callers.ts";
+import { addProbes } from "./probes.ts";
+import { answerError, Refusal } from "./problem.ts";
+import { addResources } from "./resources.ts";
+import { addServerChanges } from "./servers.ts";
+import { newRouter } from "./validation.ts";
+
+/** The whole API, as callers at one door see it. `fault` is told what failed on our side. */
+export function createAdminApp(
+  appliance: Appliance,
+  door: Door,
+  fault: (error: unknown) => void,
+): Hono<CallerEnv> {
+  const router = newRouter<CallerEnv>();
+  router.onError(answerError(fault));
+  router.notFound(refuseUnknown);
+  router.use(identify(door));
+  router.use(bodyLimit({ maxSize: MOST_BODY_BYTES, onError: refuseBody }));
+  addProbes(router, appliance);
+  addResources(router, appliance);
+  addServerChanges(router, appliance);
+  const { version } = appliance.nodeStatus();
+  // Made at the first request: it costs some milliseconds that a start need not wait for.
+  let document: object | undefined;
+  router.get("/openapi.json", (context) => {
+    document ??= router.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: "lintel", version, description: "The admin API of a lintel appliance." },
+    });
+    return context.json(document);
+  });
+  return router;
+}
+
+/** What `admin.probes` serves to anybody: `/livez`, `/readyz`, `/active` and `/metrics`. */
+export function createProbesApp(appliance: Appliance, fault: (error: unknown) => void): Hono {
+  const router = newRouter<BlankEnv>();
+  router.onError(answerError(fault));
+  router.notFound(refuseUnknown);
+  addProbes(router, appliance);
+  return router;
+}
+
+function refuseUnknown({ req }: { readonly req: { method: string; path: string } }): never {
+  const known = NOT_YET.some(({ method, path }) => method.test(req.method) && path.test(req.path));
+  throw new Refusal(
+    404,
+    known
+      ? `${req.method} ${req.path} is not supported yet`
+      : `nothing answers ${req.method} ${req.path}; /openapi.json says what does`,
+  );
+}
+
+function refuseBody(): never {
+  throw new Refusal(413, `the body may have ${MOST_BODY_BYTES} bytes at most`);
+}
+
+const MOST_BODY_BYTES = 1_000_000;
+
+/** Routes of the interface that do not exist so far: refused by name. */
+const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
+  { method: /^GET$/, path: /^\/$/ },
+  { method: /^(POST|DELETE)$/, path: /^\/v1\/virtual-routers\/[^/]+\/(failover|hold)$/ },
+  { method: /^(GET|PUT)$/, path: /^\/v1\/standby$/ },
+  { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
+  { method: /^(GET|DELETE)$/, path: /^\/v1\/(overrides(\/[^/]+)?|connections)$/ },
+  { method: /^(GET|POST)$/, path: /^\/v1\/config(\/(plan|reload))?$/ },
+  { method: /^GET$/, path: /^\/v1\/events$/ },
+];

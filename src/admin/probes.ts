@@ -1,0 +1,73 @@
+/**
+ * What load balancers, kubelets and Prometheus ask: alive, ready, Active, and the metrics.
+ */
+
+import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { Context, Env } from "hono";
+import type { Appliance } from "./appliance.ts";
+import { unknownName } from "./problem.ts";
+
+/** Adds `/livez`, `/readyz`, `/active` and `/metrics`. */
+export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
+  router.openapi(
+    probe("/livez", "Whether the appliance's loops are alive"),
+    (context) => verdict(context, appliance.liveness()),
+  );
+  router.openapi(
+    probe("/readyz", "Whether listeners are bound and required frontends have a usable server"),
+    (context) => verdict(context, appliance.readiness()),
+  );
+  router.openapi(ACTIVE, (context) => {
+    const { virtualRouter } = context.req.valid("query");
+    const causes = appliance.activeness(virtualRouter);
+    if (causes === undefined) {
+      const known = appliance.virtualRouters().map(({ name }) => name);
+      throw unknownName("virtual router", virtualRouter ?? "", known);
+    }
+    return verdict(context, causes);
+  });
+  router.openapi(METRICS, async (context) => {
+    const text = await appliance.metrics();
+    return context.body(text, 200, { "content-type": METRICS_TYPE, "cache-control": "no-store" });
+  });
+}
+
+function verdict(context: Context, causes: readonly string[]): Response {
+  context.header("cache-control", "no-store");
+  return causes.length === 0
+    ? context.text("ok\n", 200)
+    : context.text(causes.map((cause) => `${cause}\n`).join(""), 503);
+}
+
+function probe<P extends string>(path: P, summary: string) {
+  return createRoute({ method: "get", path, summary, responses: PROBE_RESPONSES });
+}
+
+const text = (description: string) => ({
+  description,
+  content: { "text/plain": { schema: z.string() } },
+});
+
+const PROBE_RESPONSES: RouteConfig["responses"] = {
+  200: text("Yes"),
+  503: text("No; one line for each cause"),
+};
+
+const ACTIVE = createRoute({
+  method: "get",
+  path: "/active",
+  summary: "Whether this node is Active for a virtual router, or for every one",
+  request: { query: z.strictObject({ virtualRouter: z.string().optional() }) },
+  responses: PROBE_RESPONSES,
+});
+
+const METRICS_RESPONSES: RouteConfig["responses"] = { 200: text("The metrics") };
+
+const METRICS = createRoute({
+  method: "get",
+  path: "/metrics",
+  summary: "Metrics in Prometheus' text format",
+  responses: METRICS_RESPONSES,
+});
+
+const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";

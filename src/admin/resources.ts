@@ -1,0 +1,138 @@
+/**
+ * The resources, for reading. Nothing here changes anything.
+ */
+
+import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
+import type { Context, Env } from "hono";
+import type { ZodType } from "zod";
+import type { Appliance } from "./appliance.ts";
+import { etagOf } from "./etag.ts";
+import {
+  type Backend,
+  BackendSchema,
+  FrontendSchema,
+  ProblemSchema,
+  type Server,
+  ServerSchema,
+  type Status,
+  StatusSchema,
+  VirtualRouterSchema,
+} from "./model.ts";
+import { unknownName } from "./problem.ts";
+
+/** Adds every GET below `/v1`. */
+export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
+  router.openapi(
+    get("/v1/status", "Everything in one document", StatusSchema),
+    (context) => answer(context, statusOf(appliance)),
+  );
+  addList(router, "/v1/virtual-routers", "virtual router", VirtualRouterSchema, () => {
+    return appliance.virtualRouters();
+  });
+  addList(router, "/v1/frontends", "frontend", FrontendSchema, () => appliance.frontends());
+  addList(router, "/v1/backends", "backend", BackendSchema, () => appliance.backends());
+  router.openapi(
+    get("/v1/backends/{backend}/servers", "The servers of a backend", listOf(ServerSchema)),
+    (context) => {
+      const { backend } = context.req.param();
+      return answer(context, list(findBackend(appliance, backend).servers));
+    },
+  );
+  router.openapi(
+    get("/v1/backends/{backend}/servers/{server}", "One server", ServerSchema),
+    (context) => {
+      const { backend, server } = context.req.param();
+      return answer(context, findServer(appliance, backend, server));
+    },
+  );
+}
+
+/** The server, or a refusal that names the backends or servers there are. */
+export function findServer(appliance: Appliance, backend: string, name: string): Server {
+  const server = appliance.server(backend, name);
+  if (server) return server;
+  const { servers } = findBackend(appliance, backend);
+  throw unknownName(`server in backend "${backend}"`, name, servers.map((one) => one.name));
+}
+
+/** Answers with a resource and its ETag. */
+export function answer(context: Context, resource: object): Response {
+  return context.json(resource, 200, { "etag": etagOf(resource), "cache-control": "no-store" });
+}
+
+/** An answer with a resource, for the OpenAPI document. */
+export function found(description: string, schema: ZodType): RouteConfig["responses"] {
+  const headers = z.object({ etag: z.string() });
+  return { 200: { description, headers, content: { "application/json": { schema } } } };
+}
+
+/** The errors a route may answer with, for the OpenAPI document. */
+export function problems(...statuses: readonly number[]): RouteConfig["responses"] {
+  const content = { "application/problem+json": { schema: ProblemSchema } };
+  return Object.fromEntries(
+    statuses.map((status) => [status, { description: "Refused", content }]),
+  );
+}
+
+function statusOf(appliance: Appliance): Status {
+  const verdict = (causes: readonly string[]) => ({ ok: causes.length === 0, causes: [...causes] });
+  return {
+    ...appliance.nodeStatus(),
+    live: verdict(appliance.liveness()),
+    ready: verdict(appliance.readiness()),
+    virtualRouters: [...appliance.virtualRouters()],
+    frontends: [...appliance.frontends()],
+    backends: [...appliance.backends()],
+  };
+}
+
+/** The list itself and each of its items by name. */
+function addList<E extends Env>(
+  router: OpenAPIHono<E>,
+  path: string,
+  kind: string,
+  schema: ZodType,
+  items: () => readonly { readonly name: string }[],
+): void {
+  router.openapi(get(path, `Every ${kind}`, listOf(schema)), (context) => {
+    return answer(context, list(items()));
+  });
+  router.openapi(get(`${path}/{name}`, `One ${kind}`, schema), (context) => {
+    const name = context.req.param("name") ?? "";
+    const all = items();
+    const found = all.find((item) => item.name === name);
+    if (!found) throw unknownName(kind, name, all.map((item) => item.name));
+    return answer(context, found);
+  });
+}
+
+function findBackend(appliance: Appliance, name: string): Backend {
+  const all = appliance.backends();
+  const found = all.find((backend) => backend.name === name);
+  if (!found) throw unknownName("backend", name, all.map((backend) => backend.name));
+  return found;
+}
+
+/** Lists are whole: there is never a next page yet. */
+function list<Item>(items: readonly Item[]) {
+  return { items, next: null };
+}
+
+function listOf(item: ZodType) {
+  return z.strictObject({
+    items: z.array(item),
+    next: z.string().nullable().describe("Where the list goes on; null: it is whole"),
+  });
+}
+
+function get<P extends string>(path: P, summary: string, schema: ZodType) {
+  const names = [...path.matchAll(/{(\w+)}/g)].flatMap(([, name]) => name ?? []);
+  const params = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
+  return createRoute({
+    method: "get",
+    path,
+    summary,
+    request: { params, query: z.strictObject({}) },
+    responses: { ...found(summary, schema), ...problems(401, 403, 404, 422) },
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * The admin API's listeners: the unix socket always, TCP and the probes where the plan has them. It
+ * refuses to take a socket from an appliance that still answers on it.
+ */
+
+import { dirname } from "node:path";
+import type { AdminPlan } from "../core/plan/plan.ts";
+import { createAdminApp, createProbesApp } from "./app.ts";
+import type { Appliance } from "./appliance.ts";
+import type { Door } from "./callers.ts";
+
+/** Opens every listener of the plan; where one cannot be opened, those before it are closed again. */
+export async function serveAdmin(
+  appliance: Appliance,
+  plan: AdminPlan,
+  fault: (error: unknown) => void,
+): Promise<AdminServer> {
+  const servers: Deno.HttpServer[] = [];
+  const stop = async () => {
+    await Promise.all(servers.map((server) => server.shutdown()));
+  };
+  try {
+    const socketApp = createAdminApp(appliance, { kind: "socket" }, fault);
+    servers.push(await serveSocket(plan, (request) => socketApp.fetch(request)));
+    if (plan.listen) {
+      const { address } = plan.listen;
+      const door: Door = { kind: "tcp", loopback: isLoopback(address), tokens: plan.tokens };
+      const app = createAdminApp(appliance, door, fault);
+      servers.push(serveTcp("admin.listen", plan.listen, (request) => app.fetch(request)));
+    }
+    if (plan.probes) {
+      const app = createProbesApp(appliance, fault);
+      servers.push(serveTcp("admin.probes", plan.probes, (request) => app.fetch(request)));
+    }
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return { stop };
+}
+
+/** The listeners of the admin API while they are open. */
+export interface AdminServer {
+  /** Takes no more requests, lets those that are being answered end, and removes the socket. */
+  stop(): Promise<void>;
+}
+
+/** A listener cannot be opened; the message names it, the cause and the remedy. */
+export class CannotListen extends Error {
+  override name = "CannotListen";
+}
+
+type Answer = (request: Request) => Response | Promise<Response>;
+
+async function serveSocket({ socket, socketGroup }: AdminPlan, answer: Answer) {
+  const group = groupId(socketGroup);
+  await removeStale(socket);
+  // The mask makes the socket 0660 at its birth: a chmod afterwards would leave a moment for anybody.
+  const mask = Deno.umask(0o117);
+  try {
+    const server = Deno.serve({ path: socket, onListen: silent }, answer);
+    Deno.chownSync(socket, null, group);
+    return server;
+  } catch (error) {
+    throw cannot(`admin.socket ${socket}`, error);
+  } finally {
+    Deno.umask(mask);
+  }
+}
+
+function serveTcp(
+  key: string,
+  { address, port }: { readonly address: string; readonly port: number },
+  answer: Answer,
+): Deno.HttpServer {
+  const hostnames = address === "*" ? EVERY_ADDRESS : [address];
+  let failure: unknown;
+  for (const hostname of hostnames) {
+    try {
+      return Deno.serve({ hostname, port, onListen: silent }, answer);
+    } catch (error) {
+      failure = error;
+      if (error instanceof Deno.errors.AddrInUse) break;
+    }
+  }
+  throw cannot(`${key} ${address}:${port}`, failure);
+}
+
+/** Removes the socket of an appliance that ended without doing so; makes the directory. */
+async function removeStale(path: string): Promise<void> {
+  try {
+    Deno.mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+    const connection = await Deno.connect({ transport: "unix", path });
+    connection.close();
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return;
+    if (!(error instanceof Deno.errors.ConnectionRefused)) {
+      throw cannot(`admin.socket ${path}`, error);
+    }
+    if (!Deno.lstatSync(path).isSocket) {
+      throw new CannotListen(
+        `admin.socket ${path}: a file that is no socket stands there; move it`,
+      );
+    }
+    Deno.removeSync(path);
+    return;
+  }
+  throw new CannotListen(
+    `admin.socket ${path}: ${await whoAnswers(path)} answers there; stop it, or set admin.socket`,
+  );
+}
+
+/** Who holds the socket, as far as they tell. */
+async function whoAnswers(path: string): Promise<string> {
+  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  try {
+    const signal = AbortSignal.timeout(ASK_TIMEOUT_MS);
+    const response = await fetch("http://lintel/v1/status", { client, signal });
+    const status: { node?: unknown; pid?: unknown } = await response.json();
+    return `a running appliance (node ${status.node}, process ${status.pid})`;
+  } catch {
+    return "a running program";
+  } finally {
+    client.close();
+  }
+}
+
+function groupId(group: string): number {
+  if (/^\d+$/.test(group)) return Number(group);
+  const line = Deno.readTextFileSync("/etc/group").split("\n")
+    .find((entry) => entry.startsWith(`${group}:`));
+  const id = line?.split(":")[2];
+  if (id === undefined) {
+    throw new CannotListen(`admin.socketGroup: no group ${JSON.stringify(group)} in /etc/group`);
+  }
+  return Number(id);
+}
+
+function cannot(what: string, error: unknown): CannotListen {
+  const cause = error instanceof Error ? error.message : String(error);
+  const remedy = error instanceof Deno.errors.AddrInUse
+    ? "another program listens there: stop it or take another port"
+    : error instanceof Deno.errors.PermissionDenied
+    ? "not permitted: run as root, or choose a path or port that this user may use"
+    : error instanceof Deno.errors.AddrNotAvailable
+    ? "the address is not on this host"
+    : "is the address or path right?";
+  return new CannotListen(`${what}: ${cause} (${remedy})`, { cause: error });
+}
+
+function isLoopback(address: string): boolean {
+  return address === "::1" || address.startsWith("127.");
+}
+
+function silent(): void {}
+
+/** The first takes both families; the second is for hosts without IPv6. */
+const EVERY_ADDRESS = ["::", "0.0.0.0"];
+const ASK_TIMEOUT_MS = 1_000;

@@ -1,0 +1,95 @@
+/**
+ * Changing a server while it runs. The table in memory changes, never the file.
+ */
+
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import type { MiddlewareHandler } from "hono";
+import type { Appliance, ServerChange } from "./appliance.ts";
+import { type CallerEnv, requires } from "./callers.ts";
+import { requireMatch } from "./etag.ts";
+import { AdminStateSchema, ServerSchema } from "./model.ts";
+import { Refusal } from "./problem.ts";
+import { answer, findServer, found, problems } from "./resources.ts";
+
+/** Adds `PATCH /v1/backends/{backend}/servers/{server}`. */
+export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
+  router.openapi(PATCH, (context) => {
+    const { backend, server } = context.req.valid("param");
+    const { dryRun, reason } = context.req.valid("query");
+    const patch: ServerPatch = context.req.valid("json");
+    // Nothing is awaited from here on: what If-Match has seen is what is changed.
+    const before = findServer(appliance, backend, server);
+    requireMatch(context.req.header("if-match"), before);
+    context.header("lintel-scope", "this node only");
+    // A reason alone changes nothing.
+    if (patch.state === undefined && patch.weight === undefined) return answer(context, before);
+    const change: ServerChange = {
+      ...(patch.state !== undefined && { state: patch.state }),
+      ...(patch.weight !== undefined && {
+        weight: resolveWeight(patch.weight, before.weight.configured),
+      }),
+      reason: patch.reason ?? reason ?? null,
+      caller: context.get("caller"),
+      dryRun: dryRun === "true",
+    };
+    return answer(context, appliance.patchServer(backend, server, change));
+  });
+}
+
+/** A merge patch (RFC 7396) of a server: `null` returns a field to the file's value. */
+export const ServerPatchSchema = z.strictObject({
+  state: AdminStateSchema.nullable().optional()
+    .describe("ready; drain: no new connections, checks go on; maint: none, checks stop"),
+  weight: z.union([z.int().min(0).max(256), z.string().regex(/^\d{1,5}(\.\d{1,3})?%$/)], {
+    error: 'expected a whole number from 0 to 256, a percentage such as "50%", or null',
+  }).nullable().optional()
+    .describe("Share of new connections; a percentage is of the file's weight, at most 256"),
+  reason: z.string().max(1000).nullable().optional(),
+}).openapi("ServerPatch");
+
+export type ServerPatch = z.infer<typeof ServerPatchSchema>;
+
+/** A percentage is of the configured weight; more than none of it stays at least 1. */
+function resolveWeight(weight: number | string | null, configured: number): number | null {
+  if (typeof weight !== "string") return weight;
+  const exact = configured * Number(weight.slice(0, -1)) / 100;
+  return Math.min(MOST_WEIGHT, exact > 0 ? Math.max(1, Math.round(exact)) : 0);
+}
+
+/** The gate before the body is read: a patch of another kind means something else. */
+const requireMergePatch: MiddlewareHandler = async (context, next) => {
+  const type = context.req.header("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+  if (!MERGE_PATCH_TYPES.includes(type)) {
+    const found = type === "" ? "none" : JSON.stringify(type);
+    throw new Refusal(415, `send ${MERGE_PATCH_TYPES.join(" or ")}; found ${found}`);
+  }
+  await next();
+};
+
+const MERGE_PATCH_TYPES = ["application/merge-patch+json", "application/json"];
+const MOST_WEIGHT = 256;
+
+const PATCH = createRoute({
+  method: "patch",
+  path: "/v1/backends/{backend}/servers/{server}",
+  summary: "Change a server's admin state or weight",
+  middleware: [requires("operator"), requireMergePatch],
+  request: {
+    params: z.object({ backend: z.string(), server: z.string() }),
+    query: z.strictObject({
+      dryRun: z.enum(["true", "false"]).optional().describe("true: only tell what it would be"),
+      reason: z.string().max(1000).optional().describe("Why; the body's wins"),
+    }),
+    body: {
+      required: true,
+      content: {
+        "application/merge-patch+json": { schema: ServerPatchSchema },
+        "application/json": { schema: ServerPatchSchema },
+      },
+    },
+  },
+  responses: {
+    ...found("The server after the change", ServerSchema),
+    ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
+  },
+});
