@@ -1,0 +1,70 @@
+/**
+ * Fills in the defaults that depend on other values, so that nothing is left to guess. Still in the
+ * user's words: the result is itself a valid file.
+ */
+
+import type { BackendConfig, CheckConfig, Config } from "./schema/file.ts";
+
+/** A server with all that can be said of it. */
+export interface FullServer {
+  readonly address: string;
+  readonly weight: number;
+  readonly state: "ready" | "drain" | "maint";
+}
+
+/** A check whose intervals are all named. */
+export type FullCheck = CheckConfig & {
+  readonly timeout: string;
+  readonly fastInterval: string;
+  readonly downInterval: string;
+};
+
+/** A backend with all that can be said of it. */
+export type FullBackend = Omit<BackendConfig, "check" | "servers"> & {
+  readonly check: "none" | FullCheck;
+  readonly servers: Readonly<Record<string, FullServer>>;
+};
+
+/** A file with every default filled in. */
+export type FullConfig = Omit<Config, "backends"> & {
+  readonly backends: Readonly<Record<string, FullBackend>>;
+};
+
+/** Fills in every default. */
+export function fillDefaults(config: Config): FullConfig {
+  return { ...config, backends: mapValues(config.backends, fillBackend) };
+}
+
+function fillBackend(backend: BackendConfig): FullBackend {
+  const { weight } = backend.serverDefaults;
+  return {
+    ...backend,
+    check: backend.check === "none" ? "none" : fillCheck(backend.check),
+    servers: mapValues(
+      backend.servers,
+      (server) =>
+        typeof server === "string"
+          ? { address: server, weight, state: "ready" }
+          : { ...server, weight: server.weight ?? weight },
+    ),
+  };
+}
+
+function fillCheck(check: CheckConfig): FullCheck {
+  const { interval } = check;
+  const http = check.type === "tcp" ? {} : { method: "GET", path: "/", status: "200-399" };
+  return {
+    timeout: interval,
+    fastInterval: interval,
+    downInterval: interval,
+    ...http,
+    ...check,
+  };
+}
+
+function mapValues<From, To>(
+  map: Readonly<Record<string, From>>,
+  change: (value: From) => To,
+): Record<string, To> {
+  return Object.fromEntries(Object.entries(map).map(([key, value]) => [key, change(value)]));
+}

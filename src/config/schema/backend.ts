@@ -1,0 +1,88 @@
+/**
+ * The words of one backend: servers, how connections are spread over them, and how they are checked.
+ */
+
+import { z } from "zod";
+import { address, choice, duration, flag, keys, named, text, whole } from "./words.ts";
+
+const STATUS = "200, 200-399, or a list of these, with codes from 100 to 599";
+
+const StatusCodes = z.union([
+  whole(100, 599),
+  text(STATUS, /^[1-5]\d\d(?:-[1-5]\d\d)?$/),
+], { error: STATUS });
+
+const CheckSchema = keys({
+  type: choice(["tcp", "http", "https"]).prefault("tcp").describe("What counts as healthy."),
+  interval: duration().prefault("2s").describe("Time between checks of a server."),
+  timeout: duration().optional().describe("How long a check may take; default: interval."),
+  rise: whole(1, 1000).prefault(2).describe("Successes in a row that make a server up."),
+  fall: whole(1, 1000).prefault(3).describe("Failures in a row that make a server down."),
+  fastInterval: duration().optional()
+    .describe("Interval while a server is between up and down; default: interval."),
+  downInterval: duration().optional()
+    .describe("Interval while a server is down; default: interval."),
+  port: whole(1, 65535).optional().describe("Checked instead of the server's own port."),
+  address: address().optional().describe("Checked instead of the server's own address."),
+  method: text("an HTTP method in capitals, such as GET or HEAD", /^[A-Z]{1,20}$/).optional()
+    .describe("http, https: the method; default GET."),
+  path: text("a path that starts with / and holds no blank", /^\/[\x21-\x7e]*$/).optional()
+    .describe("http, https: the path; default /."),
+  host: text("a Host header without blanks", /^[\x21-\x7e]+$/).optional()
+    .describe("http, https: the Host header; default: the server's address and port."),
+  status: z.union(
+    [StatusCodes, z.array(StatusCodes, { error: STATUS }).min(1, { error: STATUS })],
+    {
+      error: STATUS,
+    },
+  ).optional().describe("http, https: the statuses that count as healthy; default 200-399."),
+  serverName: text("a host name", /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).optional()
+    .describe("https: sent as SNI and verified."),
+  ca: text("a file of certificates, or system").optional()
+    .describe("https: the authorities to trust: a PEM file, or system."),
+  verify: z.literal("none", { error: "none, or leave it out and name a ca" }).optional()
+    .describe("https: none accepts any certificate."),
+});
+
+const ServerSchema = keys({
+  address: text("ADDRESS[:PORT]").describe(
+    "ADDRESS[:PORT]; no port: the port the client asked for.",
+  ),
+  weight: whole(0, 256).optional().describe("Share of new connections; 0 takes none."),
+  state: choice(["ready", "drain", "maint"]).prefault("ready")
+    .describe("The state at start: drain and maint take no connections."),
+});
+
+/** One entry of `backends`. */
+export const BackendSchema = keys({
+  profile: choice(["kube-apiserver"]).optional().describe("A named set of defaults."),
+  balance: choice(["roundrobin", "leastconn"]).prefault("roundrobin")
+    .describe("How the next server is chosen."),
+  check: z.union([z.literal("none"), CheckSchema], { error: "none, or a map of check keys" })
+    .prefault({}).describe("What a server must pass to take connections."),
+  timeouts: keys({
+    connect: duration().prefault("5s").describe("Until a server accepts the connection."),
+    idle: duration().prefault("1h").describe("No byte either way."),
+    halfClosed: duration().prefault("30s").describe("After one side has finished sending."),
+  }).prefault({}).describe("How long things may take."),
+  keepalive: keys({
+    idle: duration(1000).prefault("60s").describe("Silence before the first probe; whole seconds."),
+    interval: duration(1000).prefault("10s").describe("Time between probes; whole seconds."),
+    probes: whole(1, 127).prefault(6).describe("Probes without an answer that end a connection."),
+    userTimeout: duration().optional()
+      .describe("Sent data without acknowledgement for so long ends a connection."),
+  }).prefault({}).describe("TCP keepalive, on both sides."),
+  retries: whole(0, 100).prefault(3).describe("Further attempts when a connect fails."),
+  redispatch: flag().prefault(true).describe("Let the last attempt go to another server."),
+  whenEmpty: choice(["reject"]).prefault("reject")
+    .describe("What a client meets when no server is usable: a reset at once."),
+  serverDefaults: keys({
+    weight: whole(0, 256).prefault(100).describe("The weight of servers that name none."),
+  }).prefault({}).describe("What servers have that say nothing else."),
+  servers: named(
+    z.union([text("ADDRESS[:PORT]"), ServerSchema], {
+      error: "ADDRESS[:PORT], or a map with address, weight and state",
+    }),
+    "servers",
+  ).prefault({}).describe("The servers by name."),
+});

@@ -1,0 +1,81 @@
+/**
+ * The kinds of values that a file is made of. Each one's error text says what is allowed, and nothing
+ * else: whoever reports it adds what was found.
+ */
+
+import { z } from "zod";
+import { parseAddress } from "../../core/net/address.ts";
+import { DURATION, formatDuration, parseDuration } from "../duration.ts";
+
+/** `true` or `false`. */
+export function flag() {
+  return z.boolean({ error: "true or false" });
+}
+
+/** A whole number between two bounds, both allowed. */
+export function whole(least: number, most: number) {
+  const error = `a whole number from ${least} to ${most}`;
+  return z.int({ error }).min(least, { error }).max(most, { error });
+}
+
+/** One of some words. */
+export function choice<const Words extends readonly string[]>(words: Words) {
+  return z.enum(words, { error: words.join(", ") });
+}
+
+/** Text of a certain form. */
+export function text(allowed: string, pattern: RegExp = /\S/) {
+  return z.string({ error: allowed }).regex(pattern, { error: allowed });
+}
+
+/** A duration with its unit, kept as it is written, at least so many milliseconds. */
+export function duration(leastMs = 1) {
+  const error = durationError(leastMs);
+  return z.string({ error }).regex(DURATION, { error }).refine((written) => {
+    const ms = parseDuration(written);
+    return ms !== undefined && ms >= leastMs && ms <= LONGEST_MS;
+  }, { error });
+}
+
+/** A duration, or none at all. */
+export function durationOrNone(leastMs: number) {
+  const error = `none, or ${durationError(leastMs)}`;
+  return z.union([z.literal("none"), duration(leastMs)], { error });
+}
+
+/** An IP address. */
+export function address() {
+  const error = "an IPv4 or IPv6 address";
+  return z.string({ error }).refine((written) => parseAddress(written) !== undefined, { error });
+}
+
+/** The name of a node, virtual router, frontend, backend or server. */
+export function name() {
+  const error = "a name: letters, digits, '.', '_' and '-', a letter or digit first, 63 at most";
+  return z.string({ error }).regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, { error });
+}
+
+/** A map from names that the user chooses. */
+export function named<Item extends z.ZodType>(item: Item, of: string) {
+  return z.record(name(), item, { error: `a map of ${of} by name` });
+}
+
+/** A map of fixed keys. */
+export function keys<Shape extends z.ZodRawShape>(shape: Shape, allowed = "a map of keys") {
+  return z.strictObject(shape, { error: allowed });
+}
+
+/** A list of at least one item. */
+export function list<Item extends z.ZodType>(item: Item, of: string) {
+  const error = `a list of ${of}, at least one`;
+  return z.array(item, { error }).min(1, { error });
+}
+
+function durationError(leastMs: number): string {
+  return leastMs > 1
+    ? `a duration of ${formatDuration(leastMs)} or more, with its unit, such as 250ms, 2s or 1.5m`
+    : "a duration with its unit, such as 500us, 250ms, 2s, 1.5m, 8h or 1d, up to 24d";
+}
+
+/** Longer timers overflow 31 bits of milliseconds and would fire at once. */
+const LONGEST_MS = 24 * 86_400_000;
