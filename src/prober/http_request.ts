@@ -1,0 +1,22 @@
+/**
+ * The request of an HTTP check. No body, no second request on the same connection.
+ */
+
+import { formatEndpoint } from "../core/net/prefix.ts";
+import type { HttpCheck } from "../core/plan/plan.ts";
+
+/** The bytes of an HTTP/1.1 request (RFC 9112, section 3) to a server at this address and port. */
+export function httpRequest(
+  { method, path, host }: HttpCheck,
+  address: string,
+  port: number,
+): Uint8Array<ArrayBuffer> {
+  const lines = [
+    `${method} ${path} HTTP/1.1`,
+    `Host: ${host ?? formatEndpoint(address, port)}`,
+    "User-Agent: lintel",
+    "Accept: */*",
+    "Connection: close",
+  ];
+  return new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
+}
