@@ -11,7 +11,8 @@ import { type Launch, pack } from "./compile/pack.ts";
 /** Builds the product if it is not up to date, and answers where it is. */
 export async function compile(log: (line: string) => void = () => {}): Promise<string> {
   const kind = await hasDenort() ? "compiled" : "self-contained";
-  const bundle = await bundleProduct(kind);
+  const variables = kind === "compiled" ? [] : LAUNCH.variables.map((text) => text.split("=")[0]!);
+  const bundle = await bundleProduct(kind, variables);
   const inputs = await hash(
     bundle,
     JSON.stringify([Deno.version, Deno.build, LAUNCH]),

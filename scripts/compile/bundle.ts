@@ -10,8 +10,13 @@ import type { Bundle, Engine } from "../../src/appliance/bundle.ts";
  *
  * Not minified: that saves 5 MB of memory and no time, costs readable traces, and deno 2.9 leaves
  * CommonJS packages without their `require` when it minifies.
+ *
+ * @param variables of the environment that are deno's business: what we start does not inherit them
  */
-export async function bundleProduct(kind: Bundle["kind"]): Promise<string> {
+export async function bundleProduct(
+  kind: Bundle["kind"],
+  variables: readonly string[],
+): Promise<string> {
   const directory = await Deno.makeTempDir({ prefix: "lintel-bundle-" });
   try {
     const [main, speaker, dataplane, prober] = await Promise.all([
@@ -20,7 +25,12 @@ export async function bundleProduct(kind: Bundle["kind"]): Promise<string> {
       bundle(WORKERS.dataplane, `${directory}/dataplane.js`),
       bundle(WORKERS.prober, `${directory}/prober.js`),
     ]);
-    return firstLine({ kind, workers: { speaker, dataplane, prober } }) + main;
+    return [
+      firstLine({ kind, workers: { speaker, dataplane, prober } }),
+      secondLine(variables),
+      main,
+    ]
+      .join("\n");
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
@@ -28,7 +38,11 @@ export async function bundleProduct(kind: Bundle["kind"]): Promise<string> {
 
 /** What `src/appliance/bundle.ts` looks for. It runs first, as the bundle has no imports of ours. */
 function firstLine(bundle: Bundle): string {
-  return `globalThis[Symbol.for("lintel.bundle")] = ${JSON.stringify(bundle)};\n`;
+  return `globalThis[Symbol.for("lintel.bundle")] = ${JSON.stringify(bundle)};`;
+}
+
+function secondLine(variables: readonly string[]): string {
+  return `for (const name of ${JSON.stringify(variables)}) Deno.env.delete(name);`;
 }
 
 async function bundle(entry: string, output: string): Promise<string> {
