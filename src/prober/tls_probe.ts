@@ -5,6 +5,7 @@
 
 import {
   connect,
+  type ConnectionOptions,
   createSecureContext,
   getCACertificates,
   type SecureContext,
@@ -38,10 +39,7 @@ export class TlsProbes {
     const { address, port } = target(server);
     const { serverName, verify } = request.tls;
     const secureContext = this.#context(verify);
-    if (!secureContext) {
-      queueMicrotask(() => done(NO_AUTHORITIES));
-      return { timeOut: () => NO_AUTHORITIES, abandon: () => {} };
-    }
+    if (!secureContext) return new FailedProbe(NO_AUTHORITIES, done);
     const session = this.#sessions.get(server.row);
     const socket = connect({
       host: address,
@@ -144,7 +142,29 @@ class TlsProbe implements Probe {
   }
 }
 
-type Session = NonNullable<Parameters<typeof connect>[0]["session"]>;
+/** A check that could not even begin. */
+class FailedProbe implements Probe {
+  readonly #outcome: Outcome;
+  #over = false;
+
+  constructor(outcome: Outcome, done: (outcome: Outcome) => void) {
+    this.#outcome = outcome;
+    queueMicrotask(() => {
+      if (!this.#over) done(outcome);
+    });
+  }
+
+  timeOut(): Outcome {
+    this.#over = true;
+    return this.#outcome;
+  }
+
+  abandon(): void {
+    this.#over = true;
+  }
+}
+
+type Session = NonNullable<ConnectionOptions["session"]>;
 
 const NO_AUTHORITIES: Outcome = {
   code: "SOCKERR",
