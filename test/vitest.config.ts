@@ -1,3 +1,7 @@
+/**
+ * The two kinds of tests: `fast` needs nothing and never sleeps; `netns` needs root and time.
+ */
+
 import { defineConfig } from "vitest/config";
 
 const soak = Deno.env.get("LINTEL_SOAK") === "1";

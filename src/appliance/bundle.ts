@@ -45,7 +45,7 @@ export function workerUrl(engine: Engine): URL | string {
 }
 
 function bundle(): Bundle | undefined {
-  // Only our own first line writes under this key.
+  // house: as: only the product's own first line writes under this key.
   return (globalThis as { readonly [BUNDLE]?: Bundle })[BUNDLE];
 }
 
