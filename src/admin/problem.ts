@@ -22,12 +22,17 @@ export class Refusal extends Error {
   }
 }
 
-/** A name that does not exist: the answer says which ones do. */
-export function unknownName(kind: string, name: string, known: readonly string[]): Refusal {
+/** A name that does not exist: the answer says which ones do. `within` is such as ` in backend "web"`. */
+export function unknownName(
+  kind: string,
+  name: string,
+  known: readonly string[],
+  within = "",
+): Refusal {
   const some = known.slice(0, MOST_NAMES).join(", ");
   const more = known.length > MOST_NAMES ? ` and ${known.length - MOST_NAMES} more` : "";
   const there = known.length === 0 ? "there is none" : `there are: ${some}${more}`;
-  return new Refusal(404, `no ${kind} ${JSON.stringify(name)}; ${there}`);
+  return new Refusal(404, `no ${kind} ${JSON.stringify(name)}${within}; ${there}`);
 }
 
 /** Turns whatever a handler threw into an answer. */

@@ -52,7 +52,7 @@ export function findServer(appliance: Appliance, backend: string, name: string):
   const server = appliance.server(backend, name);
   if (server) return server;
   const { servers } = findBackend(appliance, backend);
-  throw unknownName(`server in backend "${backend}"`, name, servers.map((one) => one.name));
+  throw unknownName("server", name, servers.map((one) => one.name), ` in backend "${backend}"`);
 }
 
 /** Answers with a resource and its ETag. */

@@ -36,13 +36,17 @@ export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appl
   });
 }
 
+const WEIGHT_EXPECTED =
+  'expected a whole number from 0 to 256, a percentage such as "50%", or null';
+
 /** A merge patch (RFC 7396) of a server: `null` returns a field to the file's value. */
 export const ServerPatchSchema = z.strictObject({
   state: AdminStateSchema.nullable().optional()
     .describe("ready; drain: no new connections, checks go on; maint: none, checks stop"),
-  weight: z.union([z.int().min(0).max(256), z.string().regex(/^\d{1,5}(\.\d{1,3})?%$/)], {
-    error: 'expected a whole number from 0 to 256, a percentage such as "50%", or null',
-  }).nullable().optional()
+  weight: z.union([
+    z.int(WEIGHT_EXPECTED).min(0, WEIGHT_EXPECTED).max(256, WEIGHT_EXPECTED),
+    z.string().regex(/^\d{1,5}(\.\d{1,3})?%$/, WEIGHT_EXPECTED),
+  ], WEIGHT_EXPECTED).nullable().optional()
     .describe("Share of new connections; a percentage is of the file's weight, at most 256"),
   reason: z.string().max(1000).nullable().optional(),
 }).openapi("ServerPatch");

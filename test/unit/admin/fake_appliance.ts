@@ -1,0 +1,183 @@
+/**
+ * An appliance of plain data for the tests of whatever talks to one.
+ */
+
+import type { Appliance, ServerChange } from "../../../src/admin/appliance.ts";
+import { Conflict } from "../../../src/admin/appliance.ts";
+import type {
+  Backend,
+  Frontend,
+  NodeStatus,
+  Server,
+  VirtualRouter,
+} from "../../../src/admin/model.ts";
+
+const AT = "2026-01-02T03:04:05Z";
+
+/** Two backends, three servers, one virtual router; `changes` remembers what was asked. */
+export class FakeAppliance implements Appliance {
+  readonly changes: ServerChange[] = [];
+  readonly servers: Server[] = [
+    makeServer("masters", "master1"),
+    makeServer("masters", "master2"),
+    makeServer("web", "master1"),
+  ];
+  livenessCauses: string[] = [];
+  readinessCauses: string[] = [];
+  conflict: string | undefined;
+  fault: Error | undefined;
+
+  liveness() {
+    return this.livenessCauses;
+  }
+
+  readiness() {
+    return this.readinessCauses;
+  }
+
+  activeness(virtualRouter?: string) {
+    if (virtualRouter === undefined || virtualRouter === "kube-api") return ["kube-api is backup"];
+    return undefined;
+  }
+
+  nodeStatus(): NodeStatus {
+    if (this.fault) throw this.fault;
+    return NODE_STATUS;
+  }
+
+  virtualRouters() {
+    return [VIRTUAL_ROUTER];
+  }
+
+  frontends() {
+    return [FRONTEND];
+  }
+
+  backends(): Backend[] {
+    return ["masters", "web"].map((name) => ({
+      name,
+      balance: "roundrobin",
+      check: { type: "tcp", intervalSeconds: 2 },
+      usableServers: 1,
+      servers: this.servers.filter(({ backend }) => backend === name),
+    }));
+  }
+
+  server(backend: string, name: string) {
+    return this.servers.find((server) => server.backend === backend && server.name === name);
+  }
+
+  patchServer(backend: string, name: string, change: ServerChange): Server {
+    if (this.conflict) throw new Conflict(this.conflict);
+    this.changes.push(change);
+    const at = this.servers.findIndex((one) => one.backend === backend && one.name === name);
+    const before = this.servers[at];
+    if (!before) throw new Error("asked for a server that is not there");
+    const after = patched(before, change);
+    if (!change.dryRun) this.servers[at] = after;
+    return after;
+  }
+
+  metrics() {
+    return Promise.resolve("lintel_up 1\n");
+  }
+}
+
+function patched(before: Server, { state, weight, reason, caller }: ServerChange): Server {
+  const runtime = weight === undefined ? before.weight.runtime : weight;
+  const admin = state === undefined ? before.admin : state ?? "ready";
+  return {
+    ...before,
+    admin,
+    weight: { ...before.weight, runtime, effective: runtime ?? before.weight.configured },
+    override: { state: admin, weight: runtime, reason, by: caller.name, at: AT },
+  };
+}
+
+/** A server that is up and has served. */
+export function makeServer(backend: string, name: string): Server {
+  return {
+    backend,
+    name,
+    address: "172.16.0.4",
+    port: 6443,
+    admin: "ready",
+    health: {
+      state: "up",
+      code: "L4OK",
+      latencySeconds: 0.0005,
+      checkedAt: AT,
+      changedAt: AT,
+      failure: null,
+    },
+    weight: { configured: 100, runtime: null, effective: 100 },
+    connections: { active: 3, queued: 0, total: 1234 },
+    bytes: { received: 5_000_000_000, sent: 10 },
+    failures: { connectTimeout: 0, connectRefused: 2 },
+    retries: 1,
+    redispatches: 0,
+    override: null,
+  };
+}
+
+const NODE_STATUS: NodeStatus = {
+  node: "lb1",
+  version: "0.1.0",
+  pid: 4242,
+  engine: "epoll",
+  startedAt: AT,
+  uptimeSeconds: 61.5,
+  configuration: {
+    file: "/etc/lintel/lintel.yaml",
+    hash: "ab".repeat(32),
+    loadedAt: AT,
+    lastReloadSuccessful: true,
+  },
+  workers: [
+    { name: "dataplane-0", silenceSeconds: 0.1, connections: 3, restarts: 0 },
+    { name: "speaker", silenceSeconds: 0.2, connections: null, restarts: 0 },
+  ],
+};
+
+const FRONTEND: Frontend = {
+  name: "kube-apiserver",
+  listeners: [{ address: "172.16.0.10", port: 6443, virtualRouter: "kube-api", bound: true }],
+  backend: "masters",
+  required: true,
+  connections: { active: 3, total: 1234 },
+  bytes: { received: 10, sent: 5_000_000_000 },
+  denied: { noServer: 1, limit: 0 },
+};
+
+const VIRTUAL_ROUTER: VirtualRouter = {
+  name: "kube-api",
+  vrid: 60,
+  version: 3,
+  interface: "eth0",
+  addresses: ["172.16.0.10/32"],
+  state: "backup",
+  since: AT,
+  cause: "heard an advertisement of higher priority",
+  priority: { configured: 100, effective: 100 },
+  preempt: true,
+  trackers: [],
+  timers: {
+    advertisementIntervalSeconds: 1,
+    activeDownIntervalSeconds: 3.609,
+    skewSeconds: 0.609,
+    deadmanSeconds: 3,
+  },
+  counters: {
+    advertisementsSent: 0,
+    advertisementsReceived: 17,
+    advertisementsRejected: { checksum: 2, ttl: 0 },
+    announcements: 0,
+    transitions: [{ state: "backup", reason: "startup", total: 1 }],
+  },
+  peer: {
+    address: "172.16.0.2",
+    priority: 150,
+    advertisementIntervalSeconds: 1,
+    receivedAt: AT,
+  },
+};

@@ -1,0 +1,86 @@
+import { describe, expect, it } from "vitest";
+import { createAdminApp } from "../../../src/admin/app.ts";
+import { FakeAppliance } from "./fake_appliance.ts";
+
+const app = createAdminApp(new FakeAppliance(), { kind: "socket" }, () => {});
+const document = await (await app.request("/openapi.json")).json();
+
+/** Every value in a JSON document, with the keys that lead there. */
+function* walk(value: unknown, path = "#"): Generator<[path: string, value: unknown]> {
+  yield [path, value];
+  if (typeof value !== "object" || value === null) return;
+  for (const [key, inner] of Object.entries(value)) yield* walk(inner, `${path}/${key}`);
+}
+
+const everything = new Map(walk(document));
+
+describe("/openapi.json", () => {
+  it("is OpenAPI 3.1 of this version", () => {
+    expect(document.openapi).toBe("3.1.0");
+    expect(document.info).toMatchObject({ title: "lintel", version: "0.1.0" });
+  });
+
+  it("has every route", () => {
+    const operations = Object.entries<object>(document.paths)
+      .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
+    expect(operations.sort()).toEqual([
+      "get /active",
+      "get /livez",
+      "get /metrics",
+      "get /readyz",
+      "get /v1/backends",
+      "get /v1/backends/{backend}/servers",
+      "get /v1/backends/{backend}/servers/{server}",
+      "get /v1/backends/{name}",
+      "get /v1/frontends",
+      "get /v1/frontends/{name}",
+      "get /v1/status",
+      "get /v1/virtual-routers",
+      "get /v1/virtual-routers/{name}",
+      "patch /v1/backends/{backend}/servers/{server}",
+    ]);
+  });
+
+  it("names its resources, and every reference resolves", () => {
+    expect(Object.keys(document.components.schemas)).toEqual(expect.arrayContaining([
+      "Backend",
+      "Frontend",
+      "Problem",
+      "Server",
+      "ServerPatch",
+      "Status",
+      "VirtualRouter",
+    ]));
+    const references = [...everything].filter(([path]) => path.endsWith("/$ref"));
+    expect(references.length).toBeGreaterThan(20);
+    for (const [, reference] of references) expect(everything.has(String(reference))).toBe(true);
+  });
+
+  it("declares every parameter of a path", () => {
+    for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths)) {
+      const names = [...path.matchAll(/{(\w+)}/g)].map(([, name]) => name);
+      for (const { parameters = [] } of Object.values(methods)) {
+        const declared = parameters.filter((one) => one.in === "path").map(({ name }) => name);
+        expect(declared).toEqual(names);
+      }
+    }
+  });
+
+  it("describes the patch and its errors", () => {
+    const patch = document.paths["/v1/backends/{backend}/servers/{server}"].patch;
+    expect(Object.keys(patch.requestBody.content)).toEqual([
+      "application/merge-patch+json",
+      "application/json",
+    ]);
+    expect(Object.keys(patch.responses)).toEqual(
+      ["200", "400", "401", "403", "404", "409", "412", "413", "415", "422"],
+    );
+    expect(Object.keys(document.components.schemas.ServerPatch.properties)).toEqual(
+      ["state", "weight", "reason"],
+    );
+  });
+});
+
+interface Operation {
+  readonly parameters?: readonly { readonly in: string; readonly name: string }[];
+}

@@ -1,0 +1,159 @@
+import { createHash } from "node:crypto";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { CannotListen, serveAdmin } from "../../../src/admin/serve.ts";
+import type { AdminPlan } from "../../../src/core/plan/plan.ts";
+import { FakeAppliance } from "./fake_appliance.ts";
+
+let directory: string;
+let stops: (() => unknown)[];
+
+beforeEach(() => {
+  directory = Deno.makeTempDirSync({ prefix: "lintel-admin-" });
+  stops = [() => Deno.removeSync(directory, { recursive: true })];
+});
+
+afterEach(async () => {
+  for (const stop of stops.reverse()) await stop();
+});
+
+function plan(changes: Partial<AdminPlan> = {}): AdminPlan {
+  return {
+    socket: `${directory}/run/admin.sock`,
+    socketGroup: String(Deno.gid()),
+    listen: null,
+    tokens: [],
+    probes: null,
+    ...changes,
+  };
+}
+
+async function serve(admin: AdminPlan) {
+  const server = await serveAdmin(new FakeAppliance(), admin, () => {});
+  stops.push(() => server.stop());
+  return server;
+}
+
+/** A port that was free a moment ago. */
+function freePort(): number {
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const { port } = listener.addr;
+  listener.close();
+  return port;
+}
+
+async function ask(path: string, url: string, init: RequestInit = {}) {
+  const client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+  try {
+    const response = await fetch(`http://lintel${url}`, { ...init, client });
+    return { status: response.status, body: await response.json() };
+  } finally {
+    client.close();
+  }
+}
+
+describe("the unix socket", () => {
+  it("answers, is 0660, and is gone after stop", async () => {
+    const admin = plan();
+    const server = await serve(admin);
+    expect((Deno.statSync(admin.socket).mode ?? 0) & 0o777).toBe(0o660);
+    expect((await ask(admin.socket, "/v1/status")).body.node).toBe("lb1");
+    const change = await ask(admin.socket, "/v1/backends/masters/servers/master1", {
+      method: "PATCH",
+      headers: { "content-type": "application/merge-patch+json" },
+      body: '{"state":"maint"}',
+    });
+    expect(change).toMatchObject({ status: 200, body: { admin: "maint" } });
+    await server.stop();
+    expect(() => Deno.statSync(admin.socket)).toThrow(Deno.errors.NotFound);
+  });
+
+  it("leaves the process's umask as it was", async () => {
+    const before = Deno.umask();
+    await serve(plan());
+    expect(Deno.umask()).toBe(before);
+  });
+
+  it("takes the place of a socket on which nobody answers", async () => {
+    const admin = plan();
+    Deno.mkdirSync(`${directory}/run`);
+    const stale = new Deno.Command(Deno.execPath(), {
+      args: [
+        "eval",
+        "Deno.listen({transport:'unix',path:Deno.args[0]});Deno.kill(Deno.pid,'SIGKILL')",
+        admin.socket,
+      ],
+    });
+    await stale.output();
+    expect(Deno.lstatSync(admin.socket).isSocket).toBe(true);
+    await serve(admin);
+    expect((await ask(admin.socket, "/v1/status")).status).toBe(200);
+  });
+
+  it("refuses to take it from a running appliance, and names that", async () => {
+    const admin = plan();
+    await serve(admin);
+    const second = serveAdmin(new FakeAppliance(), admin, () => {});
+    await expect(second).rejects.toThrow(CannotListen);
+    await expect(second).rejects.toThrow(/node lb1, process 4242.*stop it/);
+    expect((await ask(admin.socket, "/v1/status")).status).toBe(200);
+  });
+
+  it("refuses to remove what is no socket", async () => {
+    const admin = plan();
+    Deno.mkdirSync(`${directory}/run`);
+    Deno.writeTextFileSync(admin.socket, "precious");
+    await expect(serve(admin)).rejects.toThrow(/no socket stands there/);
+    expect(Deno.readTextFileSync(admin.socket)).toBe("precious");
+  });
+
+  it("refuses a group that does not exist", async () => {
+    await expect(serve(plan({ socketGroup: "no-such-group" }))).rejects.toThrow(
+      /admin.socketGroup: no group "no-such-group"/,
+    );
+  });
+});
+
+describe("TCP", () => {
+  it("lets viewers in on loopback, token bearers everywhere", async () => {
+    const open = plan({ listen: { address: "127.0.0.1", port: freePort() } });
+    await serve(open);
+    const url = `http://127.0.0.1:${open.listen?.port}/v1/status`;
+    const response = await fetch(url);
+    expect((await response.json()).node).toBe("lb1");
+  });
+
+  it("asks for tokens where there are some", async () => {
+    const secretHash = createHash("sha256").update("s3cret").digest("hex");
+    const admin = plan({
+      listen: { address: "127.0.0.1", port: freePort() },
+      tokens: [{ name: "ops", role: "viewer", secretHash }],
+    });
+    await serve(admin);
+    const url = `http://127.0.0.1:${admin.listen?.port}/v1/status`;
+    const status = async (init: RequestInit) => {
+      const response = await fetch(url, init);
+      await response.body?.cancel();
+      return response.status;
+    };
+    expect(await status({})).toBe(401);
+    expect(await status({ headers: { authorization: "Bearer s3cret" } })).toBe(200);
+  });
+
+  it("serves the probes on every address", async () => {
+    const admin = plan({ probes: { address: "*", port: freePort() } });
+    await serve(admin);
+    const response = await fetch(`http://127.0.0.1:${admin.probes?.port}/livez`);
+    expect(await response.text()).toBe("ok\n");
+  });
+
+  it("names a port in use, and gives the socket back", async () => {
+    const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    stops.push(() => listener.close());
+    const { port } = listener.addr;
+    const admin = plan({ listen: { address: "127.0.0.1", port } });
+    await expect(serve(admin)).rejects.toThrow(
+      new RegExp(`admin.listen 127.0.0.1:${port}: .*another program listens there`),
+    );
+    expect(() => Deno.statSync(admin.socket)).toThrow(Deno.errors.NotFound);
+  });
+});
