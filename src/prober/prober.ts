@@ -1,0 +1,224 @@
+/**
+ * When each server is checked, and what its results make of it. One deadline a server: the next check,
+ * or the end of the time for the one under way. Knows neither sockets nor threads, and reads no clock
+ * but the one it is given.
+ */
+
+import {
+  carriedOver,
+  type HealthState,
+  nextIntervalMs,
+  observe,
+  UNCHECKED,
+} from "../core/health/rise_fall.ts";
+import { Schedule } from "../core/health/schedule.ts";
+import { spreadInterval } from "../core/health/spread.ts";
+import type { AdminState, Row, ServerTable } from "../memory/server_table.ts";
+import type { CheckedServer, CheckResult, Report } from "./orders.ts";
+import { isSuccess, type Outcome, type Probe, type StartProbe } from "./probe.ts";
+
+/** What the prober asks of the thread it runs on. */
+export interface ProberHost {
+  /** Monotonic, in milliseconds. */
+  now(): number;
+  readonly startProbe: StartProbe;
+  report(report: Report): void;
+  /** Asks for {@linkcode Prober.turn} at this instant (`Infinity`: not at all), in place of any earlier one. */
+  wakeAt(at: number): void;
+}
+
+/** Checks servers and writes their health into the table. */
+export class Prober {
+  readonly #host: ProberHost;
+  readonly #table: ServerTable;
+  readonly #seed: number;
+  /** Their index is their key in the schedule. */
+  readonly #servers: readonly Checked[];
+  readonly #byRow: ReadonlyMap<Row, Checked>;
+  readonly #schedule: Schedule;
+  #results: CheckResult[] = [];
+  #flushAt = Infinity;
+  #wakeAt = Infinity;
+  /** By how much this turn has found timeouts to be late. */
+  #lateMs = 0;
+
+  /** Every server that is not in maint is due at once; the first {@linkcode Prober.turn} starts them. */
+  constructor(
+    host: ProberHost,
+    { table, seed, servers }: {
+      readonly table: ServerTable;
+      readonly seed: number;
+      readonly servers: readonly CheckedServer[];
+    },
+  ) {
+    this.#host = host;
+    this.#table = table;
+    this.#seed = seed;
+    this.#servers = servers.map((server, index) => new Checked(server, index, table));
+    this.#byRow = new Map(this.#servers.map((server) => [server.row, server]));
+    this.#schedule = new Schedule(servers.length);
+    const now = host.now();
+    for (const server of this.#servers) {
+      table.setHealth(server.row, server.state.health);
+      if (server.admin !== "maint") this.#schedule.set(server.index, now);
+    }
+  }
+
+  /** Does all that is due, and asks to be woken for the next. */
+  turn(): void {
+    const now = this.#host.now();
+    this.#lateMs = 0;
+    let startable = STARTS_A_TURN;
+    while (startable > 0) {
+      const index = this.#schedule.takeDue(now);
+      const server = index === undefined ? undefined : this.#servers[index];
+      if (!server) break;
+      if (server.check) this.#timeOut(server, server.check, now);
+      else {
+        this.#start(server, now);
+        startable--;
+      }
+    }
+    if (this.#lateMs > 0) this.#host.report(lateness(this.#lateMs));
+    if (now >= this.#flushAt) this.#flush();
+    // Probes that have begun get their share of the thread before more of them do.
+    this.#wakeAt = Math.min(Math.max(this.#schedule.nextAt(), now + TURN_MS), this.#flushAt);
+    this.#host.wakeAt(this.#wakeAt);
+  }
+
+  /** An operator has changed a server's state. */
+  setAdmin(row: Row, admin: AdminState): void {
+    const server = this.#byRow.get(row);
+    if (!server || server.admin === admin) return;
+    const before = server.admin;
+    server.admin = admin;
+    if (admin === "maint") {
+      this.#halt(server);
+      server.state = UNCHECKED;
+      this.#table.setHealth(row, server.state.health);
+    } else if (before === "maint") {
+      this.#schedule.set(server.index, this.#host.now());
+      this.#wakeBy(this.#host.now());
+    }
+  }
+
+  /** Ends all checks. */
+  stop(): void {
+    for (const server of this.#servers) this.#halt(server);
+    this.#flush();
+  }
+
+  #start(server: Checked, now: number): void {
+    const check: Check = {
+      startedAt: now,
+      spared: false,
+      probe: this.#host.startProbe(server.checked, (outcome) => {
+        if (server.check === check) this.#conclude(server, check, outcome);
+      }),
+    };
+    server.check = check;
+    this.#schedule.set(server.index, now + server.checked.check.timeoutMs);
+  }
+
+  #timeOut(server: Checked, check: Check, now: number): void {
+    const lateMs = now - check.startedAt - server.checked.check.timeoutMs;
+    if (lateMs > LATE_MS && !check.spared) {
+      // We were not here to listen. The answer may have arrived long since: hear it first.
+      check.spared = true;
+      this.#lateMs = Math.max(this.#lateMs, lateMs);
+      this.#schedule.set(server.index, now + SPARED_MS);
+      return;
+    }
+    this.#conclude(server, check, check.probe.timeOut());
+  }
+
+  #conclude(server: Checked, check: Check, outcome: Outcome): void {
+    const at = this.#host.now();
+    const ok = isSuccess(outcome);
+    const before = server.state.health;
+    server.check = undefined;
+    server.state = observe(server.checked.check, server.state, ok);
+    const { health } = server.state;
+    this.#table.setHealth(server.row, health);
+    const intervalMs = spreadInterval(nextIntervalMs(server.checked.check, server.state), {
+      seed: this.#seed,
+      server: server.index,
+      round: server.round++,
+    });
+    this.#schedule.set(server.index, at + intervalMs);
+    const durationMs = at - check.startedAt;
+    const changed = health !== before;
+    this.#results.push({ ...outcome, row: server.row, at, durationMs, ok, health, changed });
+    this.#flushAt = Math.min(this.#flushAt, changed ? at : at + RESULTS_MS);
+    this.#wakeBy(this.#flushAt);
+    this.#wakeBy(at + intervalMs);
+  }
+
+  #halt(server: Checked): void {
+    this.#schedule.remove(server.index);
+    server.check?.probe.abandon();
+    server.check = undefined;
+  }
+
+  #flush(): void {
+    this.#flushAt = Infinity;
+    if (this.#results.length === 0) return;
+    this.#host.report({ kind: "results", results: this.#results });
+    this.#results = [];
+  }
+
+  #wakeBy(at: number): void {
+    if (at >= this.#wakeAt) return;
+    this.#wakeAt = at;
+    this.#host.wakeAt(at);
+  }
+}
+
+/** One server as the prober sees it. */
+class Checked {
+  readonly checked: CheckedServer;
+  readonly row: Row;
+  readonly index: number;
+  admin: AdminState;
+  state: HealthState;
+  round = 0;
+  /** The check under way. */
+  check: Check | undefined;
+
+  constructor(checked: CheckedServer, index: number, table: ServerTable) {
+    this.checked = checked;
+    this.row = checked.row;
+    this.index = index;
+    this.admin = table.admin(checked.row);
+    this.state = this.admin === "maint"
+      ? UNCHECKED
+      : carriedOver(checked.check, table.health(checked.row));
+  }
+}
+
+function lateness(lateMs: number): Report {
+  return {
+    kind: "log",
+    level: "warn",
+    message: "checks were left waiting: this host is short of CPU, or was suspended",
+    properties: { lateMs: Math.round(lateMs) },
+  };
+}
+
+interface Check {
+  readonly startedAt: number;
+  readonly probe: Probe;
+  /** Whether its timeout has been put off because we were late ourselves. */
+  spared: boolean;
+}
+
+/** With a turn each 4 ms, a thousand servers begin within 250 ms and not as one burst. */
+const STARTS_A_TURN = 16;
+const TURN_MS = 4;
+
+/** A timeout that is noticed later than this says more about us than about the server. */
+const LATE_MS = 100;
+const SPARED_MS = 20;
+
+/** Results that change nothing may wait this long for others, to share one message. */
+const RESULTS_MS = 200;

@@ -1,0 +1,77 @@
+/**
+ * The prober's thread: takes orders as messages, sleeps on its own event loop, and leaves signs of
+ * life. Decides nothing about servers.
+ */
+
+import { monotonicMs } from "../linux/clock.ts";
+import { ServerTable } from "../memory/server_table.ts";
+import { WorkerTable } from "../memory/worker_table.ts";
+import type { CheckedServer, Order, Report, StartOrder } from "./orders.ts";
+import { Poller } from "./poller.ts";
+import type { Outcome, Probe } from "./probe.ts";
+import { Prober } from "./prober.ts";
+import { startSocketProbe } from "./socket_probe.ts";
+import { TlsProbes } from "./tls_probe.ts";
+
+let prober: Prober | undefined;
+let workers: WorkerTable | undefined;
+let worker = 0;
+let alarm: ReturnType<typeof setTimeout> | undefined;
+let nextTurnAt = 0;
+
+self.onmessage = ({ data: order }: MessageEvent<Order>) => {
+  switch (order.kind) {
+    case "start":
+      start(order);
+      break;
+    case "admin":
+      prober?.setAdmin(order.row, order.state);
+      break;
+    case "stop":
+      clearTimeout(alarm);
+      prober?.stop();
+      report({ kind: "stopped" });
+      self.close();
+      break;
+  }
+};
+
+function start(order: StartOrder): void {
+  const poller = new Poller();
+  const tls = new TlsProbes();
+  workers = new WorkerTable(order.workerTable);
+  worker = order.worker;
+  prober = new Prober(
+    { now: monotonicMs, startProbe, report, wakeAt },
+    { table: new ServerTable(order.serverTable), seed: order.seed, servers: order.servers },
+  );
+  report({ kind: "ready" });
+  wakeAt(monotonicMs());
+
+  function startProbe(server: CheckedServer, done: (outcome: Outcome) => void): Probe {
+    const { request } = server.check;
+    return request.type === "https"
+      ? tls.start(server, request, done)
+      : startSocketProbe(poller, server, done);
+  }
+}
+
+function wakeAt(at: number): void {
+  nextTurnAt = at;
+  clearTimeout(alarm);
+  alarm = setTimeout(wake, Math.min(Math.max(0, at - monotonicMs()), BEAT_MS));
+}
+
+function wake(): void {
+  const now = monotonicMs();
+  workers?.beat(worker, now);
+  if (now >= nextTurnAt) prober?.turn();
+  else wakeAt(nextTurnAt);
+}
+
+function report(message: Report): void {
+  self.postMessage(message);
+}
+
+/** Signs of life come at least this often. */
+const BEAT_MS = 250;

@@ -1,0 +1,286 @@
+import { describe, expect, it } from "vitest";
+import type { CheckPlan } from "../../../src/core/plan/plan.ts";
+import { type AdminState, type Row, ServerTable } from "../../../src/memory/server_table.ts";
+import type { CheckResult, LogReport, Report } from "../../../src/prober/orders.ts";
+import type { Outcome } from "../../../src/prober/probe.ts";
+import { Prober } from "../../../src/prober/prober.ts";
+
+const OK: Outcome = { code: "L4OK", text: "" };
+const REFUSED: Outcome = { code: "L4CON", text: "connection refused" };
+
+const CHECK: CheckPlan = {
+  intervalMs: 2000,
+  fastIntervalMs: 500,
+  downIntervalMs: 4000,
+  timeoutMs: 1000,
+  rise: 2,
+  fall: 3,
+  address: null,
+  port: null,
+  request: { type: "tcp" },
+};
+
+function row(at: number): Row {
+  return at as Row;
+}
+
+/** A prober in virtual time, whose probes end when the test says so. */
+class Bench {
+  now = 1000;
+  readonly table: ServerTable;
+  readonly prober: Prober;
+  readonly results: CheckResult[] = [];
+  readonly logs: LogReport[] = [];
+  /** Probes under way, by row. */
+  readonly probes = new Map<number, (outcome: Outcome) => void>();
+  /** All that were started: row and instant. */
+  readonly started: { readonly row: number; readonly at: number }[] = [];
+  readonly abandoned: number[] = [];
+  #wakeAt = Infinity;
+
+  constructor(count: number, prepare: (table: ServerTable) => void = () => {}, check = CHECK) {
+    this.table = new ServerTable(count);
+    prepare(this.table);
+    const servers = Array.from({ length: count }, (_, at) => ({
+      row: row(at),
+      backend: "b",
+      server: `s${at}`,
+      address: "10.0.0.1",
+      port: 80,
+      check,
+    }));
+    this.prober = new Prober({
+      now: () => this.now,
+      startProbe: ({ row }, done) => {
+        this.started.push({ row, at: this.now });
+        this.probes.set(row, done);
+        return {
+          timeOut: () => ({ code: "L4TOUT", text: "no connection in time" }),
+          abandon: () => this.abandoned.push(row),
+        };
+      },
+      report: (report) => this.#hear(report),
+      wakeAt: (at) => this.#wakeAt = at,
+    }, { table: this.table, seed: 1, servers });
+    this.prober.turn();
+  }
+
+  /** Lets time pass, turning whenever the prober has asked for it. */
+  pass(ms: number): void {
+    const until = this.now + ms;
+    while (this.#wakeAt <= until) {
+      this.now = Math.max(this.now, this.#wakeAt);
+      this.#wakeAt = Infinity;
+      this.prober.turn();
+    }
+    this.now = until;
+  }
+
+  /** Ends the probe of a row. */
+  end(at: number, outcome: Outcome): void {
+    const done = this.probes.get(at);
+    this.probes.delete(at);
+    done?.(outcome);
+  }
+
+  #hear(report: Report): void {
+    if (report.kind === "results") this.results.push(...report.results);
+    if (report.kind === "log") this.logs.push(report);
+  }
+}
+
+describe("Prober: the first check", () => {
+  it.each([[OK, "up"], [REFUSED, "down"]] as const)("decides: %j makes %s", (outcome, health) => {
+    const bench = new Bench(1);
+    expect(bench.table.health(row(0))).toBe("unchecked");
+    bench.pass(30);
+    bench.end(0, outcome);
+    expect(bench.table.health(row(0))).toBe(health);
+    bench.pass(5);
+    expect(bench.results).toEqual([{
+      row: 0,
+      at: 1030,
+      durationMs: 30,
+      ok: health === "up",
+      health,
+      changed: true,
+      ...outcome,
+    }]);
+  });
+
+  it("comes at once to all, a few at a time", () => {
+    const bench = new Bench(1000);
+    expect(bench.started.length).toBe(16);
+    bench.pass(250);
+    expect(bench.started.length).toBe(1000);
+    expect(new Set(bench.started.map(({ row }) => row)).size).toBe(1000);
+  });
+
+  it("is not held up by servers that hang", () => {
+    const bench = new Bench(1000, undefined, { ...CHECK, timeoutMs: 60_000 });
+    bench.pass(250);
+    for (let at = 900; at < 1000; at++) bench.end(at, OK);
+    bench.pass(2500);
+    expect(bench.started.length).toBe(1100);
+  });
+
+  it("does not come to a server in maint", () => {
+    const bench = new Bench(2, (table) => table.setAdmin(row(1), "maint"));
+    bench.pass(10_000);
+    expect(bench.started.every(({ row }) => row === 0)).toBe(true);
+    expect(bench.table.health(row(1))).toBe("unchecked");
+  });
+});
+
+describe("Prober: intervals", () => {
+  it("follow from the state, within five per cent, from the end of the last check", () => {
+    const bench = new Bench(1);
+    const waited: number[] = [];
+    for (const outcome of [OK, OK, REFUSED, REFUSED, REFUSED, REFUSED, OK, OK, OK]) {
+      bench.pass(100);
+      bench.end(0, outcome);
+      const endedAt = bench.now;
+      const before = bench.started.length;
+      while (bench.started.length === before) bench.pass(1);
+      waited.push(bench.now - endedAt);
+    }
+    const expected = [2000, 2000, 500, 500, 4000, 4000, 500, 2000, 2000];
+    for (const [at, ms] of waited.entries()) {
+      expect(Math.abs(ms - expected[at]!)).toBeLessThan(expected[at]! * 0.05 + 2);
+    }
+    expect(new Set(waited).size).toBeGreaterThan(4);
+  });
+});
+
+describe("Prober: timeouts", () => {
+  it("end a check that hangs, after its timeout", () => {
+    const bench = new Bench(1);
+    bench.pass(999);
+    expect(bench.results).toEqual([]);
+    bench.pass(10);
+    expect(bench.results).toMatchObject([{ code: "L4TOUT", ok: false, health: "down" }]);
+    expect(bench.results[0]?.durationMs).toBeLessThan(1010);
+  });
+
+  it("are put off once when we were late ourselves", () => {
+    const bench = new Bench(2);
+    bench.now += 3000;
+    bench.pass(0);
+    expect(bench.results).toEqual([]);
+    expect(bench.logs).toMatchObject([{ level: "warn", properties: { lateMs: 2000 } }]);
+    bench.end(0, OK);
+    bench.pass(30);
+    expect(bench.results).toMatchObject([{ row: 0, code: "L4OK" }, { row: 1, code: "L4TOUT" }]);
+    expect(bench.logs.length).toBe(1);
+  });
+});
+
+describe("Prober: admin states", () => {
+  it("maint ends checks, and a result that comes late is ignored", () => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    bench.pass(2200);
+    expect(bench.started.length).toBe(2);
+    bench.prober.setAdmin(row(0), "maint");
+    expect(bench.abandoned).toEqual([0]);
+    bench.end(0, OK);
+    bench.pass(10_000);
+    expect(bench.table.health(row(0))).toBe("unchecked");
+    expect(bench.results.length).toBe(1);
+    expect(bench.started.length).toBe(2);
+  });
+
+  it.each(["ready", "drain"] as const)("leaving maint for %s checks at once", (state) => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    bench.pass(10);
+    bench.prober.setAdmin(row(0), "maint");
+    bench.pass(10);
+    bench.prober.setAdmin(row(0), state);
+    bench.pass(5);
+    expect(bench.started.length).toBe(2);
+    expect(bench.table.health(row(0))).toBe("unchecked");
+    bench.end(0, REFUSED);
+    expect(bench.table.health(row(0))).toBe("down");
+  });
+
+  it("a result of a check from before maint is not taken for the one after it", () => {
+    const bench = new Bench(1);
+    const before = bench.probes.get(0);
+    bench.prober.setAdmin(row(0), "maint");
+    bench.prober.setAdmin(row(0), "ready");
+    bench.pass(5);
+    before?.(OK);
+    expect(bench.table.health(row(0))).toBe("unchecked");
+    bench.end(0, OK);
+    expect(bench.table.health(row(0))).toBe("up");
+  });
+
+  it("drain goes on checking, and changes nothing", () => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    for (const state of ["drain", "ready"] satisfies AdminState[]) {
+      bench.prober.setAdmin(row(0), state);
+      expect(bench.table.health(row(0))).toBe("up");
+    }
+    bench.pass(2200);
+    expect(bench.started.length).toBe(2);
+  });
+
+  it("of a row it does not know is none of its business", () => {
+    const bench = new Bench(1);
+    bench.prober.setAdmin(row(7), "maint");
+    expect(bench.abandoned).toEqual([]);
+  });
+});
+
+describe("Prober: after a restart", () => {
+  it("keeps what the table says, at full count", () => {
+    const bench = new Bench(2, (table) => {
+      table.setHealth(row(0), "up");
+      table.setHealth(row(1), "down");
+    });
+    bench.end(0, REFUSED);
+    bench.end(1, OK);
+    expect([bench.table.health(row(0)), bench.table.health(row(1))]).toEqual(["up", "down"]);
+    bench.pass(600);
+    bench.end(0, REFUSED);
+    bench.end(1, OK);
+    expect([bench.table.health(row(0)), bench.table.health(row(1))]).toEqual(["up", "up"]);
+  });
+});
+
+describe("Prober: reports", () => {
+  it("share a message where nothing changes, and lose nothing at the end", () => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    bench.pass(2200);
+    expect(bench.results.length).toBe(1);
+    bench.end(0, { code: "L7STS", status: 500, text: "no" });
+    expect(bench.results.length).toBe(1);
+    bench.prober.stop();
+    expect(bench.results[1]).toMatchObject({
+      code: "L7STS",
+      status: 500,
+      text: "no",
+      changed: false,
+    });
+    expect(bench.table.health(row(0))).toBe("up");
+  });
+
+  it("cease with the checks", () => {
+    const bench = new Bench(3);
+    bench.prober.stop();
+    expect(bench.abandoned).toEqual([0, 1, 2]);
+    for (const at of [0, 1, 2]) bench.end(at, OK);
+    bench.pass(10_000);
+    expect(bench.results).toEqual([]);
+    expect(bench.started.length).toBe(3);
+  });
+
+  it("are none where there are no servers", () => {
+    const bench = new Bench(0);
+    bench.pass(10_000);
+    expect(bench.results).toEqual([]);
+  });
+});
