@@ -6,8 +6,13 @@
 import { formatAddress, parseAddress } from "../../src/core/net/address.ts";
 import { formatMac } from "../../src/core/net/mac.ts";
 import { parsePrefix } from "../../src/core/net/prefix.ts";
-import { MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL } from "../../src/core/wire/netlink.ts";
-import { NLM_F_REQUEST } from "../../src/core/wire/netlink.ts";
+import {
+  MessageWriter,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_EXCL,
+  NLM_F_REQUEST,
+} from "../../src/core/wire/netlink.ts";
 import {
   addAddress,
   IFA_F_NODAD,
@@ -104,20 +109,6 @@ export class Links implements Disposable {
     const message = linkMessage(RTM_NEWLINK, 0, this.find(name).index)
       .attributeU32(IFLA_MASTER, controller);
     this.#request(`putting ${name} into ${bridge}`, message.finish());
-  }
-
-  /** Renames a link, which must be down. */
-  rename(name: string, newName: string): void {
-    const message = linkMessage(RTM_NEWLINK, 0, this.find(name).index)
-      .attributeText(IFLA_IFNAME, newName);
-    this.#request(`renaming ${name}`, message.finish());
-  }
-
-  /** Moves a link into another namespace. */
-  move(name: string, namespace: Fd): void {
-    const message = linkMessage(RTM_NEWLINK, 0, this.find(name).index)
-      .attributeU32(IFLA_NET_NS_FD, namespace);
-    this.#request(`moving ${name}`, message.finish());
   }
 
   /** Deletes a link, and with it the other end of a pair. */

@@ -27,7 +27,9 @@ export async function eventually<Answer>(
       last = error;
     }
     if (performance.now() >= deadlineAt) {
-      throw new DeadlinePassed(`${what}: not within ${deadlineMs} ms (last: ${Deno.inspect(last)})`);
+      throw new DeadlinePassed(
+        `${what}: not within ${deadlineMs} ms (last: ${Deno.inspect(last)})`,
+      );
     }
     await delay(everyMs);
   }
