@@ -1,0 +1,90 @@
+/**
+ * Where on this host a virtual router belongs: which interface, and which address of it is ours. Reads
+ * what the kernel has listed, and changes nothing.
+ */
+
+import { formatAddress, parseAddress, sameAddress } from "../core/net/address.ts";
+import { contains } from "../core/net/prefix.ts";
+import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import {
+  IFA_F_SECONDARY,
+  IFF_RUNNING,
+  IFF_UP,
+  type InterfaceAddress,
+  type Link,
+} from "../core/wire/rtnetlink.ts";
+
+/** An interface that works, and the address on it that advertisements come from. */
+export interface Place {
+  readonly link: Link;
+  readonly source: Uint8Array<ArrayBuffer>;
+  /** Whether `peers` of a unicast router are all reached without a router in between. */
+  readonly peersOnLink: boolean;
+}
+
+/** Why there is no place: for the log. */
+export interface NoPlace {
+  /** Whether the interface is missing or down; otherwise it has no address. */
+  readonly down: boolean;
+  readonly why: string;
+}
+
+/** Finds the place of a virtual router among all links and addresses of the host. */
+export function findPlace(
+  plan: VirtualRouterPlan,
+  links: readonly Link[],
+  addresses: readonly InterfaceAddress[],
+): Place | NoPlace {
+  const link = findLink(plan, links, addresses);
+  if (!link) {
+    const why = plan.interface === null
+      ? `no interface has this node's address ${plan.nodeAddress ?? ""}`.trimEnd()
+      : `there is no interface ${plan.interface}`;
+    return { down: plan.interface !== null, why };
+  }
+  if ((link.flags & IFF_UP) === 0) return { down: true, why: `interface ${link.name} is down` };
+  if ((link.flags & IFF_RUNNING) === 0) {
+    return { down: true, why: `interface ${link.name} has no carrier` };
+  }
+  const ours = findSource(plan, addresses.filter(({ index }) => index === link.index));
+  if (!ours) {
+    return {
+      down: false,
+      why: `interface ${link.name} has no IPv${plan.family} address of its own`,
+    };
+  }
+  const network = { family: ours.family, bytes: ours.address, length: ours.prefixLength };
+  const peers = plan.unicast?.peers ?? [];
+  const peersOnLink = peers.every((peer) => contains(network, bytesOf(peer)));
+  return { link, source: ours.address, peersOnLink };
+}
+
+function findLink(
+  plan: VirtualRouterPlan,
+  links: readonly Link[],
+  addresses: readonly InterfaceAddress[],
+): Link | undefined {
+  if (plan.interface !== null) return links.find(({ name }) => name === plan.interface);
+  const own = addresses.find(({ address }) => formatAddress(address) === plan.nodeAddress);
+  return links.find(({ index }) => index === own?.index);
+}
+
+/** The address the plan names, if it is here; otherwise the first that is no virtual address. */
+function findSource(
+  plan: VirtualRouterPlan,
+  addresses: readonly InterfaceAddress[],
+): InterfaceAddress | undefined {
+  const named = plan.unicast?.source ?? plan.nodeAddress;
+  const isOwner = plan.priority === 255;
+  const virtual = plan.addresses.map(({ address }) => bytesOf(address));
+  const usable = addresses.filter(({ family, address }) =>
+    family === plan.family && (isOwner || !virtual.some((one) => sameAddress(one, address)))
+  );
+  return usable.find(({ address }) => formatAddress(address) === named) ??
+    usable.find(({ flags }) => (flags & IFA_F_SECONDARY) === 0) ?? usable[0];
+}
+
+/** The plan's addresses are valid text. */
+function bytesOf(address: string): Uint8Array<ArrayBuffer> {
+  return parseAddress(address)?.bytes ?? new Uint8Array(0);
+}

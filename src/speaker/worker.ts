@@ -1,0 +1,114 @@
+/**
+ * The speaker's thread. Blocks in the kernel between packets and deadlines; looks for orders only when
+ * the appliance has written its eventfd.
+ */
+
+import { monotonicMs } from "../linux/clock.ts";
+import { errorName } from "../linux/errno.ts";
+import { clear } from "../linux/eventfd.ts";
+import type { Fd } from "../linux/libc.ts";
+import {
+  CAP_NET_ADMIN,
+  CAP_NET_RAW,
+  CAP_SYS_NICE,
+  mayHave,
+  raise,
+  scheduleRealTime,
+} from "../linux/thread.ts";
+import { Histogram } from "../memory/histogram.ts";
+import { RouterTable } from "../memory/router_table.ts";
+import { WorkerTable } from "../memory/worker_table.ts";
+import type { Order, Report, StartOrder } from "./orders.ts";
+import { Speaker } from "./speaker.ts";
+
+/** Orders that have arrived and are not carried out yet. */
+const inbox: Order[] = [];
+let arrived = () => {};
+
+self.onmessage = ({ data }: MessageEvent<Order>) => {
+  if (data.kind === "start") {
+    run(data);
+    return;
+  }
+  inbox.push(data);
+  arrived();
+};
+
+async function run(start: StartOrder): Promise<void> {
+  if (!isAllowed()) return;
+  const workers = new WorkerTable(start.workers);
+  const lag = start.lag && new Histogram(start.lag);
+  using speaker = new Speaker({
+    routers: start.routers,
+    table: new RouterTable(start.table),
+    // The appliance keeps it open for as long as this thread runs.
+    wake: start.wake as Fd,
+    report,
+    observeLateness: (seconds) => lag?.observe(start.worker, start.worker, seconds),
+  });
+  report({ kind: "ready" });
+  let seen = workers.orders(start.worker);
+  while (!speaker.isDone) {
+    workers.beat(start.worker, monotonicMs());
+    if (!speaker.turn()) continue;
+    clear(start.wake as Fd);
+    const counted = workers.orders(start.worker);
+    await receive(Math.max(1, counted - seen));
+    seen = counted;
+    for (const order of inbox.splice(0)) carryOut(speaker, order);
+  }
+  report({ kind: "stopped" });
+  self.close();
+}
+
+function carryOut(speaker: Speaker, order: Order): void {
+  if (order.kind === "stop") speaker.stop();
+  else if (order.kind === "released") speaker.released(order.router);
+}
+
+/** Lets posted messages in: they come only while nothing runs here. Never waits for long. */
+async function receive(count: number): Promise<void> {
+  const giveUpAt = monotonicMs() + RECEIVE_MS;
+  while (inbox.length < count && monotonicMs() < giveUpAt) {
+    await new Promise<void>((resolve) => {
+      const timer = setTimeout(resolve, RECEIVE_MS);
+      arrived = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+}
+
+/** Takes what this thread may do from the permitted set; says what is missing. */
+function isAllowed(): boolean {
+  raise(CAP_NET_RAW, CAP_NET_ADMIN, CAP_SYS_NICE);
+  for (const [name, capability, purpose] of NEEDED) {
+    if (mayHave(capability)) continue;
+    const message = `virtual routers need ${name} to ${purpose}: run as root, grant it to the ` +
+      "container, or `setcap cap_net_admin,cap_net_raw,cap_net_bind_service+p` on the executable";
+    report({ kind: "failed", capability: name, message });
+    return false;
+  }
+  const result = scheduleRealTime(REAL_TIME_PRIORITY);
+  if (result < 0) {
+    const message = `the speaker runs without real-time priority (${errorName(-result)}): ` +
+      "grant CAP_SYS_NICE if advertisements are late under load";
+    report({ kind: "log", level: "info", message, properties: {} });
+  }
+  return true;
+}
+
+function report(report: Report): void {
+  self.postMessage(report);
+}
+
+const NEEDED = [
+  ["CAP_NET_RAW", CAP_NET_RAW, "send and receive advertisements"],
+  ["CAP_NET_ADMIN", CAP_NET_ADMIN, "add and remove virtual addresses"],
+] as const;
+
+/** Any real-time priority comes before all ordinary threads; a low one leaves the kernel's own alone. */
+const REAL_TIME_PRIORITY = 10;
+
+const RECEIVE_MS = 20;
