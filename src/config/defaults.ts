@@ -51,14 +51,15 @@ function fillBackend(backend: BackendConfig): FullBackend {
 }
 
 function fillCheck(check: CheckConfig): FullCheck {
-  const { interval } = check;
-  const http = check.type === "tcp" ? {} : { method: "GET", path: "/", status: "200-399" };
+  const { type, ...rest } = check;
+  const http = type === "tcp" ? {} : { method: "GET", path: "/", status: "200-399" };
   return {
-    timeout: interval,
-    fastInterval: interval,
-    downInterval: interval,
+    type,
     ...http,
-    ...check,
+    ...rest,
+    timeout: rest.timeout ?? rest.interval,
+    fastInterval: rest.fastInterval ?? rest.interval,
+    downInterval: rest.downInterval ?? rest.interval,
   };
 }
 

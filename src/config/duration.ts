@@ -15,6 +15,11 @@ export function parseDuration(text: string): number | undefined {
   return Math.round(Number.parseFloat(text) * perUnit * 1000) / 1000;
 }
 
+/** Milliseconds of a duration that a schema has accepted. */
+export function milliseconds(written: string): number {
+  return parseDuration(written) ?? 0;
+}
+
 /** Writes milliseconds in the largest unit that keeps the number whole. */
 export function formatDuration(ms: number): string {
   for (const [unit, perUnit] of UNITS_MS) {

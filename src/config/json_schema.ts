@@ -13,6 +13,11 @@ export function configJsonSchema() {
   return { $schema, title: "lintel configuration file", ...rest };
 }
 
+/** The JSON Schema as the text that ships in `config/`. */
+export function schemaText(): string {
+  return JSON.stringify(configJsonSchema(), null, 2) + "\n";
+}
+
 /** The keys that the map at `path` may have; none where it is not a map of fixed keys. */
 export function keysAt(path: Path): string[] {
   fileSchema ??= configJsonSchema();

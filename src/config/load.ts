@@ -4,8 +4,20 @@
  */
 
 import type { Plan } from "../core/plan/plan.ts";
+import { sha256 } from "./compilation.ts";
+import { compile } from "./compile.ts";
+import { fillDefaults, type FullConfig } from "./defaults.ts";
+import { substitute } from "./environment.ts";
 import type { Findings, HostFacts, Locate } from "./host.ts";
-import type { Problem } from "./problem.ts";
+import { chooseNode, nodeNames } from "./node.ts";
+import { type Problem, sortProblems } from "./problem.ts";
+import { applyProfiles } from "./profile.ts";
+import { Report } from "./report.ts";
+import { resolvedText } from "./resolved.ts";
+import { readShape } from "./shape.ts";
+import { merge, nodeAt, type TreeNode } from "./tree.ts";
+import { warnAbout } from "./warnings.ts";
+import { readYaml } from "./yaml_tree.ts";
 
 /** Where the text comes from and what it may refer to. */
 export interface Source {
@@ -37,19 +49,113 @@ export interface Refused {
 }
 
 /** Loads the file for the node that `source` leads to. */
-export function loadConfig(_text: string, source: Source): Loaded | Refused {
-  const message = "the loader is not finished";
-  const problem = { file: source.file, line: 1, column: 1, path: "", message };
-  return { plan: null, problems: [problem], warnings: [] };
+export function loadConfig(text: string, source: Source): Loaded | Refused {
+  const outcome = loadOne(text, source);
+  if ("problems" in outcome) return { plan: null, problems: outcome.problems, warnings: [] };
+  const { plan, report } = outcome;
+  return {
+    plan,
+    warnings: sortProblems(report.warnings),
+    locate: (path, message) => report.locate(path, message),
+  };
 }
 
 /** Loads the file for every node in turn; what only some nodes meet names them. */
 export function checkAllNodes(text: string, source: Source): Findings {
-  const loaded = loadConfig(text, source);
-  return { problems: loaded.plan ? [] : loaded.problems, warnings: loaded.warnings };
+  const { tree, problems } = readYaml(text, source.file);
+  if (!tree) return { problems, warnings: [] };
+  const nodes = loadNodes(tree, text, source);
+  const found = nodes.map(({ node, report }) => ({ node, problems: report.problems }));
+  const warned = nodes.map(({ node, report }) => ({ node, problems: report.warnings }));
+  return {
+    problems: sortProblems([...problems, ...common(found)]),
+    warnings: sortProblems(common(warned)),
+  };
 }
 
 /** The file for one node as YAML with every default filled in. */
-export function resolvedConfig(_text: string, _source: Source): { text: string } | Refused {
-  return { text: "" };
+export function resolvedConfig(text: string, source: Source): { text: string } | Refused {
+  const outcome = loadOne(text, source);
+  if ("problems" in outcome) return { plan: null, problems: outcome.problems, warnings: [] };
+  return { text: resolvedText(outcome.config, outcome.report.tree) };
+}
+
+/** What became of a file for one node. */
+interface NodeResult {
+  readonly node: string;
+  readonly config: FullConfig;
+  readonly plan: Plan;
+  readonly report: Report;
+}
+
+function loadOne(text: string, source: Source): NodeResult | { problems: Problem[] } {
+  const { tree, problems } = readYaml(text, source.file);
+  if (!tree) return { problems: sortProblems(problems) };
+  const environment = source.env.LINTEL_NODE;
+  const named = substitute(tree, source.env, () => {});
+  const choice = chooseNode(named, { asked: source.node, environment, host: source.host });
+  if ("problem" in choice) {
+    // Which node it is does not keep the rest from being judged.
+    const place = new Report(source.file, tree).locate(["nodes"], choice.problem);
+    const others = checkAllNodes(text, source).problems;
+    return { problems: sortProblems([place, ...others]) };
+  }
+  const result = loadNodes(tree, text, source, choice.name)
+    .find(({ node }) => node === choice.name);
+  if (!result) throw new Error(`node ${choice.name} was chosen but not loaded`);
+  const all = sortProblems([...problems, ...result.report.problems]);
+  return all.length > 0 ? { problems: all } : result;
+}
+
+/** Compiles every node, as each one's warnings need the plans of the others. */
+function loadNodes(tree: TreeNode, text: string, source: Source, single?: string): NodeResult[] {
+  const names = nodeNames(tree);
+  const alone = single ?? source.node ?? source.host?.hostname ?? "localhost";
+  const hash = sha256(text);
+  const results = (names.length > 0 ? names : [alone]).map((node) =>
+    loadNode(tree, source, node, hash)
+  );
+  const plans = results.filter(({ report }) => report.problems.length === 0)
+    .map(({ plan }) => plan);
+  for (const { plan, report } of results) warnAbout(plan, plans, report);
+  return results;
+}
+
+function loadNode(tree: TreeNode, source: Source, node: string, hash: string): NodeResult {
+  const unset: Parameters<Report["problem"]>[] = [];
+  const fill = (part: TreeNode) =>
+    substitute(part, source.env, (path, message) => unset.push([path, message]));
+  const overrides = nodeAt(tree, ["nodes", node, "overrides"]);
+  const merged = overrides?.kind === "map" ? merge(fill(tree), fill(overrides)) : fill(tree);
+  const report = new Report(source.file, applyProfiles(merged));
+  if (overrides && nodeAt(overrides, ["nodes"])) {
+    report.keyProblem(
+      ["nodes", node, "overrides", "nodes"],
+      "overrides cannot change nodes: they are the same everywhere",
+    );
+  }
+  for (const [path, message] of unset) report.problem(path, message);
+  for (const [path] of unset) report.break(path);
+  const config = fillDefaults(readShape(report));
+  const plan = compile({ config, report, node, readFile: source.readFile, hash });
+  return { node, config, plan, report };
+}
+
+/** What every node meets, once; what only some meet, with their names. */
+function common(
+  found: readonly { readonly node: string; readonly problems: readonly Problem[] }[],
+): Problem[] {
+  const nodesOf = new Map<string, { problem: Problem; nodes: string[] }>();
+  for (const { node, problems } of found) {
+    for (const problem of problems) {
+      const key = JSON.stringify(problem);
+      const entry = nodesOf.get(key) ?? { problem, nodes: [] };
+      if (!entry.nodes.includes(node)) entry.nodes.push(node);
+      nodesOf.set(key, entry);
+    }
+  }
+  return [...nodesOf.values()].map(({ problem, nodes }) => {
+    if (nodes.length === found.length) return problem;
+    return { ...problem, message: `${problem.message} (on ${nodes.join(", ")})` };
+  });
 }

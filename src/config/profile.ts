@@ -6,9 +6,9 @@
 import {
   fromValue,
   type MapNode,
-  merge,
   nodeAt,
   type TreeNode,
+  underlay,
   type Value,
   withEntry,
 } from "./tree.ts";
@@ -30,9 +30,8 @@ function applyProfile(backend: MapNode): MapNode {
   if (!named || !profile) return backend;
   const { check, ...rest } = profile;
   const defaults = { ...rest, check: checkUnder(backend, check) };
-  const merged = merge(fromValue(defaults, named.place), backend);
-  // Places of what the user wrote stay; the map itself stands where the user's does.
-  return merged.kind === "map" ? { ...merged, place: backend.place } : backend;
+  const filled = underlay(fromValue(defaults, named.place), backend);
+  return filled.kind === "map" ? filled : backend;
 }
 
 /** The part of a profile's check that fits the check the user asks for. */

@@ -25,7 +25,11 @@ export class Report {
    * @param uses further values that the judgement rests on.
    */
   problem(path: Path, message: string, uses: readonly Path[] = []): void {
-    if ([path, ...uses].some((used) => this.#isBroken(used))) return;
+    const rests = this.#broken.some((broken) =>
+      startsWith(path, broken) ||
+      uses.some((used) => startsWith(used, broken) || startsWith(broken, used))
+    );
+    if (rests) return;
     this.problems.push(this.locate(path, message));
   }
 
@@ -54,13 +58,11 @@ export class Report {
     return nodeAt(this.tree, path) !== undefined;
   }
 
-  #isBroken(path: Path): boolean {
-    return this.#broken.some((broken) =>
-      broken.every((part, at) => at >= path.length || part === path[at])
-    );
-  }
-
   #at(place: Place, path: Path, message: string): Problem {
     return { file: this.file, ...place, path: formatPath(path), message };
   }
+}
+
+function startsWith(path: Path, start: Path): boolean {
+  return start.every((part, at) => part === path[at]);
 }

@@ -32,7 +32,12 @@ export function readShape(report: Report): Config {
     paths.add(key);
   }
   while (issues.length > 0) {
-    for (const issue of issues) value = repair(report, value, issue);
+    const repaired = new Set<string>();
+    for (const issue of issues) {
+      const target = JSON.stringify(repairTarget(issue.path));
+      if (issue.keys.length > 0 || !repaired.has(target)) value = repair(report, value, issue);
+      repaired.add(target);
+    }
     issues = issuesOf(value);
   }
   return FileSchema.parse(value);
@@ -131,7 +136,7 @@ function wrongValue(report: Report, path: Path, allowed: string): string {
   if (laterAt(LATER_VALUES, path).includes(text)) {
     return `${found} is not supported yet; allowed: ${allowed}`;
   }
-  const meant = /^[a-z0-9-]+(?:, [a-z0-9-]+)*$/.test(allowed)
+  const meant = /^[a-z0-9-]+(?:, [a-z0-9-]+)+$/.test(allowed)
     ? nearest(text, allowed.split(", "))
     : undefined;
   const hint = meant === undefined || isSecret(path) ? "" : `; did you mean ${meant}?`;
@@ -146,9 +151,7 @@ function repair(report: Report, value: Value, { code, path, keys }: Issue): Valu
       return replaceAt(rest, [...path, key], undefined);
     }, value);
   }
-  // Taking one item out of a list would move the others: the list goes as a whole.
-  const item = path.findIndex((part) => typeof part === "number");
-  const target = item < 0 ? path : path.slice(0, item);
+  const target = repairTarget(path);
   report.break(target);
   const present = valueAt(value, target) !== undefined;
   const standIn = STAND_INS.find(([key]) => key === target[target.length - 1])?.[1];
@@ -156,6 +159,12 @@ function repair(report: Report, value: Value, { code, path, keys }: Issue): Valu
     return replaceAt(value, target, standIn);
   }
   return replaceAt(value, present ? target : target.slice(0, -1), undefined);
+}
+
+/** Taking one item out of a list would move the others: the list goes as a whole. */
+function repairTarget(path: Path): Path {
+  const item = path.findIndex((part) => typeof part === "number");
+  return item < 0 ? path : path.slice(0, item);
 }
 
 function valueAt(value: Value, path: Path): Value | undefined {

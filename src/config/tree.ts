@@ -100,6 +100,17 @@ export function merge(target: TreeNode | undefined, patch: TreeNode): TreeNode {
   return { kind: "map", place: target?.place ?? patch.place, entries };
 }
 
+/** Lays `defaults` under a tree: what the tree says stays, even if it says nothing. */
+export function underlay(defaults: TreeNode, tree: TreeNode): TreeNode {
+  if (defaults.kind !== "map" || tree.kind !== "map") return tree;
+  const entries = new Map(tree.entries);
+  for (const [key, entry] of defaults.entries) {
+    const own = entries.get(key);
+    entries.set(key, own ? { ...own, value: underlay(entry.value, own.value) } : entry);
+  }
+  return { ...tree, entries };
+}
+
 /** A copy of a map with one key set to another value. */
 export function withEntry(map: MapNode, key: string, value: TreeNode): MapNode {
   const place = map.entries.get(key)?.place ?? value.place;

@@ -90,7 +90,7 @@ class Reader {
     if (isMap(node)) return this.#map(node, path);
     if (isSeq(node)) {
       const items = node.items.map((item, at) => {
-        const quoted = this.#listenerInList(item);
+        const quoted = this.#listenerInList(item, [...path, at]);
         return quoted ?? this.node(item, [...path, at]);
       });
       return { kind: "list", place: this.#place(node.range[0]), items };
@@ -141,10 +141,10 @@ class Reader {
   }
 
   /** `[::]:6443` in a flow list is, to YAML, a map whose key is a list. */
-  #listenerInList(item: ParsedNode | null): ScalarNode | undefined {
+  #listenerInList(item: ParsedNode | null, path: Path): ScalarNode | undefined {
     if (!isMap(item) || item.items.length !== 1 || !isSeq(item.items[0]?.key)) return undefined;
     const at = item.range[0];
-    this.problem(at, [], this.#quote(at));
+    this.problem(at, path, this.#quote(at));
     const text = this.#listenerAt(at);
     return { kind: "scalar", place: this.#place(at), value: text, written: text, shown: text };
   }

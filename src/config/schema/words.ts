@@ -31,16 +31,15 @@ export function text(allowed: string, pattern: RegExp = /\S/) {
 /** A duration with its unit, kept as it is written, at least so many milliseconds. */
 export function duration(leastMs = 1) {
   const error = durationError(leastMs);
-  return z.string({ error }).regex(DURATION, { error }).refine((written) => {
-    const ms = parseDuration(written);
-    return ms !== undefined && ms >= leastMs && ms <= LONGEST_MS;
-  }, { error });
+  return z.string({ error }).regex(DURATION, { error })
+    .refine((written) => inBounds(written, leastMs), { error });
 }
 
-/** A duration, or none at all. */
+/** A duration, or `none`. */
 export function durationOrNone(leastMs: number) {
   const error = `none, or ${durationError(leastMs)}`;
-  return z.union([z.literal("none"), duration(leastMs)], { error });
+  return z.string({ error }).regex(new RegExp(`^none$|${DURATION.source}`), { error })
+    .refine((written) => written === "none" || inBounds(written, leastMs), { error });
 }
 
 /** An IP address. */
@@ -75,6 +74,11 @@ function durationError(leastMs: number): string {
   return leastMs > 1
     ? `a duration of ${formatDuration(leastMs)} or more, with its unit, such as 250ms, 2s or 1.5m`
     : "a duration with its unit, such as 500us, 250ms, 2s, 1.5m, 8h or 1d, up to 24d";
+}
+
+function inBounds(written: string, leastMs: number): boolean {
+  const ms = parseDuration(written);
+  return ms !== undefined && ms >= leastMs && ms <= LONGEST_MS;
 }
 
 /** Longer timers overflow 31 bits of milliseconds and would fire at once. */

@@ -1,0 +1,41 @@
+/**
+ * A file in its user's words becomes the plan of one node. Judges what several values mean together;
+ * each value by itself has been checked before. Opens nothing and asks nothing of the host.
+ */
+
+import type { AdminPlan, Plan } from "../core/plan/plan.ts";
+import { compileAdmin } from "./compile_admin.ts";
+import { compileBackends } from "./compile_backends.ts";
+import { compileFrontends } from "./compile_frontends.ts";
+import { checkNodes, compileVirtualRouters } from "./compile_virtual_routers.ts";
+import type { Compilation } from "./compilation.ts";
+import { milliseconds } from "./duration.ts";
+
+/** The plan; it can be run only if nothing was reported. */
+export function compile(compilation: Compilation): Plan {
+  const { config, node, hash } = compilation;
+  checkNodes(compilation);
+  const admin: AdminPlan = compileAdmin(compilation);
+  const virtualRouters = compileVirtualRouters(compilation);
+  return freeze({
+    node,
+    hash,
+    log: { level: config.log.level, format: config.log.format },
+    stateDirectory: config.stateDirectory,
+    workers: config.workers === "auto" ? null : config.workers,
+    engine: config.engine,
+    stopTimeoutMs: milliseconds(config.stopTimeout),
+    admin,
+    virtualRouters,
+    frontends: compileFrontends(compilation, virtualRouters, admin),
+    backends: compileBackends(compilation),
+  });
+}
+
+function freeze<T>(value: T): T {
+  if (typeof value === "object" && value !== null) {
+    for (const inner of Object.values(value)) freeze(inner);
+    Object.freeze(value);
+  }
+  return value;
+}

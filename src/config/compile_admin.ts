@@ -1,0 +1,81 @@
+/**
+ * Compiles `admin`: listeners and tokens. A secret is hashed here and goes no further.
+ */
+
+import type { AdminPlan, AdminToken } from "../core/plan/plan.ts";
+import { type Compilation, sha256 } from "./compilation.ts";
+import { isLoopback, listenersOverlap, parseListen } from "./listen.ts";
+import type { Path } from "./problem.ts";
+
+/** Compiles the admin API's listeners and tokens. */
+export function compileAdmin(compilation: Compilation): AdminPlan {
+  const { config: { admin }, report } = compilation;
+  const listen = plainListener(compilation, ["admin", "listen"], admin.listen);
+  const probes = plainListener(compilation, ["admin", "probes"], admin.probes);
+  if (listen && !isLoopback(listen.address)) {
+    report.problem(
+      ["admin", "listen"],
+      `${admin.listen} can be reached from other hosts, which takes tls and tokens, and tls is not ` +
+        "supported yet: listen on 127.0.0.1 or [::1], or use the socket",
+    );
+  }
+  if (listen && probes?.port === listen.port && listenersOverlap(listen.address, probes.address)) {
+    report.problem(
+      ["admin", "probes"],
+      `port ${probes.port} is already taken by admin.listen: choose another port`,
+      [["admin", "listen"]],
+    );
+  }
+  return {
+    socket: admin.socket,
+    socketGroup: admin.socketGroup,
+    listen,
+    probes,
+    tokens: compileTokens(compilation),
+  };
+}
+
+function plainListener(
+  { report }: Compilation,
+  path: Path,
+  text: string | undefined,
+): { address: string; port: number } | null {
+  if (text === undefined) return null;
+  const listen = parseListen(text);
+  if (typeof listen === "string") {
+    report.problem(path, listen);
+    return null;
+  }
+  const { host, ports, protocol } = listen;
+  if (host.kind === "virtualRouter" || ports[0] !== ports[1] || protocol === "udp") {
+    report.problem(path, `found "${text}"; allowed: one address and one TCP port`);
+    return null;
+  }
+  return { address: host.address, port: ports[0] };
+}
+
+function compileTokens({ config, report, readFile }: Compilation): AdminToken[] {
+  const names = new Set<string>();
+  return (config.admin.tokens ?? []).map(({ name, role, secret }, at) => {
+    const path = ["admin", "tokens", at];
+    if (names.has(name)) {
+      report.problem([...path, "name"], `a second token is called ${name}: name it otherwise`);
+    }
+    names.add(name);
+    return { name, role, secretHash: sha256(readSecret(secret)) };
+
+    function readSecret(written: string): string {
+      if (!written.startsWith("file:")) return written;
+      const file = written.slice("file:".length);
+      try {
+        const content = readFile(file).trim();
+        if (content !== "") return content;
+        report.problem([...path, "secret"], `the file ${file} is empty: it should hold the secret`);
+      } catch (error) {
+        const cause = error instanceof Error ? error.message : String(error);
+        report.problem([...path, "secret"], `cannot read ${file}: ${cause}`);
+      }
+      return "";
+    }
+  });
+}

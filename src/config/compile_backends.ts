@@ -1,0 +1,216 @@
+/**
+ * Compiles `backends`: servers, their checks and timeouts.
+ */
+
+import { formatAddress, parseAddress } from "../core/net/address.ts";
+import { parseEndpoint } from "../core/net/prefix.ts";
+import type {
+  BackendPlan,
+  CheckPlan,
+  CheckRequest,
+  ServerPlan,
+  TlsCheck,
+} from "../core/plan/plan.ts";
+import type { Compilation } from "./compilation.ts";
+import type { FullBackend, FullCheck, FullServer } from "./defaults.ts";
+import { milliseconds } from "./duration.ts";
+import type { Path } from "./problem.ts";
+
+/** Compiles every backend. */
+export function compileBackends(compilation: Compilation): BackendPlan[] {
+  return Object.entries(compilation.config.backends).map(([name, backend]) =>
+    compileBackend(compilation, name, backend)
+  );
+}
+
+function compileBackend(compilation: Compilation, name: string, backend: FullBackend): BackendPlan {
+  const path: Path = ["backends", name];
+  const { timeouts, keepalive, check } = backend;
+  checkKeepalive(compilation, [...path, "keepalive"], keepalive);
+  const servers = Object.entries(backend.servers).map(([server, settings]) =>
+    compileServer(compilation, path, server, settings)
+  );
+  if (check !== "none" && check.port === undefined) requirePorts(compilation, path, servers);
+  return {
+    name,
+    balance: backend.balance,
+    check: check === "none" ? null : compileCheck(compilation, [...path, "check"], check),
+    connectTimeoutMs: milliseconds(timeouts.connect),
+    idleTimeoutMs: milliseconds(timeouts.idle),
+    halfClosedTimeoutMs: milliseconds(timeouts.halfClosed),
+    keepalive: {
+      idleMs: milliseconds(keepalive.idle),
+      intervalMs: milliseconds(keepalive.interval),
+      probes: keepalive.probes,
+      userTimeoutMs: keepalive.userTimeout === undefined
+        ? null
+        : milliseconds(keepalive.userTimeout),
+    },
+    retries: backend.retries,
+    redispatch: backend.redispatch,
+    servers,
+  };
+}
+
+/** The kernel counts these in whole seconds, 32767 at most: tcp(7). */
+function checkKeepalive(
+  { report }: Compilation,
+  path: Path,
+  keepalive: FullBackend["keepalive"],
+): void {
+  for (const key of ["idle", "interval"] as const) {
+    const ms = milliseconds(keepalive[key]);
+    if (ms % 1000 !== 0 || ms > 32_767_000) {
+      report.problem(
+        [...path, key],
+        `found ${keepalive[key]}; allowed: whole seconds from 1s to 32767s`,
+      );
+    }
+  }
+}
+
+function compileServer(
+  { report }: Compilation,
+  backend: Path,
+  name: string,
+  { address: written, weight, state }: FullServer,
+): ServerPlan {
+  const entry = [...backend, "servers", name];
+  const path = report.given([...entry, "address"]) ? [...entry, "address"] : entry;
+  const endpoint = parseEndpoint(written);
+  if (!endpoint) report.problem(path, serverAddressProblem(written));
+  const bytes = endpoint && parseAddress(endpoint.address)?.bytes;
+  if (bytes && (bytes.every((byte) => byte === 0) || isMulticast(bytes))) {
+    report.problem(path, `found ${written}; allowed: the address of one host`);
+  }
+  return {
+    name,
+    address: endpoint?.address ?? "",
+    family: endpoint?.family ?? 4,
+    port: endpoint?.port ?? null,
+    weight,
+    state,
+  };
+}
+
+function serverAddressProblem(written: string): string {
+  const bare = parseAddress(written.replace(/:\d+$/, ""));
+  if (bare?.family === 6) {
+    return `found "${written}"; an IPv6 address with a port stands in brackets: "[ADDRESS]:PORT"`;
+  }
+  if (/^[A-Za-z_][A-Za-z0-9._-]*(?::\d{1,5})?$/.test(written)) {
+    return `${written} is a host name, which is not supported until discovery exists: ` +
+      "write the address";
+  }
+  return `found "${written}"; allowed: ADDRESS or ADDRESS:PORT, with a port from 1 to 65535`;
+}
+
+function isMulticast(bytes: Uint8Array): boolean {
+  const first = bytes[0]!;
+  return bytes.length === 4 ? first >= 224 : first === 0xff;
+}
+
+function requirePorts(
+  { report }: Compilation,
+  path: Path,
+  servers: readonly ServerPlan[],
+): void {
+  for (const { name, port, address } of servers) {
+    if (port !== null || address === "") continue;
+    report.problem(
+      [...path, "servers", name],
+      `${address} has no port, so there is nothing to check: add a port, or set check.port, ` +
+        "or check: none",
+      [[...path, "check"]],
+    );
+  }
+}
+
+function compileCheck(compilation: Compilation, path: Path, check: FullCheck): CheckPlan {
+  const address = check.address === undefined ? undefined : parseAddress(check.address);
+  refuseForeignKeys(compilation, path, check);
+  return {
+    intervalMs: milliseconds(check.interval),
+    fastIntervalMs: milliseconds(check.fastInterval),
+    downIntervalMs: milliseconds(check.downInterval),
+    timeoutMs: milliseconds(check.timeout),
+    rise: check.rise,
+    fall: check.fall,
+    address: address ? formatAddress(address.bytes) : null,
+    port: check.port ?? null,
+    request: compileRequest(compilation, path, check),
+  };
+}
+
+function refuseForeignKeys({ report }: Compilation, path: Path, { type }: FullCheck): void {
+  for (const [key, types] of KEYS_OF_TYPES) {
+    if (types.includes(type) || !report.given([...path, key])) continue;
+    report.problem(
+      [...path, key],
+      `${key} is a key of ${types.join(" and ")} checks, and this one is ${type}: ` +
+        "leave it out, or set type",
+      [[...path, "type"]],
+    );
+  }
+}
+
+function compileRequest(compilation: Compilation, path: Path, check: FullCheck): CheckRequest {
+  if (check.type === "tcp") return { type: "tcp" };
+  const http = {
+    method: check.method ?? "GET",
+    path: check.path ?? "/",
+    host: check.host ?? null,
+    status: statusRanges(compilation, [...path, "status"], check.status ?? []),
+  };
+  if (check.type === "http") return { type: "http", http };
+  return { type: "https", http, tls: compileTls(compilation, path, check) };
+}
+
+function statusRanges(
+  { report }: Compilation,
+  path: Path,
+  status: NonNullable<FullCheck["status"]>,
+): (readonly [number, number])[] {
+  return [status].flat().map((item) => {
+    const [from = 0, to = from] = String(item).split("-").map(Number);
+    if (from > to) report.problem(path, `found ${item}; allowed: the lower status first`);
+    return [from, to];
+  });
+}
+
+function compileTls({ report, readFile }: Compilation, path: Path, check: FullCheck): TlsCheck {
+  const serverName = check.serverName ?? null;
+  const { ca, verify } = check;
+  if ((ca === undefined) === (verify === undefined)) {
+    const found = ca === undefined ? "neither" : "both";
+    const uses = ["type", "ca", "verify"].map((key) => [...path, key]);
+    report.problem(
+      path,
+      `https takes exactly one of ca: FILE, ca: system and verify: none; found ${found}`,
+      uses,
+    );
+    return { serverName, verify: "none" };
+  }
+  if (ca === undefined) return { serverName, verify: "none" };
+  if (ca === "system") return { serverName, verify: "system" };
+  try {
+    const pem = readFile(ca);
+    if (pem.includes("-----BEGIN CERTIFICATE-----")) return { serverName, verify: { ca: pem } };
+    report.problem([...path, "ca"], `${ca} holds no certificate in PEM form`);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    report.problem([...path, "ca"], `cannot read ${ca}: ${cause}`);
+  }
+  return { serverName, verify: "none" };
+}
+
+/** Keys that only some types of check have. */
+const KEYS_OF_TYPES: readonly (readonly [key: string, types: readonly string[]])[] = [
+  ["method", ["http", "https"]],
+  ["path", ["http", "https"]],
+  ["host", ["http", "https"]],
+  ["status", ["http", "https"]],
+  ["serverName", ["https"]],
+  ["ca", ["https"]],
+  ["verify", ["https"]],
+];

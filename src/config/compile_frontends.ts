@@ -1,0 +1,131 @@
+/**
+ * Compiles `frontends`: every listener becomes one address and one port.
+ */
+
+import type {
+  AdminPlan,
+  FrontendPlan,
+  ListenerPlan,
+  VirtualRouterPlan,
+} from "../core/plan/plan.ts";
+import { formatEndpoint } from "../core/net/prefix.ts";
+import type { Compilation } from "./compilation.ts";
+import { type Listen, listenersOverlap, parseListen } from "./listen.ts";
+import { nearest } from "./nearest.ts";
+import type { Path } from "./problem.ts";
+import { nodeAt } from "./tree.ts";
+
+/** Compiles every frontend. */
+export function compileFrontends(
+  compilation: Compilation,
+  virtualRouters: readonly VirtualRouterPlan[],
+  admin: AdminPlan,
+): FrontendPlan[] {
+  const taken = new Ports();
+  if (admin.listen) taken.take(admin.listen, "admin.listen");
+  if (admin.probes) taken.take(admin.probes, "admin.probes");
+  return Object.entries(compilation.config.frontends).map(([name, frontend]) => {
+    const path: Path = ["frontends", name];
+    const written = [frontend.listen].flat();
+    const listeners = written.flatMap((text, at) => {
+      const place = typeof frontend.listen === "string"
+        ? [...path, "listen"]
+        : [...path, "listen", at];
+      return compileListener(compilation, place, text, virtualRouters, taken);
+    });
+    const backend = findBackend(compilation, path, frontend.backend);
+    return { name, listeners, backend, required: frontend.required };
+  });
+}
+
+/** Which ports are spoken for, and by whom. */
+class Ports {
+  readonly #takers = new Map<number, { address: string; taker: string }[]>();
+
+  /** Takes a port, or names who has it. */
+  take({ address, port }: { address: string; port: number }, taker: string): string | undefined {
+    const takers = this.#takers.get(port) ?? [];
+    const other = takers.find((one) => listenersOverlap(one.address, address));
+    if (other) return `${formatEndpoint(other.address, port)} of ${other.taker}`;
+    this.#takers.set(port, [...takers, { address, taker }]);
+    return undefined;
+  }
+}
+
+function compileListener(
+  compilation: Compilation,
+  path: Path,
+  text: string,
+  virtualRouters: readonly VirtualRouterPlan[],
+  taken: Ports,
+): ListenerPlan[] {
+  const { report } = compilation;
+  const listen = parseListen(text);
+  if (typeof listen === "string") {
+    report.problem(path, listen);
+    return [];
+  }
+  if (listen.protocol === "udp") {
+    report.problem(path, `UDP is not supported yet: found "${text}"`);
+    return [];
+  }
+  const listeners = expand(compilation, path, listen, virtualRouters);
+  for (const listener of listeners) {
+    const other = taken.take(listener, String(path[1]));
+    if (other === undefined) continue;
+    const endpoint = formatEndpoint(listener.address, listener.port);
+    report.problem(path, `${endpoint} is already taken by ${other}: choose another port`);
+    break;
+  }
+  return listeners;
+}
+
+function expand(
+  compilation: Compilation,
+  path: Path,
+  { host, ports: [first, last] }: Listen,
+  virtualRouters: readonly VirtualRouterPlan[],
+): ListenerPlan[] {
+  const ports = Array.from({ length: last - first + 1 }, (_, at) => first + at);
+  if (host.kind === "address") {
+    return ports.map((port) => ({ address: host.address, port, virtualRouter: null }));
+  }
+  const router = virtualRouters.find(({ name }) => name === host.name);
+  if (!router) {
+    compilation.report.problem(
+      path,
+      unknownName(compilation, "virtual router", "virtualRouters", host.name),
+      [["virtualRouters", host.name]],
+    );
+    return [];
+  }
+  return router.addresses.flatMap(({ address }) =>
+    ports.map((port) => ({ address, port, virtualRouter: host.name }))
+  );
+}
+
+function findBackend(compilation: Compilation, path: Path, backend: string | undefined): string {
+  const { config, report } = compilation;
+  if (backend === undefined) {
+    report.problem(path, "missing the key backend: it names where the connections go", [
+      [...path, "backend"],
+      [...path, "routes"],
+    ]);
+  } else if (!Object.hasOwn(config.backends, backend)) {
+    report.problem(
+      [...path, "backend"],
+      unknownName(compilation, "backend", "backends", backend),
+      [["backends", backend]],
+    );
+  }
+  return backend ?? "";
+}
+
+function unknownName({ report }: Compilation, kind: string, key: string, name: string): string {
+  const map = nodeAt(report.tree, [key]);
+  const names = map?.kind === "map" ? [...map.entries.keys()] : [];
+  const meant = nearest(name, names);
+  if (meant !== undefined) return `there is no ${kind} "${name}"; did you mean ${meant}?`;
+  const all = names.length > 0 ? names.join(", ") : `none, ${key} is empty`;
+  return `there is no ${kind} "${name}"; there is: ${all}`;
+}
