@@ -1,0 +1,194 @@
+import type { Socket } from "node:net";
+import { afterAll, describe, expect, it } from "vitest";
+import type { CheckRequest, HttpCheck } from "../../src/core/plan/plan.ts";
+import { Poller } from "../../src/prober/poller.ts";
+import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
+import { startSocketProbe } from "../../src/prober/socket_probe.ts";
+import { answering, check as checkBy, Servers, TIMEOUT_MS } from "./prober_servers.ts";
+
+const HTTP: HttpCheck = { method: "GET", path: "/ready", host: null, status: [[200, 399]] };
+
+const poller = new Poller();
+const start: StartProbe = (server, done) => startSocketProbe(poller, server, done);
+const servers = new Servers();
+
+afterAll(() => servers.close());
+
+function check(port: number, request: CheckRequest, address?: string): Promise<Outcome> {
+  return checkBy(start, port, request, address);
+}
+
+async function httpCheck(treat: (connection: Socket) => void, http = HTTP): Promise<Outcome> {
+  return await check(await servers.serve(treat), { type: "http", http });
+}
+
+describe("a tcp check", () => {
+  it("passes when a connection comes about, and leaves the server in peace", async () => {
+    let accepted = 0;
+    const port = await servers.serve(() => accepted++);
+    expect(await check(port, { type: "tcp" })).toEqual({ code: "L4OK", text: "" });
+    await new Promise((later) => setTimeout(later, 50));
+    expect(accepted).toBe(0);
+  });
+
+  it("passes over IPv6", async () => {
+    const port = await servers.serve(() => {}, "::1");
+    expect(await check(port, { type: "tcp" }, "::1")).toEqual({ code: "L4OK", text: "" });
+  });
+
+  it("passes through a server that closes at once", async () => {
+    const port = await servers.serve((connection) => connection.destroy());
+    expect(await check(port, { type: "tcp" })).toMatchObject({ code: "L4OK" });
+  });
+
+  it("fails with L4CON where nobody listens", async () => {
+    expect(await check(1, { type: "tcp" })).toEqual({
+      code: "L4CON",
+      text: "connect: connection refused (ECONNREFUSED)",
+    });
+  });
+
+  it("fails with L4TOUT where nobody answers", async () => {
+    expect(await check(servers.serveNobody(), { type: "tcp" })).toEqual({
+      code: "L4TOUT",
+      text: "no connection in time",
+    });
+  });
+
+  it("fails with L4CON where no route leads", async () => {
+    expect(await check(80, { type: "tcp" }, "255.255.255.255")).toMatchObject({ code: "L4CON" });
+  });
+});
+
+describe("an http check", () => {
+  it("sends one request and passes on a status in range", async () => {
+    let request = "";
+    const port = await servers.serve((connection) =>
+      connection.once("data", (bytes) => {
+        request = bytes.toString();
+        connection.end("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+      })
+    );
+    expect(await check(port, { type: "http", http: HTTP })).toEqual({
+      code: "L7OK",
+      status: 200,
+      text: "",
+    });
+    expect(request).toBe(
+      `GET /ready HTTP/1.1\r\nHost: 127.0.0.1:${port}\r\nUser-Agent: lintel\r\n` +
+        "Accept: */*\r\nConnection: close\r\n\r\n",
+    );
+  });
+
+  it.each([
+    ["a wrong status", answering("HTTP/1.1 500 No\r\nContent-Length: 6\r\n\r\netcd -"), {
+      code: "L7STS",
+      status: 500,
+      text: "etcd -",
+    }],
+    ["a body until the end", answering("HTTP/1.0 503 No\r\n\r\nbecause"), {
+      code: "L7STS",
+      status: 503,
+      text: "because",
+    }],
+    ["garbage", answering("220 mail.example.com ESMTP\r\n"), {
+      code: "L7RSP",
+      text: 'not an HTTP/1 answer: "220 mail.example.com ESMTP\\r\\n"',
+    }],
+    ["no answer but a close", answering(""), {
+      code: "L7RSP",
+      text: "connection closed before an answer",
+    }],
+    ["half an answer", answering("HTTP/1.1 200 OK\r\nServer:"), {
+      code: "L7RSP",
+      text: "connection closed in the middle of the headers",
+    }],
+    [
+      "a reset",
+      (connection: Socket) => connection.once("data", () => connection.resetAndDestroy()),
+      {
+        code: "L7RSP",
+        text: "recv: connection reset (ECONNRESET) before an answer",
+      },
+    ],
+    ["silence", () => {}, { code: "L7TOUT", text: "no answer in time" }],
+    ["a greeting before the request", (connection: Socket) => connection.write("SSH-2.0-x\r\n"), {
+      code: "L7RSP",
+      text: 'not an HTTP/1 answer: "SSH-2.0-x\\r\\n"',
+    }],
+  ])("names %s", async (_, treat, outcome) => {
+    expect(await httpCheck(treat)).toEqual(outcome);
+  });
+
+  it("reads headers that come byte by byte", async () => {
+    const outcome = await httpCheck((connection) => drip(connection, "HTTP/1.1 204 x\r\n\r\n", 5));
+    expect(outcome).toMatchObject({ code: "L7OK", status: 204 });
+  });
+
+  it("gives up on headers that come too slowly", async () => {
+    const text = `HTTP/1.1 200 OK\r\nx: ${"y".repeat(1000)}`;
+    const outcome = await httpCheck((connection) => drip(connection, text, 20));
+    expect(outcome.code).toBe("L7TOUT");
+    expect(outcome.text).toMatch(/^headers not complete in time, \d+ bytes of them arrived$/);
+  });
+
+  it.each([
+    ["an endless body after success", "HTTP/1.1 200 OK\r\n\r\n", { code: "L7OK", status: 200 }],
+    ["an endless body after failure", "HTTP/1.1 404 x\r\n\r\n", { code: "L7STS", status: 404 }],
+    ["endless headers", "HTTP/1.1 200 OK\r\nx: ", {
+      code: "L7RSP",
+      text: "headers longer than 16384 bytes",
+    }],
+  ])("is not held by %s", async (_, head, outcome) => {
+    const startedAt = performance.now();
+    expect(await httpCheck((connection) => flood(connection, head))).toMatchObject(outcome);
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS);
+  });
+
+  it("does not wait long for one server while others answer", async () => {
+    const silent = await servers.serve(() => {});
+    const prompt = await servers.serve(answering("HTTP/1.1 200 OK\r\n\r\n"));
+    const request: CheckRequest = { type: "http", http: HTTP };
+    const hanging = Array.from({ length: 50 }, () => check(silent, request));
+    const startedAt = performance.now();
+    const outcomes = await Promise.all(Array.from({ length: 50 }, () => check(prompt, request)));
+    expect(performance.now() - startedAt).toBeLessThan(TIMEOUT_MS);
+    expect(outcomes.every(({ code }) => code === "L7OK")).toBe(true);
+    for (const { code } of await Promise.all(hanging)) expect(code).toBe("L7TOUT");
+  });
+});
+
+describe("no check", () => {
+  it("leaves a descriptor behind", async () => {
+    const request: CheckRequest = { type: "http", http: HTTP };
+    const ports = [1, servers.serveNobody()];
+    const before = descriptors();
+    for (let round = 0; round < 2; round++) {
+      await Promise.all(ports.map((port) => check(port, request)));
+      await Promise.all(ports.map((port) => check(port, { type: "tcp" })));
+    }
+    expect(descriptors()).toBe(before);
+  });
+});
+
+/** Those of the process. */
+function descriptors(): number {
+  return [...Deno.readDirSync("/proc/self/fd")].length;
+}
+
+function drip(connection: Socket, text: string, everyMs: number): void {
+  let at = 0;
+  const timer = setInterval(() => {
+    if (connection.destroyed || at === text.length) return clearInterval(timer);
+    connection.write(text.charAt(at++));
+  }, everyMs);
+}
+
+function flood(connection: Socket, head: string): void {
+  const more = () => {
+    while (!connection.destroyed && connection.write("z".repeat(10_000)));
+  };
+  connection.on("drain", more);
+  connection.write(head);
+  more();
+}

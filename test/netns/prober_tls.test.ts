@@ -1,0 +1,153 @@
+import type { Socket } from "node:net";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { TlsCheck } from "../../src/core/plan/plan.ts";
+import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
+import { TlsProbes } from "../../src/prober/tls_probe.ts";
+import { answering, check, Servers } from "./prober_servers.ts";
+
+const http = { method: "GET", path: "/readyz", host: "api.test", status: [[200, 200]] } as const;
+const OK = answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
+
+const probes = new TlsProbes();
+const servers = new Servers();
+let folder = "";
+let ca = "";
+
+beforeAll(async () => {
+  folder = await Deno.makeTempDir();
+  await openssl(
+    ["req", "-x509", "-keyout", "ca.key", "-out", "ca.pem", "-subj", "/CN=ca", ...NEW_KEY],
+  );
+  await openssl(
+    ["req", "-x509", "-keyout", "other.key", "-out", "other.pem", "-subj", "/CN=x", ...NEW_KEY],
+  );
+  ca = await Deno.readTextFile(`${folder}/ca.pem`);
+});
+
+afterAll(async () => {
+  servers.close();
+  await Deno.remove(folder, { recursive: true });
+});
+
+async function openssl(args: readonly string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command("openssl", { args: [...args], cwd: folder })
+    .output();
+  if (!success) throw new Error(new TextDecoder().decode(stderr));
+}
+
+/** A certificate of our authority, for these names. */
+async function certificate(names: string, days = 1): Promise<{ cert: string; key: string }> {
+  const base = crypto.randomUUID();
+  await openssl([
+    "req",
+    "-keyout",
+    `${base}.key`,
+    "-out",
+    `${base}.csr`,
+    "-subj",
+    "/CN=s",
+    ...NEW_KEY,
+  ]);
+  await Deno.writeTextFile(`${folder}/${base}.ext`, `subjectAltName=${names}\n`);
+  await openssl(
+    ["x509", "-req", "-in", `${base}.csr`, "-CA", "ca.pem", "-CAkey", "ca.key", "-CAcreateserial"]
+      .concat(["-out", `${base}.pem`, "-extfile", `${base}.ext`, "-days", String(days)]),
+  );
+  return {
+    cert: await Deno.readTextFile(`${folder}/${base}.pem`),
+    key: await Deno.readTextFile(`${folder}/${base}.key`),
+  };
+}
+
+const start = (tls: TlsCheck): StartProbe => (server, done) =>
+  probes.start(server, { http, tls }, done);
+
+function httpsCheck(port: number, tls: TlsCheck): Promise<Outcome> {
+  return check(start(tls), port, { type: "https", http, tls });
+}
+
+describe("an https check", () => {
+  it.each(
+    [
+      ["verify none, any name", "DNS:else.test", { serverName: null, verify: "none" }],
+      ["verify none, with a name", "DNS:else.test", { serverName: "api.test", verify: "none" }],
+      ["the name in the certificate", "DNS:api.test", { serverName: "api.test", verify: "ca" }],
+      ["the address in the certificate", "IP:127.0.0.1", { serverName: null, verify: "ca" }],
+    ] as const,
+  )("passes: %s", async (_, names, { serverName, verify }) => {
+    const port = await servers.serveTls(await certificate(names), OK);
+    const tls = { serverName, verify: verify === "ca" ? { ca } : verify };
+    expect(await httpsCheck(port, tls)).toEqual({ code: "L7OK", status: 200, text: "" });
+    expect(await httpsCheck(port, tls)).toEqual({ code: "L7OK", status: 200, text: "" });
+  });
+
+  it("passes with an expired certificate that nobody verifies", async () => {
+    const port = await servers.serveTls(await certificate("DNS:api.test", -1), OK);
+    expect(await httpsCheck(port, { serverName: null, verify: "none" })).toMatchObject({
+      code: "L7OK",
+    });
+  });
+
+  it.each(
+    [
+      ["another name", "DNS:else.test", 1, "ca", /altnames/],
+      ["an address that is not in it", "IP:127.0.0.2", 1, "ca", /altnames|IP/],
+      ["an expired certificate", "DNS:api.test", -1, "ca", /expired/],
+      ["an authority that is not ours", "DNS:api.test", 1, "other", /unable to verify|certificate/],
+      ["an authority this host does not know", "DNS:api.test", 1, "system", /verify|authorit/],
+    ] as const,
+  )("fails with L6RSP on %s", async (_, names, days, authority, says) => {
+    const port = await servers.serveTls(await certificate(names, days), OK);
+    const serverName = names.startsWith("DNS") ? "api.test" : null;
+    const verify = authority === "system"
+      ? authority
+      : { ca: await Deno.readTextFile(`${folder}/${authority}.pem`) };
+    const outcome = await httpsCheck(port, { serverName, verify });
+    expect(outcome).toEqual({ code: "L6RSP", text: expect.stringMatching(says) });
+  });
+
+  it.each(
+    [
+      ["plain HTTP", "L6RSP", (one: Socket) => one.end("HTTP/1.1 400 Bad Request\r\n\r\n")],
+      ["garbage", "L6RSP", (one: Socket) => one.write("220 mail.example.com ESMTP\r\n")],
+      ["a close", "L6RSP", (one: Socket) => one.end()],
+      ["a reset", "L6RSP", (one: Socket) => one.once("data", () => one.resetAndDestroy())],
+      ["silence", "L6TOUT", () => {}],
+    ] as const,
+  )("meets %s instead of a handshake: %s", async (_, code, treat) => {
+    const port = await servers.serve(treat);
+    const outcome = await httpsCheck(port, { serverName: null, verify: "none" });
+    expect(outcome.code).toBe(code);
+    expect(outcome.text).not.toBe("");
+  });
+
+  it.each(
+    [
+      ["a wrong status", answering("HTTP/1.1 500 No\r\n\r\n[-]etcd failed"), {
+        code: "L7STS",
+        status: 500,
+        text: "[-]etcd failed",
+      }],
+      ["a close", (one: Socket) => one.once("data", () => one.end()), {
+        code: "L7RSP",
+        text: "connection closed before an answer",
+      }],
+      ["silence", () => {}, { code: "L7TOUT", text: "no answer in time" }],
+      ["garbage", answering("nonsense"), {
+        code: "L7RSP",
+        text: 'not an HTTP/1 answer: "nonsense"',
+      }],
+    ] as const,
+  )("meets %s inside TLS", async (_, treat, outcome) => {
+    const port = await servers.serveTls(await certificate("DNS:api.test"), treat);
+    expect(await httpsCheck(port, { serverName: null, verify: "none" })).toEqual(outcome);
+  });
+
+  it("fails with L4CON where nobody listens, L4TOUT where nobody answers", async () => {
+    const tls: TlsCheck = { serverName: null, verify: "none" };
+    expect(await httpsCheck(1, tls)).toMatchObject({ code: "L4CON" });
+    expect(await httpsCheck(servers.serveNobody(), tls)).toMatchObject({ code: "L4TOUT" });
+  });
+});
+
+const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256"];

@@ -1,0 +1,136 @@
+import type { Socket } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { monotonicMs } from "../../src/linux/clock.ts";
+import { type Row, ServerTable } from "../../src/memory/server_table.ts";
+import { WorkerTable } from "../../src/memory/worker_table.ts";
+import type { CheckedServer, CheckResult, Order, Report } from "../../src/prober/orders.ts";
+import { answering, checkedServer, Servers } from "./prober_servers.ts";
+
+const FIRST = 0 as Row;
+
+/** The prober's thread as the appliance runs it. */
+class ProberThread {
+  readonly table: ServerTable;
+  readonly workers = new WorkerTable(1);
+  readonly results: CheckResult[] = [];
+  readonly kinds = new Set<Report["kind"]>();
+  readonly #worker = new Worker(new URL("../../src/prober/worker.ts", import.meta.url), {
+    type: "module",
+  });
+
+  constructor(checked: readonly CheckedServer[]) {
+    this.table = new ServerTable(Math.max(1, checked.length));
+    this.#worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
+      this.kinds.add(report.kind);
+      if (report.kind === "results") this.results.push(...report.results);
+    };
+    this.post({
+      kind: "start",
+      servers: checked,
+      serverTable: this.table.buffer,
+      workerTable: this.workers.buffer,
+      worker: 0,
+      seed: 1,
+    });
+  }
+
+  post(order: Order): void {
+    this.#worker.postMessage(order);
+  }
+
+  terminate(): void {
+    this.#worker.terminate();
+  }
+}
+
+const servers = new Servers();
+let thread: ProberThread | undefined;
+
+function start(checked: readonly CheckedServer[]): ProberThread {
+  thread = new ProberThread(checked);
+  return thread;
+}
+
+afterEach(() => {
+  thread?.terminate();
+  servers.close();
+});
+
+async function until(what: () => boolean, withinMs = 3000): Promise<void> {
+  const giveUpAt = performance.now() + withinMs;
+  while (!what()) {
+    if (performance.now() > giveUpAt) throw new Error(`not within ${withinMs} ms: ${what}`);
+    await new Promise((later) => setTimeout(later, 5));
+  }
+}
+
+const QUICK = { intervalMs: 100, fastIntervalMs: 50, downIntervalMs: 100, rise: 2, fall: 2 };
+
+describe("the prober's thread", () => {
+  it("writes what checks say into the table and reports it", async () => {
+    let text = "HTTP/1.1 200 OK\r\n\r\n";
+    const port = await servers.serve((one: Socket) => answering(text)(one));
+    const http = { method: "GET", path: "/", host: null, status: [[200, 299]] } as const;
+    const prober = start([
+      checkedServer(port, { ...QUICK, request: { type: "http", http } }, 0),
+      checkedServer(1, QUICK, 1),
+      checkedServer(servers.serveNobody(), { ...QUICK, timeoutMs: 150 }, 2),
+    ]);
+    const health = () => [0, 1, 2].map((row) => prober.table.health(row as Row));
+    await until(() => health().join() === "up,down,down");
+    expect(prober.kinds.has("ready")).toBe(true);
+
+    text = "HTTP/1.1 503 No\r\nContent-Length: 9\r\n\r\nnot ready";
+    await until(() => health()[0] === "down");
+    await until(() => prober.results.some(({ changed, row, ok }) => changed && row === 0 && !ok));
+    const down = prober.results.filter(({ row, changed }) => row === 0 && changed).at(-1);
+    expect(down).toMatchObject({ code: "L7STS", status: 503, text: "not ready", health: "down" });
+    expect(Math.abs(monotonicMs() - (down?.at ?? 0))).toBeLessThan(1000);
+
+    text = "HTTP/1.1 200 OK\r\n\r\n";
+    await until(() => health()[0] === "up");
+  });
+
+  it("does not check in maint, and checks at once after it", async () => {
+    let connections = 0;
+    const http = { method: "GET", path: "/", host: null, status: [[200, 299]] } as const;
+    const port = await servers.serve((one) => {
+      connections++;
+      answering("HTTP/1.1 200 OK\r\n\r\n")(one);
+    });
+    const prober = start([checkedServer(port, { ...QUICK, request: { type: "http", http } })]);
+    await until(() => prober.table.health(FIRST) === "up");
+
+    prober.post({ kind: "admin", row: FIRST, state: "maint" });
+    await until(() => prober.table.health(FIRST) === "unchecked");
+    const before = connections;
+    await new Promise((later) => setTimeout(later, 300));
+    expect(connections).toBe(before);
+
+    prober.post({ kind: "admin", row: FIRST, state: "drain" });
+    await until(() => prober.table.health(FIRST) === "up");
+    await until(() => connections >= before + 3);
+  });
+
+  it("shows that it lives, also without servers, and stops when told", async () => {
+    const prober = start([]);
+    await until(() => prober.workers.silence(0, monotonicMs()) !== undefined);
+    for (let round = 0; round < 60; round++) {
+      expect(prober.workers.silence(0, monotonicMs())).toBeLessThan(500);
+      await new Promise((later) => setTimeout(later, 10));
+    }
+    prober.post({ kind: "stop" });
+    await until(() => prober.kinds.has("stopped"));
+  });
+
+  it("brings a thousand servers up within a second", async () => {
+    const port = await servers.serve(() => {});
+    const startedAt = performance.now();
+    const prober = start(
+      Array.from({ length: 1000 }, (_, row) => checkedServer(port, { intervalMs: 2000 }, row)),
+    );
+    await until(() => prober.results.length === 1000);
+    expect(performance.now() - startedAt).toBeLessThan(1000);
+    expect(prober.results.every(({ code }) => code === "L4OK")).toBe(true);
+  });
+});
