@@ -141,4 +141,4 @@ function bytesOf(address: string): Uint8Array<ArrayBuffer> {
 const NO_PROBLEMS: readonly AddressProblem[] = [];
 
 /** Marks an address as ours (`IFA_PROTO`), by the number VRRP daemons have among route protocols. */
-const IFAPROT_VRRP = 18;
+export const IFAPROT_VRRP = 18;

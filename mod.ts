@@ -1,0 +1,10 @@
+/**
+ * The entry of the main thread: arguments in, exit code out.
+ */
+
+import { build } from "./src/appliance/bundle.ts";
+import { hostFacts } from "./src/appliance/host.ts";
+import { run } from "./src/appliance/run.ts";
+import { main } from "./src/cli/main.ts";
+
+Deno.exit(await main(Deno.args, { run, hostFacts, build }));

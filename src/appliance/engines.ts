@@ -1,0 +1,267 @@
+/**
+ * The worker threads of one plan, wired to what they share: which order follows from which report.
+ */
+
+import type {
+  CheckResult,
+  Order as ProberOrder,
+  Report as ProberReport,
+} from "../prober/orders.ts";
+import type {
+  Order as DataplaneOrder,
+  Report as DataplaneReport,
+  StartOrder as DataplaneStart,
+} from "../dataplane/orders.ts";
+import type { Order as SpeakerOrder, Report as SpeakerReport } from "../speaker/orders.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import { connectionMemory, reclaim } from "../dataplane/connection_memory.ts";
+import { EngineWorker } from "./engine_worker.ts";
+import type { Frontends } from "./frontends.ts";
+import { type Log, logOf } from "./log.ts";
+import type { Routers } from "./routers.ts";
+import type { Servers } from "./servers.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+
+/** What the engines work on. */
+export interface EngineParts {
+  readonly plan: Plan;
+  readonly memory: SharedMemory;
+  readonly servers: Servers;
+  readonly frontends: Frontends;
+  readonly routers: Routers;
+  readonly dataplaneWorkers: number;
+  /** Connections that each data-plane worker may hold. */
+  readonly connectionsPerWorker: number;
+}
+
+/** All worker threads. */
+export class Engines {
+  /** The speaker cannot run on this host: the message says why. */
+  onFailure: (message: string) => void = () => {};
+  readonly #parts: EngineParts;
+  readonly #dataplane: EngineWorker<DataplaneOrder, DataplaneReport>[] = [];
+  readonly #speaker: EngineWorker<SpeakerOrder, SpeakerReport>;
+  readonly #prober: EngineWorker<ProberOrder, ProberReport>;
+  readonly #proberLog = logOf("prober");
+  readonly #speakerLog = logOf("speaker");
+  /** Who waits for which report of which worker. */
+  readonly #awaited = new Map<string, () => void>();
+
+  constructor(parts: EngineParts) {
+    this.#parts = parts;
+    for (let row = 0; row < parts.dataplaneWorkers; row++) {
+      this.#dataplane.push(this.#dataplaneWorker(row));
+    }
+    this.#speaker = this.#speakerWorker(parts.dataplaneWorkers);
+    this.#prober = this.#proberWorker(parts.dataplaneWorkers + 1);
+    parts.servers.onAdminChange = (row, state) => this.#prober.post({ kind: "admin", row, state });
+  }
+
+  /** Data-plane workers first; a virtual router's thread only where there are any. */
+  get threads(): readonly { name: string; row: number; restarts: number }[] {
+    const speakers = this.#parts.plan.virtualRouters.length > 0 ? [this.#speaker] : [];
+    return [...this.#dataplane, ...speakers, this.#prober];
+  }
+
+  /** Starts forwarding and checks, and then, once connections are accepted, the speaker. */
+  async start(): Promise<void> {
+    const ready = this.#dataplane.map(({ name }) => this.#next(name, "ready"));
+    for (const worker of this.#dataplane) worker.start();
+    this.#prober.start();
+    await Promise.all(ready);
+    if (this.#parts.plan.virtualRouters.length > 0) this.#speaker.start();
+  }
+
+  /** Leaves all virtual routers in the planned way: peers take over, then the addresses go. */
+  async leave(): Promise<void> {
+    if (this.#parts.plan.virtualRouters.length === 0) return;
+    const stopped = this.#next(this.#speaker.name, "stopped");
+    this.#speaker.post({ kind: "stop" });
+    await stopped;
+    this.#speaker.end();
+  }
+
+  /** Leaves all virtual routers without waiting for anybody. */
+  leaveAtOnce(): void {
+    if (this.#parts.plan.virtualRouters.length > 0) this.#speaker.post({ kind: "stop" });
+  }
+
+  /** Accepts no more, calls `deaf` once that is so, and waits until no connection is left. */
+  async drain(deaf: () => void): Promise<void> {
+    const draining = this.#dataplane.map(({ name }) => this.#next(name, "draining"));
+    const drained = this.#dataplane.map(({ name }) => this.#next(name, "drained"));
+    for (const worker of this.#dataplane) worker.post({ kind: "drain" });
+    await Promise.all(draining);
+    deaf();
+    await Promise.all(drained);
+  }
+
+  /** Resets what is left and ends forwarding and checks. */
+  async stop(): Promise<void> {
+    const workers = [...this.#dataplane, this.#prober];
+    const stopped = workers.map(({ name }) => this.#next(name, "stopped"));
+    for (const worker of this.#dataplane) worker.post({ kind: "stop" });
+    this.#prober.post({ kind: "stop" });
+    await Promise.all(stopped);
+    for (const worker of workers) worker.end();
+  }
+
+  #dataplaneWorker(row: number): EngineWorker<DataplaneOrder, DataplaneReport> {
+    const { memory, connectionsPerWorker: maxConnections } = this.#parts;
+    const name = `dataplane-${row}`;
+    const log = logOf(name);
+    const connections = connectionMemory(maxConnections);
+    let started: DataplaneStart;
+    return new EngineWorker({
+      engine: "dataplane",
+      name,
+      row,
+      table: memory.workers,
+      log,
+      start: (wake) =>
+        started = {
+          kind: "start",
+          worker: row,
+          wake,
+          maxConnections,
+          connections,
+          listeners: this.#parts.frontends.listeners(row),
+          ...this.#tables(),
+        },
+      report: (report) => this.#heardDataplane(name, log, report),
+      lost: () => {
+        const reset = reclaim(started);
+        log.write("warn", `reset the ${reset} connections that the worker left`);
+      },
+    });
+  }
+
+  #tables() {
+    const { plan, memory, servers } = this.#parts;
+    return {
+      frontends: plan.frontends.map(({ name, backend }) => ({
+        name,
+        backend: plan.backends.findIndex((one) => one.name === backend),
+      })),
+      backends: plan.backends.map((backend) => ({ ...backend, rows: servers.rows(backend.name) })),
+      servers: memory.servers.buffer,
+      workers: memory.workers.buffer,
+      serverCounters: memory.serverCounters.shape,
+      frontendCounters: memory.frontendCounters.shape,
+      connectDurations: memory.connectDurations.shape,
+      workerLag: memory.workerLag.shape,
+    };
+  }
+
+  #speakerWorker(row: number): EngineWorker<SpeakerOrder, SpeakerReport> {
+    const { plan, memory } = this.#parts;
+    return new EngineWorker({
+      engine: "speaker",
+      name: "speaker",
+      row,
+      table: memory.workers,
+      log: this.#speakerLog,
+      start: (wake) => ({
+        kind: "start",
+        routers: plan.virtualRouters,
+        worker: row,
+        workers: memory.workers.buffer,
+        wake,
+        table: memory.routers.shape,
+        lag: memory.workerLag.shape,
+      }),
+      report: (report) => this.#heardSpeaker(report),
+      // Its addresses expire by themselves; the successor removes what is left.
+      lost: () => this.#settle("speaker", "stopped"),
+    });
+  }
+
+  #proberWorker(row: number): EngineWorker<ProberOrder, ProberReport> {
+    const { memory, servers } = this.#parts;
+    return new EngineWorker({
+      engine: "prober",
+      name: "prober",
+      row,
+      table: memory.workers,
+      log: this.#proberLog,
+      start: () => ({
+        kind: "start",
+        servers: servers.checked(),
+        serverTable: memory.servers.buffer,
+        workerTable: memory.workers.buffer,
+        worker: row,
+        seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
+      }),
+      report: (report) => this.#heardProber(report),
+      lost: () => {},
+    });
+  }
+
+  #heardDataplane(worker: string, log: Log, report: DataplaneReport): void {
+    if (report.kind === "log") log.write(report.level, report.message, report.properties);
+    else if (report.kind === "released") this.#settle(worker, `released ${report.virtualRouter}`);
+    else this.#settle(worker, report.kind);
+    if (report.kind === "stopped" && report.connections > 0) {
+      log.write("warn", `reset ${report.connections} connections that were still open`);
+    }
+  }
+
+  #heardSpeaker(report: SpeakerReport): void {
+    switch (report.kind) {
+      case "log":
+        return this.#speakerLog.write(report.level, report.message, report.properties);
+      case "transition": {
+        this.#parts.routers.noteTransition(report);
+        const { router, from, to, reason, detail } = report;
+        const message = `virtual router ${router}: ${from} to ${to}: ${detail}`;
+        return this.#speakerLog.write("info", message, { reason });
+      }
+      case "releaseConnections":
+        return void this.#release(report.router);
+      case "failed":
+        return this.onFailure(report.message);
+      default:
+        return this.#settle("speaker", report.kind);
+    }
+  }
+
+  /** The addresses of `router` are about to go: first its listeners and connections, then the word. */
+  async #release(router: string): Promise<void> {
+    const released = this.#dataplane.map(({ name }) => this.#next(name, `released ${router}`));
+    for (const worker of this.#dataplane) worker.post({ kind: "release", virtualRouter: router });
+    await Promise.all(released);
+    this.#parts.frontends.release(router);
+    this.#speaker.post({ kind: "released", router });
+  }
+
+  #heardProber(report: ProberReport): void {
+    if (report.kind === "results") report.results.forEach((result) => this.#noteCheck(result));
+    else if (report.kind === "log") {
+      this.#proberLog.write(report.level, report.message, report.properties);
+    } else this.#settle("prober", report.kind);
+  }
+
+  #noteCheck(result: CheckResult): void {
+    this.#parts.servers.noteCheck(result);
+    if (!result.changed) return;
+    const { row, health, code, status, durationMs, text } = result;
+    const level = health === "up" ? "info" : "warn";
+    this.#proberLog.write(level, `server ${this.#parts.servers.name(row)} is ${health}`, {
+      code,
+      ...(status !== undefined && { status }),
+      durationMs: Math.round(durationMs * 10) / 10,
+      ...(text !== "" && { cause: text }),
+    });
+  }
+
+  /** The next report of a kind from a worker; a worker that has died counts as having reported. */
+  #next(worker: string, kind: string): Promise<void> {
+    return new Promise((resolve) => this.#awaited.set(`${worker} ${kind}`, resolve));
+  }
+
+  #settle(worker: string, kind: string): void {
+    const key = `${worker} ${kind}`;
+    this.#awaited.get(key)?.();
+    this.#awaited.delete(key);
+  }
+}

@@ -1,0 +1,57 @@
+/**
+ * The log: one line an event on standard error, as text or JSON.
+ */
+
+import { configure, getJsonLinesFormatter, getLogger, type LogRecord } from "@logtape/logtape";
+import type { LogPlan } from "../core/plan/plan.ts";
+
+/** A value that a log line may carry. */
+export type Property = string | number | boolean | null;
+
+/** Writes log lines; each engine's reports go through the one of its name. */
+export interface Log {
+  write(
+    level: LogPlan["level"],
+    message: string,
+    properties?: Readonly<Record<string, unknown>>,
+  ): void;
+}
+
+/** Sets the log up. Once, before the first line. */
+export async function configureLog({ level, format }: LogPlan): Promise<void> {
+  const write = format === "json" ? getJsonLinesFormatter() : textLine;
+  const encoder = new TextEncoder();
+  await configure({
+    sinks: { stderr: (record) => void Deno.stderr.writeSync(encoder.encode(write(record))) },
+    loggers: [
+      { category: "lintel", lowestLevel: level === "warn" ? "warning" : level, sinks: ["stderr"] },
+      { category: ["logtape", "meta"], lowestLevel: "error", sinks: ["stderr"] },
+    ],
+  });
+}
+
+/** The log of one part of the appliance: `appliance`, `speaker`, `dataplane-0`, `prober`, `admin`. */
+export function logOf(part: string): Log {
+  const logger = getLogger(["lintel", part]);
+  return {
+    write(level, message, properties = {}) {
+      // The message is data here, not a template: braces in it must stay as they are.
+      const template = message.replaceAll("{", "{{").replaceAll("}", "}}");
+      logger[level](template, { ...properties });
+    },
+  };
+}
+
+/** `2026-01-31T08:00:00.000Z warning speaker: text key=value`. */
+function textLine(record: LogRecord): string {
+  const at = new Date(record.timestamp).toISOString();
+  const part = record.category.slice(1).join(".");
+  const properties = Object.entries(record.properties)
+    .map(([key, value]) => ` ${key}=${typeof value === "string" ? quoted(value) : value}`)
+    .join("");
+  return `${at} ${record.level} ${part}: ${record.message.join("")}${properties}\n`;
+}
+
+function quoted(value: string): string {
+  return /^[\w.:/*-]+$/.test(value) ? value : JSON.stringify(value);
+}

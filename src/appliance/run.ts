@@ -1,0 +1,159 @@
+/**
+ * `lintel run`: a file becomes a running appliance, until a signal ends it.
+ */
+
+import { CannotListen, serveAdmin } from "../admin/serve.ts";
+import { EXIT } from "../cli/exit_code.ts";
+import { hostProblems } from "../config/host.ts";
+import type { HostFacts } from "../config/host.ts";
+import { loadConfig } from "../config/load.ts";
+import { formatProblem, type Problem } from "../config/problem.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
+import { createMetrics } from "../metrics/registry.ts";
+import { CannotRun } from "./cannot_run.ts";
+import { build } from "./bundle.ts";
+import { Engines } from "./engines.ts";
+import { Frontends } from "./frontends.ts";
+import { hostFacts } from "./host.ts";
+import { configureLog, type Log, logOf } from "./log.ts";
+import { connectionsPerWorker } from "./limits.ts";
+import { Routers } from "./routers.ts";
+import { RunningAppliance } from "./running.ts";
+import { Servers } from "./servers.ts";
+import { createSharedMemory } from "./shared_memory.ts";
+import { StopSignals } from "./signals.ts";
+
+/** What `lintel run` was given. */
+export interface RunOptions {
+  readonly file: string;
+  readonly node?: string | undefined;
+}
+
+/**
+ * Runs until SIGTERM or SIGINT.
+ *
+ * @returns the exit code: 0 after a signal, 3 for an invalid file, 4 where this host cannot run it.
+ */
+export async function run({ file, node }: RunOptions): Promise<number> {
+  const facts = hostFacts();
+  const plan = loadPlan(file, node, facts);
+  if (!plan) return EXIT.invalidConfiguration;
+  await configureLog(plan.log);
+  const log = logOf("appliance");
+  try {
+    await runPlan(plan, file, facts, log);
+    return EXIT.done;
+  } catch (error) {
+    if (!(error instanceof CannotRun || error instanceof CannotListen)) throw error;
+    log.write("error", error.message);
+    return EXIT.hostLacks;
+  }
+}
+
+function loadPlan(file: string, node: string | undefined, facts: HostFacts): Plan | undefined {
+  let text: string;
+  try {
+    text = Deno.readTextFileSync(file);
+  } catch (error) {
+    complain([`${file}: ${error instanceof Error ? error.message : error}`]);
+    return undefined;
+  }
+  const loaded = loadConfig(text, {
+    file,
+    env: Deno.env.toObject(),
+    readFile: Deno.readTextFileSync,
+    host: facts,
+    node,
+  });
+  const found = loaded.plan ? hostProblems(loaded.plan, facts, loaded.locate) : loaded;
+  complain([...loaded.warnings, ...(loaded.plan ? found.warnings : [])].map(asWarning));
+  complain(found.problems.map(formatProblem));
+  return loaded.plan && found.problems.length === 0 ? loaded.plan : undefined;
+}
+
+async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Promise<void> {
+  const signals = new StopSignals(log);
+  raise(CAP_NET_BIND_SERVICE);
+  const dataplaneWorkers = plan.workers ?? facts.cpus;
+  const memory = createSharedMemory(plan, dataplaneWorkers);
+  const servers = new Servers(plan.backends, memory);
+  const routers = new Routers(plan.virtualRouters, memory.routers, facts);
+  const frontends = new Frontends(plan, memory.frontendCounters, dataplaneWorkers);
+  const engines = new Engines({
+    plan,
+    memory,
+    servers,
+    frontends,
+    routers,
+    dataplaneWorkers,
+    connectionsPerWorker: connectionsPerWorker(dataplaneWorkers, plan),
+  });
+  const { threads } = engines;
+  const appliance = new RunningAppliance(
+    { plan, file, memory, servers, frontends, routers, threads, dataplaneWorkers, log },
+  );
+  appliance.metrics = createMetrics(appliance.sources());
+  const admin = await serveAdmin(
+    appliance,
+    plan.admin,
+    (error) => log.write("error", `a request to the admin API failed: ${describe(error)}`),
+  );
+  const failed = new Promise<never>((_, reject) => {
+    engines.onFailure = (message) => reject(new CannotRun(message));
+  });
+  try {
+    await Promise.race([engines.start(), failed]);
+    log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" });
+    await Promise.race([signals.first, failed]);
+    appliance.stopping = true;
+    await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
+  } finally {
+    await within(STOP_MS, engines.stop());
+    frontends.close();
+    await within(STOP_MS, admin.stop());
+    signals.close();
+  }
+  log.write("info", "stopped");
+}
+
+/** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */
+async function leaveAndDrain(
+  engines: Engines,
+  frontends: Frontends,
+  stopTimeoutMs: number,
+  signals: StopSignals,
+  log: Log,
+): Promise<void> {
+  const impatient = signals.second.then(() => {
+    log.write("warn", "a second signal: stopping at once");
+    engines.leaveAtOnce();
+  });
+  await within(LEAVE_MS, engines.leave());
+  const drained = engines.drain(() => frontends.close());
+  await within(stopTimeoutMs, Promise.race([drained, impatient]));
+}
+
+/** Waits for `done`, but not longer than `timeoutMs`. */
+async function within(timeoutMs: number, done: Promise<void>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const timeout = new Promise<void>((resolve) => timer = setTimeout(resolve, timeoutMs));
+  await Promise.race([done, timeout]);
+  clearTimeout(timer);
+}
+
+function complain(lines: readonly string[]): void {
+  if (lines.length > 0) Deno.stderr.writeSync(new TextEncoder().encode(lines.join("\n") + "\n"));
+}
+
+function asWarning(problem: Problem): string {
+  return formatProblem({ ...problem, message: `warning: ${problem.message}` });
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.stack ?? error.message : String(error);
+}
+
+/** The speaker bounds its leaving by itself; this is for one that hangs. */
+const LEAVE_MS = 3_000;
+const STOP_MS = 2_000;

@@ -1,0 +1,178 @@
+/**
+ * The running appliance as the admin API and the metrics see it. It answers from memory; what changes
+ * anything goes to the part that owns it.
+ */
+
+import type { Appliance, ServerChange } from "../admin/appliance.ts";
+import { Conflict } from "../admin/appliance.ts";
+import type { Backend, Frontend, NodeStatus, Server, VirtualRouter } from "../admin/model.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import { monotonicMs } from "../linux/clock.ts";
+import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
+import type { Histogram } from "../memory/histogram.ts";
+import { build } from "./bundle.ts";
+import type { Frontends } from "./frontends.ts";
+import type { Log } from "./log.ts";
+import type { Routers } from "./routers.ts";
+import type { Servers } from "./servers.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+import { wallTime } from "./time.ts";
+
+/** A thread, as far as it is shown. */
+export interface Thread {
+  readonly name: string;
+  readonly row: number;
+  readonly restarts: number;
+}
+
+/** What {@linkcode RunningAppliance} shows. */
+export interface Parts {
+  readonly plan: Plan;
+  readonly file: string;
+  readonly memory: SharedMemory;
+  readonly servers: Servers;
+  readonly frontends: Frontends;
+  readonly routers: Routers;
+  /** Data-plane workers first, in the order of their rows. */
+  readonly threads: readonly Thread[];
+  readonly dataplaneWorkers: number;
+  readonly log: Log;
+}
+
+/** Satisfies what `admin/` and `metrics/` ask for. */
+export class RunningAppliance implements Appliance {
+  /** Set once the appliance has begun to stop. */
+  stopping = false;
+  /** Writes the metrics; set by whoever builds the registry over {@linkcode sources}. */
+  metrics: () => Promise<string> = () => Promise.resolve("");
+  readonly #parts: Parts;
+  readonly #startedAt = monotonicMs();
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  liveness(): readonly string[] {
+    const { threads, memory } = this.#parts;
+    const now = monotonicMs();
+    return threads.flatMap(({ name, row }) => {
+      const silenceMs = memory.workers.silence(row, now) ?? now - this.#startedAt;
+      return silenceMs <= MAX_SILENCE_MS
+        ? []
+        : [`${name}: no sign of life for ${(silenceMs / 1e3).toFixed(1)} s`];
+    });
+  }
+
+  readiness(): readonly string[] {
+    if (this.stopping) return ["the appliance is stopping"];
+    const { plan, servers } = this.#parts;
+    const unserved = plan.frontends.filter(({ required, backend }) =>
+      required && servers.usable(backend) === 0
+    );
+    return [
+      ...this.liveness(),
+      ...unserved.map(({ name, backend }) => {
+        const states = servers.show().find((one) => one.name === backend)?.servers ?? [];
+        const why = states.map(({ name, admin, health, weight }) =>
+          `${name} ${admin === "ready" ? health.state : admin}` +
+          (weight.effective === 0 ? " with weight 0" : "")
+        );
+        return `frontend ${name}: no server of backend ${backend} takes connections (${
+          why.join(", ")
+        })`;
+      }),
+    ];
+  }
+
+  activeness(virtualRouter?: string): readonly string[] | undefined {
+    return this.#parts.routers.inactive(virtualRouter);
+  }
+
+  nodeStatus(): NodeStatus {
+    const { plan, file, threads, memory, dataplaneWorkers } = this.#parts;
+    const now = monotonicMs();
+    return {
+      node: plan.node,
+      version: build.version,
+      pid: Deno.pid,
+      engine: ENGINE,
+      startedAt: wallTime(this.#startedAt),
+      uptimeSeconds: (now - this.#startedAt) / 1e3,
+      configuration: {
+        file,
+        hash: plan.hash,
+        loadedAt: wallTime(this.#startedAt),
+        lastReloadSuccessful: true,
+      },
+      workers: threads.map(({ name, row, restarts }) => {
+        const silenceMs = memory.workers.silence(row, now);
+        return {
+          name,
+          silenceSeconds: silenceMs === undefined ? null : silenceMs / 1e3,
+          connections: row < dataplaneWorkers ? memory.workers.connections(row) : null,
+          restarts,
+        };
+      }),
+    };
+  }
+
+  virtualRouters(): readonly VirtualRouter[] {
+    return this.#parts.routers.show();
+  }
+
+  frontends(): readonly Frontend[] {
+    return this.#parts.frontends.show();
+  }
+
+  backends(): readonly Backend[] {
+    return this.#parts.servers.show();
+  }
+
+  server(backend: string, server: string): Server | undefined {
+    return this.#parts.servers.find(backend, server);
+  }
+
+  patchServer(backend: string, server: string, change: ServerChange): Server {
+    const { servers, log } = this.#parts;
+    if (this.stopping) throw new Conflict("the appliance is stopping");
+    const after = servers.patch(backend, server, change);
+    if (!after) throw new Conflict(`server ${backend}/${server} has just been removed`);
+    if (!change.dryRun) {
+      log.write("info", `server ${backend}/${server} was changed`, {
+        ...(change.state !== undefined && { state: after.admin }),
+        ...(change.weight !== undefined && { weight: after.weight.effective }),
+        caller: change.caller.name,
+        reason: change.reason,
+      });
+    }
+    return after;
+  }
+
+  /** What metrics are made of. */
+  sources(): Sources {
+    const { plan, memory, threads } = this.#parts;
+    return {
+      node: (): NodeSample => this.nodeStatus(),
+      frontends: () => this.frontends(),
+      backends: () => this.backends(),
+      virtualRouters: () => this.virtualRouters(),
+      connectDuration: () => samples(memory.connectDurations, plan.backends),
+      advertisementAge: () => samples(memory.routers.advertisementAge, plan.virtualRouters),
+      workerLag: () => samples(memory.workerLag, threads),
+    };
+  }
+}
+
+/** A histogram's rows, labelled by the names of what they belong to, in the same order. */
+function samples(
+  histogram: Histogram,
+  named: readonly { readonly name: string }[],
+): HistogramSamples {
+  const series = named.map(({ name }, row) => ({ label: name, ...histogram.read(row) }));
+  return { bounds: histogram.bounds, series };
+}
+
+const ENGINE = "epoll";
+
+/** Workers leave a sign of life every half second; a few missed ones are no death. */
+const MAX_SILENCE_MS = 3_000;

@@ -1,0 +1,188 @@
+/**
+ * The servers of all backends: their rows, what operators and checks have said of them, and how they
+ * are shown. The one place that writes weight and admin state into the server table.
+ */
+
+import type { ServerChange } from "../admin/appliance.ts";
+import type { Backend, Health, Override, Server } from "../admin/model.ts";
+import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
+import type { AdminState, Row } from "../memory/server_table.ts";
+import { SERVER_COUNTERS, SERVER_FAILURES } from "../memory/traffic.ts";
+import type { CheckedServer, CheckResult } from "../prober/orders.ts";
+import { wallTime } from "./time.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+
+/** One server, as the appliance knows it. */
+interface Entry {
+  readonly row: Row;
+  readonly backend: BackendPlan;
+  readonly plan: ServerPlan;
+  override: Override | null;
+  lastCheck: CheckResult | null;
+  /** The last check that failed; kept when later ones succeed, since it tells why. */
+  lastFailure: CheckResult | null;
+  /** Monotonic; `null` until a check has changed the health. */
+  healthChangedAt: number | null;
+}
+
+/** All servers of one plan. */
+export class Servers {
+  readonly #memory: SharedMemory;
+  readonly #backends: readonly BackendPlan[];
+  /** By row. */
+  readonly #entries: Entry[] = [];
+  readonly #byBackend = new Map<string, Entry[]>();
+  /** A server's admin state has been changed: whoever checks it must know. */
+  onAdminChange: (row: Row, state: AdminState) => void = () => {};
+
+  /** Gives every server its row and enters what the file says of it. */
+  constructor(backends: readonly BackendPlan[], memory: SharedMemory) {
+    this.#memory = memory;
+    this.#backends = backends;
+    for (const backend of backends) {
+      this.#byBackend.set(backend.name, backend.servers.map((plan) => this.#enter(backend, plan)));
+    }
+  }
+
+  /** The rows of a backend's servers, in the file's order. */
+  rows(backend: string): readonly Row[] {
+    return this.#of(backend).map((entry) => entry.row);
+  }
+
+  /** What the prober is to check. */
+  checked(): readonly CheckedServer[] {
+    return this.#entries.flatMap(({ row, backend, plan }) => {
+      const port = plan.port ?? backend.check?.port;
+      // Without any port configuration has refused a check.
+      if (!backend.check || port === undefined || port === null) return [];
+      const { name: server, address } = plan;
+      return [{ row, backend: backend.name, server, address, port, check: backend.check }];
+    });
+  }
+
+  /** Keeps a finished check. */
+  noteCheck(result: CheckResult): void {
+    const entry = this.#entries[result.row];
+    if (!entry) return;
+    entry.lastCheck = result;
+    if (!result.ok) entry.lastFailure = result;
+    if (result.changed) entry.healthChangedAt = result.at;
+  }
+
+  /** `backend/server`. */
+  name(row: Row): string {
+    const entry = this.#entries[row];
+    return entry ? `${entry.backend.name}/${entry.plan.name}` : `row ${row}`;
+  }
+
+  /** How many servers of a backend take new connections. */
+  usable(backend: string): number {
+    return this.#of(backend).filter(({ row }) => this.#memory.servers.takesConnections(row)).length;
+  }
+
+  /** All backends with their servers. */
+  show(): Backend[] {
+    return this.#backends.map((backend) => ({
+      name: backend.name,
+      balance: backend.balance,
+      check: backend.check && {
+        type: backend.check.request.type,
+        intervalSeconds: backend.check.intervalMs / 1e3,
+      },
+      usableServers: this.usable(backend.name),
+      servers: this.#of(backend.name).map((entry) => this.#show(entry)),
+    }));
+  }
+
+  /** One server; `undefined` when there is none of these names. */
+  find(backend: string, server: string): Server | undefined {
+    const entry = this.#of(backend).find(({ plan }) => plan.name === server);
+    return entry && this.#show(entry);
+  }
+
+  /**
+   * Changes a server, effective for the next connection of every worker when it returns.
+   *
+   * @returns the server after the change; `undefined` when there is none of these names.
+   */
+  patch(backend: string, server: string, change: ServerChange): Server | undefined {
+    const entry = this.#of(backend).find(({ plan }) => plan.name === server);
+    if (!entry) return undefined;
+    const override = nextOverride(entry, change);
+    if (change.dryRun) return this.#show({ ...entry, override });
+    entry.override = override;
+    const state = override?.state ?? entry.plan.state;
+    const stateChanges = state !== this.#memory.servers.admin(entry.row);
+    this.#memory.servers.setWeight(entry.row, override?.weight ?? entry.plan.weight);
+    this.#memory.servers.setAdmin(entry.row, state);
+    if (stateChanges) this.onAdminChange(entry.row, state);
+    return this.#show(entry);
+  }
+
+  #enter(backend: BackendPlan, plan: ServerPlan): Entry {
+    const row = this.#entries.length as Row; // house: as: rows are given out here, and only here
+    this.#memory.servers.setWeight(row, plan.weight);
+    this.#memory.servers.setAdmin(row, plan.state);
+    this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
+    const said = { override: null, lastCheck: null, lastFailure: null, healthChangedAt: null };
+    const entry: Entry = { row, backend, plan, ...said };
+    this.#entries.push(entry);
+    return entry;
+  }
+
+  #of(backend: string): readonly Entry[] {
+    return this.#byBackend.get(backend) ?? [];
+  }
+
+  #show(entry: Entry): Server {
+    const { row, plan, backend, override } = entry;
+    const count = (counter: (typeof SERVER_COUNTERS)[number]) =>
+      this.#memory.serverCounters.total(row, SERVER_COUNTERS.indexOf(counter));
+    return {
+      backend: backend.name,
+      name: plan.name,
+      address: plan.address,
+      port: plan.port,
+      admin: override?.state ?? plan.state,
+      health: this.#health(entry),
+      weight: {
+        configured: plan.weight,
+        runtime: override?.weight ?? null,
+        effective: override?.weight ?? plan.weight,
+      },
+      connections: {
+        active: Math.max(0, this.#memory.servers.active(row)),
+        queued: 0,
+        total: count("connections"),
+      },
+      bytes: { received: count("receivedBytes"), sent: count("sentBytes") },
+      failures: Object.fromEntries(SERVER_FAILURES.map((reason) => [reason, count(reason)])),
+      retries: count("retries"),
+      redispatches: count("redispatches"),
+      override,
+    };
+  }
+
+  #health({ row, lastCheck, lastFailure, healthChangedAt }: Entry): Health {
+    return {
+      state: this.#memory.servers.health(row),
+      code: lastCheck?.code ?? null,
+      latencySeconds: lastCheck && lastCheck.durationMs / 1e3,
+      checkedAt: lastCheck && wallTime(lastCheck.at),
+      changedAt: healthChangedAt === null ? null : wallTime(healthChangedAt),
+      failure: lastFailure && lastFailure.text,
+    };
+  }
+}
+
+/** What differs from the file after a change; `null` when nothing does any more. */
+function nextOverride({ override, plan }: Entry, change: ServerChange): Override | null {
+  const state = change.state === undefined ? override?.state ?? null : change.state;
+  const weight = change.weight === undefined ? override?.weight ?? null : change.weight;
+  const differs = {
+    state: state === plan.state ? null : state,
+    weight: weight === plan.weight ? null : weight,
+  };
+  if (differs.state === null && differs.weight === null) return null;
+  return { ...differs, reason: change.reason, by: change.caller.name, at: wallTime() };
+}
