@@ -1,0 +1,150 @@
+/**
+ * `lintel check`: everything that is wrong with a file, at once. It changes nothing anywhere.
+ */
+
+import type { HostFacts } from "../config/host.ts";
+import { hostProblems } from "../config/host.ts";
+import { checkAllNodes, loadConfig, resolvedConfig, type Source } from "../config/load.ts";
+import { nodeNames } from "../config/node.ts";
+import { formatProblem, type Problem } from "../config/problem.ts";
+import { readYaml } from "../config/yaml_tree.ts";
+import type { Plan } from "../core/plan/plan.ts";
+import { EXIT, Failure } from "./exit_code.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** What `lintel check` was given. */
+export interface CheckOptions {
+  readonly config: string;
+  readonly node?: string;
+  readonly offline?: boolean;
+  readonly resolved?: boolean;
+  readonly json?: boolean;
+}
+
+/** Checks the file for every node, or for the one that is named. */
+export function check(
+  options: CheckOptions,
+  terminal: Terminal,
+  hostFacts: () => HostFacts,
+): number {
+  const { config: file, node } = options;
+  const text = readConfiguration(file);
+  const host = options.offline ? null : hostFacts();
+  const source: Source = {
+    file,
+    env: Deno.env.toObject(),
+    readFile: Deno.readTextFileSync,
+    host,
+    node,
+  };
+  const verdict = judge(text, source);
+  if (options.json) {
+    const { problems, warnings, plans } = verdict;
+    const nodes = plans.map((plan) => ({ node: plan.node, ...countsOf(plan) }));
+    terminal.out(JSON.stringify({ file, problems, warnings, nodes }, null, 2) + "\n");
+    return problems.length > 0 ? EXIT.invalidConfiguration : EXIT.done;
+  }
+  const warnings = verdict.warnings.map((one) => ({ ...one, message: `warning: ${one.message}` }));
+  for (const one of [...warnings, ...verdict.problems]) terminal.err(`${formatProblem(one)}\n`);
+  if (verdict.problems.length > 0) return EXIT.invalidConfiguration;
+  if (verdict.notice) terminal.err(`${verdict.notice}\n`);
+  terminal.out(options.resolved ? resolve(text, source) : verdict.plans.map(summary).join(""));
+  return EXIT.done;
+}
+
+/** The file's text. @throws {Failure} */
+export function readConfiguration(file: string): string {
+  try {
+    return Deno.readTextFileSync(file);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Failure(
+      EXIT.invalidConfiguration,
+      `${file}: ${cause} (-c or LINTEL_CONFIG names another file)`,
+    );
+  }
+}
+
+/** All that is wrong; and, where nothing is, what each node would run. */
+interface Verdict {
+  readonly problems: readonly Problem[];
+  readonly warnings: readonly Problem[];
+  readonly plans: readonly Plan[];
+  /** What was not checked, and why. */
+  readonly notice?: string;
+}
+
+function judge(text: string, source: Source): Verdict {
+  if (source.node !== undefined) return judgeNode(text, source);
+  const found = checkAllNodes(text, source);
+  if (found.problems.length > 0) return { ...found, plans: [] };
+  const { tree } = readYaml(text, source.file);
+  const names = tree ? nodeNames(tree) : [];
+  if (names.length === 0) return judgeNode(text, source);
+  const plans = names.flatMap((node) => loadConfig(text, { ...source, node }).plan ?? []);
+  if (!source.host) return { ...found, plans };
+  const here = loadConfig(text, source);
+  if (!here.plan) {
+    const notice = `this host is none of ${
+      names.join(", ")
+    }: what only a host can tell is unchecked`;
+    return { ...found, plans, notice };
+  }
+  const onHost = hostProblems(here.plan, source.host, here.locate);
+  return {
+    problems: onHost.problems,
+    warnings: [...found.warnings, ...onHost.warnings],
+    plans,
+  };
+}
+
+/**
+ * One node. What only the host can tell is looked at where this host is that node: a file without
+ * `nodes` is for the host it stands on.
+ */
+function judgeNode(text: string, source: Source): Verdict {
+  const loaded = loadConfig(text, source);
+  if (!loaded.plan) return { ...loaded, plans: [] };
+  const { plan, warnings, locate } = loaded;
+  const here = source.host && loadConfig(text, { ...source, node: undefined }).plan?.node;
+  if (!source.host || here !== plan.node) return { problems: [], warnings, plans: [plan] };
+  const onHost = hostProblems(plan, source.host, locate);
+  return {
+    problems: onHost.problems,
+    warnings: [...warnings, ...onHost.warnings],
+    plans: [plan],
+  };
+}
+
+function resolve(text: string, source: Source): string {
+  const resolved = resolvedConfig(text, source);
+  if ("text" in resolved) return resolved.text;
+  throw new Failure(
+    EXIT.invalidConfiguration,
+    resolved.problems.map(formatProblem).join("\n"),
+  );
+}
+
+function summary(plan: Plan): string {
+  const { virtualRouters, frontends, backends, servers } = countsOf(plan);
+  const parts = [
+    plural(virtualRouters, "virtual router"),
+    plural(frontends, "frontend"),
+    plural(backends, "backend"),
+    plural(servers, "server"),
+  ];
+  return `${plan.node}: ok, ${parts.join(", ")}\n`;
+}
+
+function countsOf({ virtualRouters, frontends, backends }: Plan) {
+  return {
+    virtualRouters: virtualRouters.length,
+    frontends: frontends.length,
+    backends: backends.length,
+    servers: backends.reduce((sum, { servers }) => sum + servers.length, 0),
+  };
+}
+
+function plural(count: number, noun: string): string {
+  return `${count} ${noun}${count === 1 ? "" : "s"}`;
+}

@@ -1,0 +1,153 @@
+/**
+ * Asks a running appliance. It knows how to reach one and what its errors mean for the exit code, not
+ * what the answers are for.
+ */
+
+import { ProblemSchema } from "../admin/model.ts";
+import { EXIT, exitCodeOf, Failure } from "./exit_code.ts";
+
+/** Where the appliance answers and what lets us in. */
+export interface Destination {
+  /** `unix:/path`, `http://host:port` or `https://host:port`. */
+  readonly address: string;
+  readonly token: string | undefined;
+}
+
+/** An answer that was a success. */
+export interface Answer {
+  readonly body: unknown;
+  /** How far a change reaches, as the appliance says; empty where nothing was changed. */
+  readonly scope: string;
+}
+
+/** A connection to the admin API, for one verb. */
+export class AdminClient implements Disposable {
+  readonly #address: string;
+  readonly #base: string;
+  readonly #headers: Readonly<Record<string, string>>;
+  readonly #socket: string | undefined;
+  readonly #client: Deno.HttpClient | undefined;
+
+  /** @throws {Failure} for an address that is none. */
+  constructor({ address, token }: Destination) {
+    this.#address = address;
+    this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
+    if (address.startsWith("unix:")) {
+      this.#socket = address.slice("unix:".length);
+      this.#base = "http://lintel";
+      this.#client = Deno.createHttpClient({ proxy: { transport: "unix", path: this.#socket } });
+    } else {
+      this.#base = baseUrl(address, token !== undefined);
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#client?.close();
+  }
+
+  /** Reads a resource. @throws {Failure} */
+  get(path: string): Promise<Answer> {
+    return this.#ask(path, { method: "GET" });
+  }
+
+  /** Changes a resource by a merge patch. @throws {Failure} */
+  patch(path: string, change: object): Promise<Answer> {
+    return this.#ask(path, {
+      method: "PATCH",
+      headers: { "content-type": "application/merge-patch+json" },
+      body: JSON.stringify(change),
+    });
+  }
+
+  async #ask(path: string, init: RequestInit & { headers?: Record<string, string> }) {
+    if (this.#socket !== undefined) await knock(this.#socket);
+    const headers = { ...init.headers, ...this.#headers, accept: "application/json" };
+    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const options = { ...init, headers, signal, ...(this.#client && { client: this.#client }) };
+    let response: Response;
+    let text: string;
+    try {
+      response = await fetch(this.#base + path, options);
+      text = await response.text();
+    } catch (error) {
+      throw noAnswer(this.#address, error);
+    }
+    const body = parseJson(text);
+    if (response.ok && body !== undefined) {
+      return { body, scope: response.headers.get("lintel-scope") ?? "" };
+    }
+    const problem = ProblemSchema.safeParse(body);
+    if (problem.success) throw new Failure(exitCodeOf(response.status), problem.data.detail);
+    throw new Failure(
+      EXIT.failed,
+      `${this.#address} answers ${response.status}, but not as a lintel does`,
+    );
+  }
+}
+
+/** Takes an answer for what the schema says. @throws {Failure} when it is not. */
+export function readAs<Value>(schema: Schema<Value>, body: unknown): Value {
+  const result = schema.safeParse(body);
+  if (result.success) return result.data;
+  throw new Failure(
+    EXIT.failed,
+    "the appliance is of another version: its answer has a form unknown here (--json prints it)",
+  );
+}
+
+/** As much of a zod schema as reading needs. */
+interface Schema<Value> {
+  safeParse(
+    value: unknown,
+  ): { readonly success: true; readonly data: Value } | { readonly success: false };
+}
+
+/** Tells whether somebody answers on a socket, while the system's errors still have their types. */
+async function knock(path: string): Promise<void> {
+  try {
+    (await Deno.connect({ transport: "unix", path })).close();
+  } catch (error) {
+    if (error instanceof Deno.errors.PermissionDenied) {
+      throw new Failure(
+        EXIT.unauthorised,
+        `not permitted to open ${path}: be root, or in the group that admin.socketGroup names`,
+      );
+    }
+    throw noAnswer(`unix:${path}`, error);
+  }
+}
+
+function noAnswer(address: string, error: unknown): Failure {
+  const cause = error instanceof DOMException && error.name === "TimeoutError"
+    ? `nothing came within ${TIMEOUT_MS / 1000} s`
+    : error instanceof Error
+    ? error.message
+    : String(error);
+  const remedy = "is it running? --admin or LINTEL_ADMIN says where else to ask";
+  return new Failure(EXIT.noAnswer, `no appliance answers at ${address}: ${cause} (${remedy})`);
+}
+
+function baseUrl(address: string, withToken: boolean): string {
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (!url || !["http:", "https:"].includes(url.protocol) || url.pathname !== "/") {
+    throw new Failure(
+      EXIT.usage,
+      `--admin ${address}: expected unix:/path, http://127.0.0.1:port or https://host:port`,
+    );
+  }
+  if (withToken && url.protocol === "http:" && !LOOPBACK.test(url.hostname)) {
+    throw new Failure(EXIT.usage, `--admin ${address}: a token is not sent in clear; use https`);
+  }
+  return url.origin;
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+const TIMEOUT_MS = 10_000;
+const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;

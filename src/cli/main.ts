@@ -1,0 +1,254 @@
+/**
+ * The command line: arguments become a verb with its options, its outcome an exit code. Verbs about a
+ * running appliance are clients of the admin API; what runs one is handed in.
+ */
+
+import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
+import type { HostFacts } from "../config/host.ts";
+import { check, type CheckOptions } from "./check.ts";
+import { AdminClient } from "./client.ts";
+import { EXIT, Failure } from "./exit_code.ts";
+import {
+  changeServers,
+  parseServerName,
+  parseWait,
+  parseWeight,
+  type ServerPatch,
+} from "./servers.ts";
+import { status } from "./status.ts";
+import { processTerminal, type Terminal } from "./terminal.ts";
+
+/** What the command line cannot do by itself. */
+export interface Commands {
+  /** Runs an appliance until it is stopped, and answers with the exit code. */
+  readonly run: (options: { file: string; node?: string | undefined }) => Promise<number>;
+  readonly hostFacts: () => HostFacts;
+  readonly build: {
+    readonly version: string;
+    readonly kind: string;
+    readonly deno: string;
+    readonly v8: string;
+  };
+}
+
+/** Carries out one command line and answers with the exit code. */
+export async function main(
+  args: readonly string[],
+  commands: Commands,
+  terminal: Terminal = processTerminal(),
+): Promise<number> {
+  let exitCode: number = EXIT.done;
+  const program = newProgram(commands, terminal, (code) => exitCode = code);
+  try {
+    await program.parseAsync(args, { from: "user" });
+    return exitCode;
+  } catch (error) {
+    // Commander has already said what is wrong, or printed the help that was asked for.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.usage;
+    if (!(error instanceof Failure)) throw error;
+    terminal.err(`lintel: ${error.message}\n`);
+    return error.exitCode;
+  }
+}
+
+type End = (exitCode: number) => void;
+
+function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
+  const program = new Command("lintel")
+    .description("Load balancer and virtual IP in one binary.")
+    .version(commands.build.version, "-V, --version")
+    .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.out(text),
+      writeErr: (text) => terminal.err(text),
+      outputError: (text, write) => write(text.replace(/^error: /, "lintel: ")),
+      getOutHasColors: () => terminal.colours,
+      getErrHasColors: () => false,
+    })
+    .showHelpAfterError("lintel VERB --help says more")
+    .helpCommand(false);
+  addRun(program, commands, terminal, end);
+  addCheck(program, commands, terminal, end);
+  addStatus(program, terminal, end);
+  addStateVerbs(program, terminal, end);
+  addWeight(program, terminal, end);
+  addVersion(program, commands, terminal);
+  for (const verb of NOT_YET) {
+    program.command(verb)
+      .description("(not supported yet)")
+      .allowUnknownOption()
+      .allowExcessArguments()
+      .action(() => {
+        throw notYet(verb);
+      });
+  }
+  return program;
+}
+
+function addRun(program: Command, { run }: Commands, terminal: Terminal, end: End): void {
+  program.command("run")
+    .description("Run in the foreground until SIGTERM or SIGINT; a second one stops at once.")
+    .addOption(configOption(terminal))
+    .option("--node <name>", "which node of the file this is")
+    .action(async ({ config, node }) => {
+      end(await run({ file: config, node }));
+    });
+}
+
+function addCheck(program: Command, { hostFacts }: Commands, terminal: Terminal, end: End): void {
+  program.command("check")
+    .description("Validate everything, for every node unless one is named.")
+    .addOption(configOption(terminal))
+    .option("--node <name>", "check for this node only")
+    .option("--offline", "skip what only this host can tell")
+    .option("--resolved", "print the file with every default filled in")
+    .option("--json", "print problems, warnings and nodes as JSON")
+    .action((options: CheckOptions) => {
+      end(check(options, terminal, hostFacts));
+    });
+}
+
+function addStatus(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("status"))
+    .description("One screen: virtual routers, frontends, backends, servers.")
+    .option("--json", "print the document of GET /v1/status")
+    .addOption(notYetOption("--watch"))
+    .action(async (options) => {
+      using client = clientFor(options, terminal);
+      end(await status(client, options, terminal));
+    });
+}
+
+function addStateVerbs(program: Command, terminal: Terminal, end: End): void {
+  const verbs = [
+    { state: "drain", does: "No new connections; checks go on." },
+    { state: "ready", does: "Take connections again." },
+    { state: "maint", does: "No connections; checks stop." },
+  ] as const;
+  for (const { state, does } of verbs) {
+    const verb = asClient(program.command(`${state} <backend/server>`))
+      .description(`${does} */SERVER means every backend that has it.`)
+      .option("--reason <text>", "why, for those who look later")
+      .option("--local", "on this node only, as every change is without a cluster")
+      .option("--json", "print the servers after the change")
+      .addOption(notYetOption("--for <duration>"));
+    if (state === "drain") {
+      verb.option("--wait <duration>", "show remaining connections until none is left, or so long")
+        .addOption(new Option("--then <what>", "at the deadline").default("leave").argParser(then));
+    }
+    verb.action(async (server: string, options: StateOptions) => {
+      const name = parseServerName(server);
+      const patch: ServerPatch = { state, ...(options.reason && { reason: options.reason }) };
+      const wait = options.wait === undefined ? {} : { waitMs: parseWait(options.wait) };
+      using client = clientFor(options, terminal);
+      end(await changeServers(client, name, patch, { ...options, ...wait }, terminal));
+    });
+  }
+}
+
+function addWeight(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("weight <backend/server> <weight>"))
+    .description("Set the weight: 0 to 256, a percentage of the file's, or default.")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print the servers after the change")
+    .action(async (server: string, weight: string, options: StateOptions) => {
+      const name = parseServerName(server);
+      const patch: ServerPatch = {
+        weight: parseWeight(weight),
+        ...(options.reason && { reason: options.reason }),
+      };
+      using client = clientFor(options, terminal);
+      end(await changeServers(client, name, patch, { json: options.json === true }, terminal));
+    });
+}
+
+function addVersion(program: Command, { build }: Commands, terminal: Terminal): void {
+  program.command("version")
+    .description("Version, Deno and V8 versions, kind of build.")
+    .option("--json", "print them as JSON")
+    .action(({ json }) => {
+      const { version, kind, deno, v8 } = build;
+      terminal.out(
+        json
+          ? JSON.stringify({ version, kind, deno, v8 }, null, 2) + "\n"
+          : `lintel ${version} (${kind})\ndeno ${deno}\nv8 ${v8}\n`,
+      );
+    });
+}
+
+interface ClientOptions {
+  readonly admin?: string;
+  readonly tokenFile?: string;
+  readonly json?: boolean;
+}
+
+interface StateOptions extends ClientOptions {
+  readonly reason?: string;
+  readonly wait?: string;
+}
+
+/** The options of every verb about a running appliance. */
+function asClient(verb: Command): Command {
+  return verb
+    .option(
+      "--admin <address>",
+      `unix:/path, http://127.0.0.1:port or https://host:port (LINTEL_ADMIN; ${DEFAULT_ADMIN})`,
+    )
+    .option("--token-file <file>", "file that holds the token (LINTEL_TOKEN_FILE)");
+}
+
+function clientFor(options: ClientOptions, terminal: Terminal): AdminClient {
+  const address = options.admin ?? (terminal.env("LINTEL_ADMIN") || DEFAULT_ADMIN);
+  const file = options.tokenFile ?? (terminal.env("LINTEL_TOKEN_FILE") || undefined);
+  return new AdminClient({ address, token: file === undefined ? undefined : readToken(file) });
+}
+
+function readToken(file: string): string {
+  try {
+    return Deno.readTextFileSync(file).trim();
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    throw new Failure(EXIT.usage, `--token-file ${file}: ${cause}`);
+  }
+}
+
+function configOption(terminal: Terminal): Option {
+  return new Option("-c, --config <file>", "the configuration (LINTEL_CONFIG)")
+    .default(terminal.env("LINTEL_CONFIG") || "/etc/lintel/lintel.yaml");
+}
+
+/** An option of the interface that does not exist so far: refused by name, never ignored. */
+function notYetOption(flags: string): Option {
+  const option = new Option(flags, "(not supported yet)");
+  const refuse = () => {
+    throw notYet(option.long ?? flags);
+  };
+  return option.argParser(refuse);
+}
+
+function then(value: string): string {
+  if (value === "leave") return value;
+  if (value === "kill") throw notYet("--then kill");
+  throw new InvalidArgumentError("Expected leave or kill.");
+}
+
+function notYet(what: string): Failure {
+  return new Failure(EXIT.usage, `${what} is not supported yet`);
+}
+
+const DEFAULT_ADMIN = "unix:/run/lintel/admin.sock";
+
+const NOT_YET = [
+  "plan",
+  "reload",
+  "server",
+  "overrides",
+  "connections",
+  "failover",
+  "standby",
+  "events",
+  "why",
+  "import",
+  "doctor",
+  "manifest",
+];
