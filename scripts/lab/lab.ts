@@ -10,6 +10,12 @@ import { close } from "../../src/linux/socket.ts";
 import { Host } from "./host.ts";
 import { Links } from "./links.ts";
 
+/** How a lab ends. */
+export interface LabOptions {
+  /** Asked at a signal, when all is cleaned up, for the code to exit with; default: 128 + signal. */
+  readonly exitCode?: (usual: number) => number;
+}
+
 /** How a host is connected. */
 export interface HostOptions {
   /** `172.16.0.2/24`, for the host's `eth0`. */
@@ -32,7 +38,7 @@ export class Lab implements AsyncDisposable {
   #count = 0;
   #destroyed = false;
 
-  private constructor() {
+  private constructor({ exitCode = (code) => code }: LabOptions) {
     try {
       this.#switch = createNetworkNamespace();
     } catch (cause) {
@@ -46,7 +52,7 @@ export class Lab implements AsyncDisposable {
     for (const [signal, number] of ENDING_SIGNALS) {
       const end = () => {
         this.#destroy();
-        Deno.exit(128 + number);
+        Deno.exit(exitCode(128 + number));
       };
       Deno.addSignalListener(signal, end);
       this.#onSignal.set(signal, end);
@@ -54,8 +60,8 @@ export class Lab implements AsyncDisposable {
   }
 
   /** Makes a lab without hosts: `await using lab = Lab.create()`. */
-  static create(): Lab {
-    return new Lab();
+  static create(options: LabOptions = {}): Lab {
+    return new Lab(options);
   }
 
   /** All hosts. */
