@@ -10,7 +10,7 @@ import { type Row, ServerTable } from "../memory/server_table.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import type { StartOrder } from "./orders.ts";
 
-/** Zeroed memory for a worker's `maxConnections`. Every cell holds a number plus 1; 0 means none. */
+/** Zeroed memory for a worker's `maxConnections`. 0 means none, in every cell. */
 export function connectionMemory(maxConnections: number): SharedArrayBuffer {
   const cells = HEADER + maxConnections * COLUMNS;
   return new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
@@ -18,13 +18,15 @@ export function connectionMemory(maxConnections: number): SharedArrayBuffer {
 
 /** The parts of {@linkcode connectionMemory}, as the worker writes them. */
 export interface ConnectionMemory {
-  /** The epoll descriptor and both ends of each pipe. */
-  readonly own: Int32Array<SharedArrayBuffer>;
+  /** One cell: the epoll descriptor. */
+  readonly epoll: Int32Array<SharedArrayBuffer>;
+  /** Both ends of each pipe. */
+  readonly pipes: Int32Array<SharedArrayBuffer>;
   /** By slot and side: the client's and the server's descriptor. */
   readonly fds: Int32Array<SharedArrayBuffer>;
-  /** By slot: the server that counts the connection as active. */
+  /** By slot: 1 + the row of the server that counts the connection as active. */
   readonly rows: Int32Array<SharedArrayBuffer>;
-  /** By slot: the frontend that counts the connection as open. */
+  /** By slot: 1 + the index of the frontend that counts the connection as open. */
   readonly frontends: Int32Array<SharedArrayBuffer>;
 }
 
@@ -36,7 +38,8 @@ export function layConnections(
   const at = (cell: number) => cell * Int32Array.BYTES_PER_ELEMENT;
   const n = maxConnections;
   return {
-    own: new Int32Array(memory, 0, HEADER),
+    epoll: new Int32Array(memory, 0, 1),
+    pipes: new Int32Array(memory, at(1), 2 * MAX_PIPES),
     fds: new Int32Array(memory, at(HEADER), 2 * n),
     rows: new Int32Array(memory, at(HEADER + 2 * n), n),
     frontends: new Int32Array(memory, at(HEADER + 3 * n), n),
@@ -50,7 +53,8 @@ export function layConnections(
  * @returns how many connections were reset.
  */
 export function reclaim(start: StartOrder): number {
-  const { own, fds, rows, frontends } = layConnections(start.connections, start.maxConnections);
+  const memory = layConnections(start.connections, start.maxConnections);
+  const { fds, rows, frontends } = memory;
   const servers = new ServerTable(start.servers);
   const counters = new Counters(start.frontendCounters);
   let connections = 0;
@@ -61,11 +65,11 @@ export function reclaim(start: StartOrder): number {
   }
   for (const fd of fds) {
     if (fd === 0) continue;
-    lingerReset((fd - 1) as Fd);
-    close((fd - 1) as Fd);
+    lingerReset(fd as Fd);
+    close(fd as Fd);
   }
-  for (const fd of own) {
-    if (fd > 0) close((fd - 1) as Fd);
+  for (const fd of [...memory.epoll, ...memory.pipes]) {
+    if (fd !== 0) close(fd as Fd);
   }
   new Int32Array(start.connections).fill(0);
   return connections;

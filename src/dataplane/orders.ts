@@ -2,7 +2,8 @@
  * What the appliance and a data-plane worker say to each other. Types only.
  *
  * The worker blocks in its event loop: the appliance posts an {@linkcode Order}, counts it with
- * `WorkerTable.order(worker)` and writes the worker's eventfd. The first order is `start`.
+ * `WorkerTable.order(worker)` and writes the worker's eventfd. The first order is `start`, which is
+ * posted only.
  */
 
 import type { BackendPlan } from "../core/plan/plan.ts";
@@ -18,6 +19,7 @@ export type Order = StartOrder | ListenOrder | ReleaseOrder | DrainOrder | StopO
 export type Report =
   | ReadyReport
   | ReleasedReport
+  | DrainingReport
   | DrainedReport
   | StoppedReport
   | LogReport;
@@ -65,7 +67,10 @@ export interface ReleaseOrder {
   readonly virtualRouter: string;
 }
 
-/** Accept no more; let open connections end by themselves. Answered by `drained` once none is left. */
+/**
+ * Accept no more; let open connections end by themselves. Answered by `draining` at once, and by
+ * `drained` when none is left.
+ */
 export interface DrainOrder {
   readonly kind: "drain";
 }
@@ -120,6 +125,11 @@ export interface ReleasedReport {
   readonly kind: "released";
   readonly virtualRouter: string;
   readonly connections: number;
+}
+
+/** Nothing is accepted any more: the appliance may close the listeners. */
+export interface DrainingReport {
+  readonly kind: "draining";
 }
 
 /** The last connection has ended. */

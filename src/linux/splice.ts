@@ -10,9 +10,8 @@ import { answer, type Fd, libc } from "./libc.ts";
  * @returns bytes moved, 0 at end of stream, or −errno.
  * @see splice(2)
  */
-export function splice(source: Fd, target: Fd, length: number, more: boolean): number {
-  const flags = SPLICE_F_MOVE | SPLICE_F_NONBLOCK | (more ? SPLICE_F_MORE : 0);
-  return answer(libc.splice(source, null, target, null, length, flags));
+export function splice(source: Fd, target: Fd, length: number): number {
+  return answer(libc.splice(source, null, target, null, length, SPLICE_FLAGS));
 }
 
 /**
@@ -36,7 +35,7 @@ export function setPipeSize(pipe: Fd, bytes: number): number {
 
 const SPLICE_F_MOVE = 1;
 const SPLICE_F_NONBLOCK = 2;
-const SPLICE_F_MORE = 4;
+const SPLICE_FLAGS = SPLICE_F_MOVE | SPLICE_F_NONBLOCK;
 const F_SETPIPE_SZ = 1031;
 const O_NONBLOCK = 0o4000;
 const O_CLOEXEC = 0o2000000;

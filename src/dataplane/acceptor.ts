@@ -1,0 +1,147 @@
+/**
+ * Takes clients from the listeners, and stops taking them while there is no room: in the table, or
+ * among the descriptors. It never closes a listener, and never spins on one that it cannot serve.
+ */
+
+import { EPOLLIN } from "../linux/epoll.ts";
+import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "../linux/errno.ts";
+import type { Fd } from "../linux/libc.ts";
+import type { ConnectionTable } from "./connection_table.ts";
+import type { Kernel } from "./kernel.ts";
+import type { Listener } from "./orders.ts";
+
+/** Told of each client accepted. */
+export type OnClient = (client: Fd, listener: number) => void;
+/** Told, rarely, that clients have to wait, and why. */
+export type OnShortage = (missing: "connections" | "descriptors") => void;
+
+/** The listeners of one worker, by index in the order they were added. */
+export class Acceptor {
+  readonly #kernel: Kernel;
+  readonly #epoll: Fd;
+  readonly #table: ConnectionTable;
+  readonly #onClient: OnClient;
+  readonly #onShortage: OnShortage;
+  readonly #listeners: Listener[] = [];
+  /** By listener: whether clients are wanted. */
+  readonly #wanted: boolean[] = [];
+  #paused = false;
+  #resumeAt = 0;
+  #mentionAt = 0;
+
+  constructor(
+    { kernel, epoll, table }: { kernel: Kernel; epoll: Fd; table: ConnectionTable },
+    onClient: OnClient,
+    onShortage: OnShortage,
+  ) {
+    this.#kernel = kernel;
+    this.#epoll = epoll;
+    this.#table = table;
+    this.#onClient = onClient;
+    this.#onShortage = onShortage;
+  }
+
+  /** Takes clients from one more listener. */
+  add(listener: Listener): void {
+    this.#listeners.push(listener);
+    this.#wanted.push(true);
+    if (!this.#paused) this.#watch(this.#listeners.length - 1);
+  }
+
+  /** The listener of an index. */
+  listener(index: number): Listener {
+    return this.#listeners[index]!;
+  }
+
+  /** Whether clients have to wait for room. */
+  get isPaused(): boolean {
+    return this.#paused;
+  }
+
+  /** Takes the clients that wait at a listener, so many at once as leaves time for others. */
+  accept(index: number, now: number): void {
+    // An event that was collected before the listener was given up.
+    if (!this.#wanted[index] || this.#paused) return;
+    const { fd } = this.#listeners[index]!;
+    for (let turn = 0; turn < ACCEPT_BUDGET; turn++) {
+      if (this.#table.available === 0) return this.#pause("connections", now);
+      const client = this.#kernel.accept(fd);
+      if (client >= 0) this.#onClient(client, index);
+      else if (client === -EAGAIN) return;
+      else if (isShortage(-client)) return this.#pause("descriptors", now);
+      // Anything else is the end of one client that was in the queue: see accept(2).
+    }
+  }
+
+  /** Begins again once there is room. Call it now and then. */
+  resume(now: number): void {
+    if (!this.#paused || now < this.#resumeAt) return;
+    if (this.#table.available < Math.ceil(this.#table.capacity / ROOM_SHARE)) return;
+    this.#paused = false;
+    this.#wanted.forEach((isWanted, index) => isWanted && this.#watch(index));
+  }
+
+  /** Gives up a virtual router's listeners. Clients in their queues are reset. */
+  release(virtualRouter: string): void {
+    this.#listeners.forEach((listener, index) => {
+      if (listener.virtualRouter !== virtualRouter || !this.#wanted[index]) return;
+      this.#unwatch(index);
+      for (let turn = 0; turn < QUEUE_LIMIT; turn++) {
+        const client = this.#kernel.accept(listener.fd);
+        if (client === -EAGAIN || isShortage(-client)) return;
+        if (client < 0) continue;
+        this.#kernel.lingerReset(client);
+        this.#kernel.close(client);
+      }
+    });
+  }
+
+  /** Gives up all listeners. Clients in their queues are still served, as far as there is room. */
+  drain(now: number): void {
+    this.#wanted.forEach((isWanted, index) => {
+      if (!isWanted) return;
+      let before = -1;
+      while (!this.#paused && before !== this.#table.open) {
+        before = this.#table.open;
+        this.accept(index, now);
+      }
+      this.#unwatch(index);
+    });
+  }
+
+  #pause(missing: "connections" | "descriptors", now: number): void {
+    this.#paused = true;
+    this.#resumeAt = now + PAUSE_MS;
+    for (const { fd } of this.#listeners) this.#kernel.epollDelete(this.#epoll, fd);
+    if (now < this.#mentionAt) return;
+    this.#mentionAt = now + MENTION_MS;
+    this.#onShortage(missing);
+  }
+
+  #watch(index: number): void {
+    // Level-triggered: who is not accepted now is announced again.
+    this.#kernel.epollAdd(this.#epoll, this.#listeners[index]!.fd, EPOLLIN, LISTENER, index);
+  }
+
+  #unwatch(index: number): void {
+    this.#wanted[index] = false;
+    this.#kernel.epollDelete(this.#epoll, this.#listeners[index]!.fd);
+  }
+}
+
+/** The lower half of the datum of a listener's events; the upper one is its index. */
+export const LISTENER = -1;
+
+function isShortage(error: number): boolean {
+  return error === EMFILE || error === ENFILE || error === ENOBUFS || error === ENOMEM;
+}
+
+const ACCEPT_BUDGET = 64;
+/** Pauses last this long at least: other threads of the process may hold the descriptors. */
+const PAUSE_MS = 50;
+/** A full table begins again once one in so many slots is free. */
+const ROOM_SHARE = 64;
+/** Shortages are mentioned once in so long a time. */
+const MENTION_MS = 10_000;
+/** No queue is longer: net.core.somaxconn is far below. */
+const QUEUE_LIMIT = 1 << 16;

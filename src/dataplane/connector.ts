@@ -1,0 +1,180 @@
+/**
+ * Gives each accepted client a connected server: chooses one, connects, tries again. It does not
+ * relay, and leaves the client's side alone.
+ */
+
+import { NO_SERVER } from "../core/balance/balancer.ts";
+import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../linux/epoll.ts";
+import { ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, ENETUNREACH, ETIMEDOUT } from "../linux/errno.ts";
+import type { Fd } from "../linux/libc.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  IPPROTO_TCP,
+  SO_ERROR,
+  SOCK_STREAM,
+  SOL_SOCKET,
+  TCP_USER_TIMEOUT,
+} from "../linux/socket.ts";
+import type { Chooser } from "./chooser.ts";
+import {
+  CONNECTING,
+  type ConnectionTable,
+  NO_ROW,
+  PROMPT,
+  QUEUED,
+  RELAYING,
+  WAITING,
+  WATCHED,
+} from "./connection_table.ts";
+import type { Kernel } from "./kernel.ts";
+import type { ServerColumn, Tally } from "./tally.ts";
+import type { TimerWheel } from "./timer_wheel.ts";
+
+/** Whether a connection still has a chance. */
+export type Progress = typeof PENDING | typeof HOPELESS;
+
+/** An attempt is under way, or the next one has its time. */
+export const PENDING = 0;
+/** There is no server for the connection: reset the client. */
+export const HOPELESS = 1;
+
+/** What an engine is made of. */
+export interface Parts {
+  readonly kernel: Kernel;
+  readonly epoll: Fd;
+  readonly table: ConnectionTable;
+  readonly wheel: TimerWheel;
+  readonly chooser: Chooser;
+  readonly tally: Tally;
+}
+
+/** Connects the slots of a table; a slot's deadline in the wheel is its while it is not connected. */
+export class Connector {
+  readonly #parts: Parts;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  /** Takes up a slot that has just been accepted. */
+  begin(slot: number, now: number): Progress {
+    const { chooser, table, tally } = this.#parts;
+    const server = chooser.choose(slot);
+    if (server === NO_SERVER) {
+      tally.frontend(table.frontend(slot), "deniedNoServer");
+      return HOPELESS;
+    }
+    table.server[slot] = server;
+    return this.#attempt(slot, now);
+  }
+
+  /** The server of a connecting slot has answered: it is connected from now on. */
+  finish(slot: number, now: number): void {
+    const { chooser, table, tally } = this.#parts;
+    table.phase[slot] = RELAYING;
+    table.lastActiveAt[slot] = now;
+    const backend = chooser.backendOf(slot);
+    tally.connected(table.row(slot), backend, now - table.attemptAt[slot]!);
+  }
+
+  /** The socket of a connecting slot has an error. */
+  fail(slot: number, now: number): Progress {
+    const { kernel, table } = this.#parts;
+    const error = kernel.getOption(table.fd[2 * slot + 1]! as Fd, SOL_SOCKET, SO_ERROR);
+    return this.#failed(slot, error, now);
+  }
+
+  /** The deadline of a slot that is not connected has come. */
+  expire(slot: number, now: number): Progress {
+    const { chooser, table } = this.#parts;
+    if (table.phase[slot] === CONNECTING) return this.#failed(slot, ETIMEDOUT, now);
+    if (chooser.isUsable(slot)) return this.#attempt(slot, now);
+    // The server has left while we waited; what it was like to others is no reason to give up.
+    const server = chooser.backend(slot).redispatch ? chooser.choose(slot) : NO_SERVER;
+    return server === NO_SERVER ? HOPELESS : this.#redispatch(slot, server, now);
+  }
+
+  /** Gives up the server of a slot: it counts the connection no more. */
+  leave(slot: number): void {
+    const { chooser, table } = this.#parts;
+    const row = table.row(slot);
+    if (row === NO_ROW) return;
+    chooser.addActive(row, -1);
+    table.setRow(slot, NO_ROW);
+  }
+
+  #attempt(slot: number, now: number): Progress {
+    const { chooser, epoll, kernel, table, wheel } = this.#parts;
+    const row = chooser.row(slot);
+    chooser.addActive(row, 1);
+    table.setRow(slot, row);
+    table.phase[slot] = CONNECTING;
+    table.attemptAt[slot] = now;
+    const address = chooser.address(slot);
+    const family = address[0] === AF_INET ? AF_INET : AF_INET6;
+    const server = kernel.socket(family, SOCK_STREAM, IPPROTO_TCP);
+    if (server < 0) return this.#failed(slot, -server, now);
+    const side = 2 * slot + 1;
+    table.fd[side] = server;
+    table.flags[side] = (table.flags[side]! & QUEUED) | WATCHED | PROMPT;
+    const { connectTimeoutMs, keepalive } = chooser.backend(slot);
+    if (keepalive.userTimeoutMs !== null) {
+      kernel.setOption(server, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
+    }
+    const connected = kernel.connect(server, address);
+    if (connected < 0 && connected !== -EINPROGRESS) return this.#failed(slot, -connected, now);
+    const watched = kernel.epollAdd(epoll, server, SERVER_EVENTS, side, table.generation[side]!);
+    if (watched < 0) return this.#failed(slot, -watched, now);
+    wheel.schedule(slot, now + connectTimeoutMs);
+    return PENDING;
+  }
+
+  #failed(slot: number, error: number, now: number): Progress {
+    const { chooser, kernel, table, tally, wheel } = this.#parts;
+    const { connectTimeoutMs, redispatch, retries } = chooser.backend(slot);
+    const side = 2 * slot + 1;
+    if (table.fd[side] !== 0) kernel.close(table.fd[side]! as Fd);
+    table.drop(side);
+    tally.server(table.row(slot), failureOf(error));
+    this.leave(slot);
+    chooser.failed(slot);
+    if (table.failures[slot]! > retries) return HOPELESS;
+    const other = redispatch ? chooser.choose(slot) : NO_SERVER;
+    if (other !== NO_SERVER) return this.#redispatch(slot, other, now);
+    if (!chooser.isUsable(slot)) return HOPELESS;
+    tally.server(chooser.row(slot), "retries");
+    table.phase[slot] = WAITING;
+    wheel.schedule(slot, now + Math.min(connectTimeoutMs, RETRY_PAUSE_MS));
+    return PENDING;
+  }
+
+  /** Turns to a server that the connection has not tried, at once. */
+  #redispatch(slot: number, server: number, now: number): Progress {
+    const { chooser, table, tally } = this.#parts;
+    tally.server(chooser.row(slot), "redispatches");
+    table.server[slot] = server;
+    return this.#attempt(slot, now);
+  }
+}
+
+/** Under which reason a failed attempt is counted. */
+function failureOf(error: number): ServerColumn {
+  switch (error) {
+    case ETIMEDOUT:
+      return "connectTimeout";
+    case ECONNREFUSED:
+      return "connectRefused";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return "connectUnreachable";
+    default:
+      return "connectError";
+  }
+}
+
+/** Watched for all at once, so that nothing needs to be changed later. */
+const SERVER_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+
+/** HAProxy's pause before the same server is tried again. */
+const RETRY_PAUSE_MS = 1000;

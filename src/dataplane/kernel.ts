@@ -1,0 +1,97 @@
+/**
+ * The system calls that the data plane makes, as it needs them. In production they are Linux's; tests
+ * put a kernel of their own in their place, with partial writes, resets and missing descriptors.
+ *
+ * Every call answers as Linux does: ≥ 0, or −errno.
+ */
+
+import { monotonicMs } from "../linux/clock.ts";
+import { epollAdd, epollCreate, epollDelete, EpollEvents, epollModify } from "../linux/epoll.ts";
+import { clear } from "../linux/eventfd.ts";
+import type { Fd } from "../linux/libc.ts";
+import {
+  accept,
+  close,
+  connect,
+  discard,
+  getOption,
+  lingerReset,
+  peek,
+  recv,
+  send,
+  setOption,
+  shutdown,
+  socket,
+} from "../linux/socket.ts";
+import { pipe, setPipeSize, splice } from "../linux/splice.ts";
+
+/** What relaying takes. */
+export interface SocketIo {
+  recv(fd: Fd, target: Uint8Array<ArrayBuffer>): number;
+  peek(fd: Fd, target: Uint8Array<ArrayBuffer>): number;
+  discard(fd: Fd, length: number): number;
+  send(fd: Fd, source: Uint8Array<ArrayBuffer>, length: number): number;
+  splice(source: Fd, target: Fd, length: number): number;
+  shutdown(fd: Fd, how: number): number;
+  setOption(fd: Fd, level: number, name: number, value: number): number;
+}
+
+/** What pipes take. */
+export interface PipeIo {
+  pipe(ends: Int32Array<ArrayBuffer>): number;
+  setPipeSize(pipe: Fd, bytes: number): number;
+  close(fd: Fd): number;
+}
+
+/** What connections take. */
+export interface Kernel extends SocketIo, PipeIo {
+  /** A monotonic clock, in milliseconds. */
+  now(): number;
+  accept(listener: Fd): Fd;
+  socket(domain: number, type: number, protocol: number): Fd;
+  connect(fd: Fd, address: Uint8Array<ArrayBuffer>): number;
+  getOption(fd: Fd, level: number, name: number): number;
+  lingerReset(fd: Fd): number;
+  /** Takes the count of an eventfd back to zero. */
+  clear(eventfd: Fd): number;
+  epollCreate(): Fd;
+  epollAdd(epoll: Fd, fd: Fd, events: number, low: number, high: number): number;
+  epollModify(epoll: Fd, fd: Fd, events: number, low: number, high: number): number;
+  epollDelete(epoll: Fd, fd: Fd): number;
+  /** Room for the events of one wait. */
+  events(capacity: number): Events;
+}
+
+/** The events of one wait. */
+export interface Events {
+  wait(epoll: Fd, timeoutMs: number): number;
+  flags(index: number): number;
+  low(index: number): number;
+  high(index: number): number;
+}
+
+/** Linux itself. */
+export const linux: Kernel = {
+  now: monotonicMs,
+  accept,
+  clear,
+  close,
+  connect,
+  discard,
+  epollAdd,
+  epollCreate,
+  epollDelete,
+  epollModify,
+  events: (capacity) => new EpollEvents(capacity),
+  getOption,
+  lingerReset,
+  peek,
+  pipe,
+  recv,
+  send,
+  setOption,
+  setPipeSize,
+  shutdown,
+  socket,
+  splice,
+};

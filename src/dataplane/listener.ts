@@ -1,0 +1,86 @@
+/**
+ * Listening sockets. The appliance opens and closes them and lends them to workers, one to each: the
+ * kernel spreads clients over them. This module accepts nothing.
+ */
+
+import type { KeepalivePlan, ListenerPlan } from "../core/plan/plan.ts";
+import type { Fd } from "../linux/libc.ts";
+import { inetAddressOf } from "../linux/sockaddr.ts";
+import {
+  AF_INET,
+  AF_INET6,
+  bind,
+  close,
+  IP_FREEBIND,
+  IPPROTO_IP,
+  IPPROTO_IPV6,
+  IPPROTO_TCP,
+  IPV6_FREEBIND,
+  IPV6_V6ONLY,
+  listen,
+  setOption,
+  SO_REUSEADDR,
+  SO_REUSEPORT,
+  SOCK_STREAM,
+  socket,
+  SOL_SOCKET,
+  TCP_NODELAY,
+  TCP_USER_TIMEOUT,
+} from "../linux/socket.ts";
+import { keepAlive } from "./keepalive.ts";
+
+/**
+ * Opens a listener beside others on the same address and port. Accepted sockets inherit its options,
+ * so that none need be set on them.
+ *
+ * @returns its descriptor, or −errno.
+ */
+export function openListener(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
+  return open(listener, (fd) => {
+    setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+    keepAlive({ setOption }, fd, keepalive);
+    const { userTimeoutMs } = keepalive;
+    if (userTimeoutMs !== null) setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
+  }, (fd) => listen(fd, BACKLOG));
+}
+
+/**
+ * Whether a listener could be opened with nobody beside it. SO_REUSEPORT would hide another program
+ * of the same user on the port; this asks without it, and keeps nothing open.
+ *
+ * @returns 0, or −errno: `-EADDRINUSE` if somebody has the port.
+ */
+export function probePort(listener: ListenerPlan): number {
+  // Others who bind with SO_REUSEADDR are noticed only when both listen.
+  const fd = open(listener, () => {}, (fd) => listen(fd, 1));
+  return fd < 0 ? fd : close(fd);
+}
+
+function open(
+  { address, port, virtualRouter }: ListenerPlan,
+  prepare: (fd: Fd) => void,
+  finish: (fd: Fd) => number,
+): Fd {
+  const sockaddr = inetAddressOf(address === "*" ? "::" : address, port);
+  const isIpv4 = sockaddr[0] === AF_INET;
+  const fd = socket(isIpv4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP);
+  if (fd < 0) return fd;
+  // Without it, connections of an earlier run that are not quite over would keep the port.
+  setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  if (!isIpv4) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, address === "*" ? 0 : 1);
+  if (virtualRouter !== null) {
+    // The address may be elsewhere at the moment.
+    if (isIpv4) setOption(fd, IPPROTO_IP, IP_FREEBIND, 1);
+    else setOption(fd, IPPROTO_IPV6, IPV6_FREEBIND, 1);
+  }
+  prepare(fd);
+  const bound = bind(fd, sockaddr);
+  const finished = bound < 0 ? bound : finish(fd);
+  if (finished >= 0) return fd;
+  close(fd);
+  return finished as Fd;
+}
+
+/** The kernel takes net.core.somaxconn if that is less. */
+const BACKLOG = 65535;
