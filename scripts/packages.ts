@@ -6,6 +6,7 @@
 /** Package and what it is for. */
 export const PACKAGES: Readonly<Record<string, string>> = {
   "buildah": "builds the image from Containerfile",
+  "curl": "a client",
   "debootstrap": "makes the image's base",
   "gcc": "compiles the entry stub anew, to compare",
   "gcc-aarch64-linux-gnu": "the same for arm64",
