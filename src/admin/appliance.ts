@@ -1,5 +1,6 @@
 /**
- * What the admin API needs of the appliance. The appliance satisfies it; nothing here does anything.
+ * What the admin API needs of the appliance. The appliance satisfies it; nothing here does
+ * anything.
  */
 
 import type { Role } from "../core/plan/plan.ts";
@@ -33,7 +34,9 @@ export interface Appliance {
   metrics(): Promise<string>;
 }
 
-/** A change of a server's runtime fields. A missing field stays, `null` returns it to the file's. */
+/**
+ * A change of a server's runtime fields. A missing field stays, `null` returns it to the file's.
+ */
 export interface ServerChange {
   readonly state?: AdminState | null;
   readonly weight?: number | null;

@@ -1,6 +1,7 @@
 /**
- * Who asks, and what they may do. A door is one listener: the socket, whose callers are admin because
- * the file system lets only them in; TCP with tokens; or TCP on loopback without, for viewers.
+ * Who asks, and what they may do. A door is one listener: the socket, whose callers are admin
+ * because the file system lets only them in; TCP with tokens; or TCP on loopback without, for
+ * viewers.
  */
 
 import type { Context, MiddlewareHandler } from "hono";

@@ -6,8 +6,8 @@ import { createHash } from "node:crypto";
 import { Refusal } from "./problem.ts";
 
 /**
- * The tag of a resource: over what is configured or decided, not over what is measured, which changes
- * with every connection and would make every `If-Match` stale.
+ * The tag of a resource: over what is configured or decided, not over what is measured, which
+ * changes with every connection and would make every `If-Match` stale.
  */
 export function etagOf(resource: unknown): string {
   const decided = JSON.stringify(resource, (key, value) => MEASURED.has(key) ? undefined : value);

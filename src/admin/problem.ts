@@ -1,6 +1,7 @@
 /**
- * Errors of the admin API as `application/problem+json` (RFC 9457). Whatever a caller sends, the answer
- * is one of these with a status below 500; what fails on our side is told to the log, not to callers.
+ * Errors of the admin API as `application/problem+json` (RFC 9457). Whatever a caller sends, the
+ * answer is one of these with a status below 500; what fails on our side is told to the log, not to
+ * callers.
  */
 
 import type { Context, ErrorHandler } from "hono";
@@ -22,7 +23,10 @@ export class Refusal extends Error {
   }
 }
 
-/** A name that does not exist: the answer says which ones do. `within` is such as ` in backend "web"`. */
+/**
+ * A name that does not exist: the answer says which ones do. `within` is such as ` in backend
+ * "web"`.
+ */
 export function unknownName(
   kind: string,
   name: string,

@@ -9,7 +9,9 @@ import { createAdminApp, createProbesApp } from "./app.ts";
 import type { Appliance } from "./appliance.ts";
 import type { Door } from "./callers.ts";
 
-/** Opens every listener of the plan; where one cannot be opened, those before it are closed again. */
+/**
+ * Opens every listener of the plan; where one cannot be opened, those before it are closed again.
+ */
 export async function serveAdmin(
   appliance: Appliance,
   plan: AdminPlan,

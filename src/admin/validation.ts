@@ -40,5 +40,7 @@ function explain(issue: z.core.$ZodIssue, parameter: boolean): BadValue[] {
   }));
 }
 
-/** Keys and parameters of the interface that do not exist so far: refused by name, never ignored. */
+/**
+ * Keys and parameters of the interface that do not exist so far: refused by name, never ignored.
+ */
 const NOT_YET: ReadonlySet<string> = new Set(["ttl", "deadline", "onDeadline"]);

@@ -1,6 +1,6 @@
 /**
- * Asks a running appliance. It knows how to reach one and what its errors mean for the exit code, not
- * what the answers are for.
+ * Asks a running appliance. It knows how to reach one and what its errors mean for the exit code,
+ * not what the answers are for.
  */
 
 import { ProblemSchema } from "../admin/model.ts";

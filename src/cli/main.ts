@@ -1,6 +1,6 @@
 /**
- * The command line: arguments become a verb with its options, its outcome an exit code. Verbs about a
- * running appliance are clients of the admin API; what runs one is handed in.
+ * The command line: arguments become a verb with its options, its outcome an exit code. Verbs about
+ * a running appliance are clients of the admin API; what runs one is handed in.
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";

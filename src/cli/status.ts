@@ -1,6 +1,6 @@
 /**
- * `lintel status`: the appliance on one screen. What it means is for the reader to judge; nothing is
- * summed up into one word.
+ * `lintel status`: the appliance on one screen. What it means is for the reader to judge; nothing
+ * is summed up into one word.
  */
 
 import {

@@ -8,6 +8,7 @@ export interface Cell {
   readonly tone?: Tone;
 }
 
+/** What a colour says. */
 export type Tone = "good" | "bad" | "attention" | "quiet" | "strong";
 
 /** Writes rows of equal length under their headings; a column of numbers is set to the right. */

@@ -1,6 +1,6 @@
 /**
- * The process's own figures under the names that every Prometheus client uses, read from /proc: what
- * prom-client brings counts processor time only from its own start.
+ * The process's own figures under the names that every Prometheus client uses, read from /proc:
+ * what prom-client brings counts processor time only from its own start.
  */
 
 /**
@@ -31,6 +31,7 @@ export function processFigures(): ProcessFigures {
 /** Values by name. */
 export type ProcessFigures = ReadonlyMap<ProcessMetric, number>;
 
+/** The name of a figure. */
 export type ProcessMetric = (typeof PROCESS_METRICS)[number];
 
 /** Since Linux 6.2 the directory's size is the count: listing it would cost more with each one. */

@@ -1,6 +1,6 @@
 /**
- * The metrics of the appliance in Prometheus' text format. It measures nothing: each scrape asks the
- * sources once and writes down what they say.
+ * The metrics of the appliance in Prometheus' text format. It measures nothing: each scrape asks
+ * the sources once and writes down what they say.
  */
 
 import { Counter, Gauge, Registry } from "prom-client";

@@ -1,6 +1,6 @@
 /**
- * What metrics are made of. Others report it; each function is called once a scrape and answers from
- * memory.
+ * What metrics are made of. Others report it; each function is called once a scrape and answers
+ * from memory.
  */
 
 /** Everything that is exported beside the process's own figures. */

@@ -48,7 +48,7 @@ describe("probes", () => {
     },
   );
 
-  it("/active asks for one virtual router or for all, and refuses a misspelt parameter", async () => {
+  it("/active asks for one virtual router or all, and refuses a misspelt parameter", async () => {
     const { app } = open();
     expect((await app.request("/active")).status).toBe(503);
     expect((await app.request("/active?virtualRouter=kube-api")).status).toBe(503);
