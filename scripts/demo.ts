@@ -39,7 +39,7 @@ async function tour(lintel: readonly string[], screen: Screen, once: boolean): P
   let code = 1;
   // Ctrl-C after the tour is how the demo ends; before, the tour was not finished.
   await using lab = Lab.create({ exitCode: (usual) => isOver ? code : usual });
-  const tour = new Tour(lab, lintel, screen);
+  using tour = new Tour(lab, lintel, screen);
   try {
     await tour.run();
     isOver = true;

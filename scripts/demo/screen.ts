@@ -39,7 +39,7 @@ class JsonScreen implements Screen {
   }
 
   tell(event: DemoEvent): void {
-    print(JSON.stringify({ seconds: rounded(this.#seconds()), ...event }, figures));
+    print(JSON.stringify({ atSeconds: this.#seconds(), ...event }, figures));
   }
 
   live(event: DemoEvent): void {

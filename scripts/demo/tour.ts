@@ -10,12 +10,13 @@ import { BACKEND, CHECK, NODES, Rig, SERVERS, VIP, VRRP } from "./rig.ts";
 import type { DemoEvent, Screen } from "./screen.ts";
 
 /** Runs the phases, and keeps account. */
-export class Tour {
+export class Tour implements Disposable {
   /** What was lost that should not have been. */
   readonly lost: string[] = [];
   readonly #screen: Screen;
   readonly #rig: Rig;
   readonly #client: Client;
+  #ticker: ReturnType<typeof setInterval> | undefined;
 
   constructor(lab: Lab, lintel: readonly string[], screen: Screen) {
     this.#screen = screen;
@@ -57,6 +58,11 @@ export class Tour {
     return this.#rig.logs();
   }
 
+  /** Ends the live line. */
+  [Symbol.dispose](): void {
+    clearInterval(this.#ticker);
+  }
+
   async #start(): Promise<void> {
     this.#screen.tell(
       { event: "begin", phase: "start" },
@@ -66,15 +72,15 @@ export class Tour {
     await Promise.all(SERVERS.map((name) => this.#rig.startServer(name)));
     const startedAt = monotonicMs();
     await Promise.all(NODES.map((name) => this.#rig.startNode(name).ready()));
-    const seconds = (monotonicMs() - startedAt) / 1_000;
-    this.#tell({ event: "ready", seconds }, `both nodes are ready after ${inText(seconds)} s`);
+    const afterMs = monotonicMs() - startedAt;
+    this.#tell({ event: "ready", afterMs }, `both nodes are ready after ${inText(afterMs)} s`);
     const deadlineMs = activeDownMs(VRRP.active) + MARGIN_MS;
     await eventually("lb1 holds the VIP", () => this.#rig.holders().join() === "lb1", {
       deadlineMs,
     });
     this.#tell({ event: "active", node: "lb1" }, `lb1 is Active and holds ${VIP}`);
     await this.#client.answered();
-    setInterval(() => this.#tick(), TICK_MS);
+    this.#ticker = setInterval(() => this.#tick(), TICK_MS);
   }
 
   async #flow(): Promise<void> {
@@ -123,7 +129,7 @@ export class Tour {
     await this.#awaitHealth(server, "down");
     const foundAt = monotonicMs();
     const afterMs = foundAt - killedAt;
-    const text = `found down after ${inText(afterMs / 1_000)} s`;
+    const text = `found down after ${inText(afterMs)} s`;
     this.#tell({ event: "down", server, afterMs }, text);
     const boundMs = CHECK.intervalMs * (CHECK.fall + 1) + MARGIN_MS;
     this.#require(afterMs <= boundMs, `${server} was found down later than ${boundMs} ms`);
@@ -142,14 +148,15 @@ export class Tour {
     const killedAt = monotonicMs();
     this.#rig.appliance(active).process.kill("SIGKILL");
     const [movedMs, goneMs] = await Promise.all([
-      this.#awaitHolder(backup, true, killedAt),
-      this.#awaitHolder(active, false, killedAt),
+      this.#awaitHolder(backup, true, killedAt).then((afterMs) => this.#tellMoved(backup, afterMs)),
+      this.#awaitHolder(active, false, killedAt).then((afterMs) => {
+        const text = `the kernel of ${active} dropped ${VIP} after ${inText(afterMs)} s`;
+        this.#tell({ event: "dropped", node: active, afterMs }, text);
+        return afterMs;
+      }),
     ]);
-    const text = `the kernel of ${active} dropped ${VIP} after ${inText(goneMs / 1_000)} s`;
-    this.#tell({ event: "dropped", node: active, afterMs: goneMs }, text);
     const late = `${active} held the VIP for more than ${VRRP.deadmanMs} ms`;
     this.#require(goneMs <= VRRP.deadmanMs, late);
-    this.#tellMoved(backup, movedMs);
     const boundMs = activeDownMs(VRRP.backup) + MARGIN_MS;
     this.#require(movedMs <= boundMs, `the VIP moved later than ${boundMs} ms`);
     await delay(1_500);
@@ -193,9 +200,10 @@ export class Tour {
     this.#screen.tell(event, text, "good");
   }
 
-  #tellMoved(node: string, afterMs: number): void {
+  #tellMoved(node: string, afterMs: number): number {
     const event = { event: "moved", node, afterMs };
-    this.#tell(event, `${node} is Active and took ${VIP} over after ${inText(afterMs / 1_000)} s`);
+    this.#tell(event, `${node} is Active and took ${VIP} over after ${inText(afterMs)} s`);
+    return afterMs;
   }
 
   /** Tells of a loss unless all is as it should be. */
@@ -259,8 +267,9 @@ function describe({ answered, failed, failures, longestGapMs, servers }: Traffic
   return `${answered} requests answered, ${failed_}, ${gap}; ${shares}`;
 }
 
-function inText(seconds: number): string {
-  return seconds.toFixed(2);
+/** In seconds. */
+function inText(ms: number): string {
+  return (ms / 1_000).toFixed(2);
 }
 
 /** A bar for so many requests in a second. */
