@@ -117,10 +117,11 @@ function requirePorts(
 ): void {
   for (const { name, port, address } of servers) {
     if (port !== null || address === "") continue;
+    const host = address.includes(":") ? `[${address}]` : address;
     report.problem(
       [...path, "servers", name],
-      `${address} has no port, so there is nothing to check: add a port, or set check.port, ` +
-        "or check: none",
+      `${address} has no port, so there is nothing to check: write "${host}:PORT", or set ` +
+        "check.port, or check: none",
       [[...path, "check"]],
     );
   }

@@ -126,6 +126,6 @@ function unknownName({ report }: Compilation, kind: string, key: string, name: s
   const names = map?.kind === "map" ? [...map.entries.keys()] : [];
   const meant = nearest(name, names);
   if (meant !== undefined) return `there is no ${kind} "${name}"; did you mean ${meant}?`;
-  const all = names.length > 0 ? names.join(", ") : `none, ${key} is empty`;
-  return `there is no ${kind} "${name}"; there is: ${all}`;
+  const all = names.length > 0 ? `${key} has ${names.join(", ")}` : `${key} is empty`;
+  return `there is no ${kind} "${name}": ${all}`;
 }

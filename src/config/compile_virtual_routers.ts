@@ -84,7 +84,8 @@ function compileRouter(
     nodeAddress: own,
     checksum: router.checksum,
     announceRepeat: router.announce.repeat,
-    deadmanMs: router.deadman === "none" ? null : milliseconds(router.deadman),
+    // An owner's addresses are its own: the kernel must never drop them.
+    deadmanMs: router.deadman === "none" || priority === 255 ? null : milliseconds(router.deadman),
   };
 }
 

@@ -20,13 +20,15 @@ export function milliseconds(written: string): number {
   return parseDuration(written) ?? 0;
 }
 
-/** Writes milliseconds in the largest unit that keeps the number whole. */
+/** Writes milliseconds in the largest unit that keeps the number whole, else in seconds. */
 export function formatDuration(ms: number): string {
+  if (ms === 0) return "0s";
   for (const [unit, perUnit] of UNITS_MS) {
     const amount = Math.round((ms / perUnit) * 1e6) / 1e6;
     if (amount >= 1 && Number.isInteger(amount)) return `${amount}${unit}`;
+    if (unit === "s" && amount >= 1) return `${amount}s`;
   }
-  return ms === 0 ? "0s" : `${Math.round(ms * 1000)}us`;
+  return `${Math.round(ms * 1000)}us`;
 }
 
 const UNITS_MS: ReadonlyMap<string, number> = new Map([

@@ -10,7 +10,7 @@ import { fillDefaults, type FullConfig } from "./defaults.ts";
 import { substitute } from "./environment.ts";
 import type { Findings, HostFacts, Locate } from "./host.ts";
 import { chooseNode, nodeNames } from "./node.ts";
-import { type Problem, sortProblems } from "./problem.ts";
+import { type Path, type Problem, sortProblems } from "./problem.ts";
 import { applyProfiles } from "./profile.ts";
 import { Report } from "./report.ts";
 import { resolvedText } from "./resolved.ts";
@@ -62,9 +62,9 @@ export function loadConfig(text: string, source: Source): Loaded | Refused {
 
 /** Loads the file for every node in turn; what only some nodes meet names them. */
 export function checkAllNodes(text: string, source: Source): Findings {
-  const { tree, problems } = readYaml(text, source.file);
-  if (!tree) return { problems, warnings: [] };
-  const nodes = loadNodes(tree, text, source);
+  const { tree, problems, unusable } = readYaml(text, source.file);
+  if (!tree) return { problems: sortProblems(problems), warnings: [] };
+  const nodes = loadNodes({ tree, unusable, source, hash: sha256(text) });
   const found = nodes.map(({ node, report }) => ({ node, problems: report.problems }));
   const warned = nodes.map(({ node, report }) => ({ node, problems: report.warnings }));
   return {
@@ -89,7 +89,7 @@ interface NodeResult {
 }
 
 function loadOne(text: string, source: Source): NodeResult | { problems: Problem[] } {
-  const { tree, problems } = readYaml(text, source.file);
+  const { tree, problems, unusable } = readYaml(text, source.file);
   if (!tree) return { problems: sortProblems(problems) };
   const environment = source.env.LINTEL_NODE;
   const named = substitute(tree, source.env, () => {});
@@ -100,29 +100,35 @@ function loadOne(text: string, source: Source): NodeResult | { problems: Problem
     const others = checkAllNodes(text, source).problems;
     return { problems: sortProblems([place, ...others]) };
   }
-  const result = loadNodes(tree, text, source, choice.name)
+  const result = loadNodes({ tree, unusable, source, hash: sha256(text) }, choice.name)
     .find(({ node }) => node === choice.name);
   if (!result) throw new Error(`node ${choice.name} was chosen but not loaded`);
   const all = sortProblems([...problems, ...result.report.problems]);
   return all.length > 0 ? { problems: all } : result;
 }
 
+/** A file whose YAML has been read. */
+interface ReadFile {
+  readonly tree: TreeNode;
+  readonly unusable: readonly Path[];
+  readonly source: Source;
+  readonly hash: string;
+}
+
 /** Compiles every node, as each one's warnings need the plans of the others. */
-function loadNodes(tree: TreeNode, text: string, source: Source, single?: string): NodeResult[] {
+function loadNodes(file: ReadFile, single?: string): NodeResult[] {
+  const { tree, source } = file;
   const names = nodeNames(tree);
   const alone = single ?? source.node ?? source.host?.hostname ?? "localhost";
-  const hash = sha256(text);
-  const results = (names.length > 0 ? names : [alone]).map((node) =>
-    loadNode(tree, source, node, hash)
-  );
-  const plans = results.filter(({ report }) => report.problems.length === 0)
-    .map(({ plan }) => plan);
-  for (const { plan, report } of results) warnAbout(plan, plans, report);
+  const results = (names.length > 0 ? names : [alone]).map((node) => loadNode(file, node));
+  const sound = results.filter(({ report }) => report.problems.length === 0);
+  const plans = sound.map(({ plan }) => plan);
+  for (const { plan, report } of sound) warnAbout(plan, plans, report);
   return results;
 }
 
-function loadNode(tree: TreeNode, source: Source, node: string, hash: string): NodeResult {
-  const unset: Parameters<Report["problem"]>[] = [];
+function loadNode({ tree, unusable, source, hash }: ReadFile, node: string): NodeResult {
+  const unset: [path: Path, message: string][] = [];
   const fill = (part: TreeNode) =>
     substitute(part, source.env, (path, message) => unset.push([path, message]));
   const overrides = nodeAt(tree, ["nodes", node, "overrides"]);
@@ -135,7 +141,7 @@ function loadNode(tree: TreeNode, source: Source, node: string, hash: string): N
     );
   }
   for (const [path, message] of unset) report.problem(path, message);
-  for (const [path] of unset) report.break(path);
+  for (const path of [...unusable, ...unset.map(([path]) => path)]) report.break(path);
   const config = fillDefaults(readShape(report));
   const plan = compile({ config, report, node, readFile: source.readFile, hash });
   return { node, config, plan, report };

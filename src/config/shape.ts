@@ -47,7 +47,8 @@ export function readShape(report: Report): Config {
 export function foundAt(report: Report, path: Path): string {
   const node = nodeAt(report.tree, path);
   if (node === undefined) return "nothing";
-  if (node.kind !== "scalar") return node.kind === "map" ? "a map of keys" : "a list";
+  if (node.kind === "map") return node.entries.size === 0 ? "an empty map" : "a map";
+  if (node.kind === "list") return node.items.length === 0 ? "an empty list" : "a list";
   if (node.value === null) return "nothing";
   if (isSecret(path)) return "a value that is not shown here";
   const { shown } = node;

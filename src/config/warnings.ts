@@ -50,7 +50,7 @@ function warnDeadman(
   report.warn(
     ["virtualRouters", name, "deadman"],
     `after a crash the addresses stay for up to ${formatDuration(deadmanMs)}, but the peer takes ` +
-      `over after ${formatDuration(Math.round(downMs))}: for that while two nodes have them`,
+      `over after ${formatDuration(Math.round(downMs))}: in between, two nodes have them`,
   );
 }
 

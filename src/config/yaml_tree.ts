@@ -11,6 +11,7 @@ import {
   LineCounter,
   type ParsedNode,
   parseDocument,
+  type Scalar,
   type YAMLError,
   type YAMLMap,
 } from "yaml";
@@ -21,28 +22,32 @@ import type { Entry, Place, ScalarNode, TreeNode } from "./tree.ts";
 export interface ReadYaml {
   readonly tree: TreeNode | undefined;
   readonly problems: readonly Problem[];
+  /** Values that have been reported and mean nothing. */
+  readonly unusable: readonly Path[];
 }
 
 /** Reads one YAML document. */
 export function readYaml(text: string, file: string): ReadYaml {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    version: "1.2",
-    schema: "core",
-    strict: true,
-    uniqueKeys: true,
-  });
   const reader = new Reader(text, file, lines);
+  let document = parse(text, lines);
+  // What only lacks quotes is reported and read as if it had them, so that the rest is judged too.
+  let readable = text;
+  for (let round = 0; round < MOST_ROUNDS; round++) {
+    const next = reader.quoteAll(readable, document.errors);
+    if (next === readable) break;
+    readable = next;
+    document = parse(readable, new LineCounter());
+  }
   for (const error of [...document.errors, ...document.warnings]) reader.syntax(error);
+  const { problems, unusable } = reader;
   if (document.errors.some((error) => error.code !== "DUPLICATE_KEY")) {
-    return { tree: undefined, problems: reader.problems };
+    return { tree: undefined, problems, unusable };
   }
   if (document.contents === null) reader.problem(0, [], "the file is empty");
   else if (!isMap(document.contents)) reader.problem(0, [], "the file is not a map of keys");
-  else return { tree: reader.node(document.contents, []), problems: reader.problems };
-  return { tree: undefined, problems: reader.problems };
+  else return { tree: reader.node(document.contents, []), problems, unusable };
+  return { tree: undefined, problems, unusable };
 }
 
 /** A scalar as YAML 1.2's core schema reads unquoted text, but for the spellings of booleans. */
@@ -54,9 +59,21 @@ export function plainScalar(source: string): string | number | boolean | null {
   return source;
 }
 
+function parse(text: string, lineCounter: LineCounter) {
+  return parseDocument(text, {
+    lineCounter,
+    prettyErrors: false,
+    version: "1.2",
+    schema: "core",
+    strict: true,
+    uniqueKeys: true,
+  });
+}
+
 /** Walks a parsed document once. */
 class Reader {
   readonly problems: Problem[] = [];
+  readonly unusable: Path[] = [];
   readonly #text: string;
   readonly #file: string;
   readonly #lines: LineCounter;
@@ -72,18 +89,28 @@ class Reader {
     this.problems.push({ file: this.#file, ...place, path: formatPath(path), message });
   }
 
-  /** Says what the parser could not understand, in words that help. */
-  syntax(error: YAMLError): void {
-    const at = error.pos[0];
-    const listener = this.#unquotedListener(at);
-    if (listener !== undefined) {
-      this.problem(listener, [], this.#quote(listener));
-    } else if (error.code === "UNEXPECTED_TOKEN" && this.#text.slice(at - 1, at + 1) === "${") {
-      this.problem(at - 1, [], `quote this: inside { } or [ ] write "\${NAME}"`);
-    } else if (!this.problems.some(({ line }) => line === this.#place(at).line)) {
-      // One mistake often gives a train of errors on its line: the first one tells.
-      this.problem(at, [], SYNTAX[error.code] ?? error.message);
+  /** A text of equal length where what lacks quotes can be parsed as text. */
+  quoteAll(readable: string, errors: readonly YAMLError[]): string {
+    for (const { pos: [at] } of errors) {
+      const listener = this.#unquotedListener(readable, at);
+      const start = listener ?? (readable.slice(at - 1, at + 1) === "${" ? at - 1 : undefined);
+      if (start === undefined) continue;
+      const length = listener === undefined
+        ? /^\$\{[^}\n]*\}?/.exec(readable.slice(start))?.[0].length ?? 2
+        : this.#listenerAt(start).length;
+      if (listener !== undefined) this.problem(start, [], this.#quote(start));
+      else this.problem(start, [], `quote this: inside { } or [ ] write "\${NAME}"`);
+      readable = readable.slice(0, start) + "_".repeat(length) + readable.slice(start + length);
     }
+    return readable;
+  }
+
+  /** Says what the parser could not understand, in words that help. */
+  syntax({ code, message, pos: [at] }: YAMLError): void {
+    // One mistake often gives a train of errors on its line: the first one tells.
+    const { line } = this.#place(at);
+    if (this.problems.some((problem) => problem.line === line)) return;
+    this.problem(at, [], SYNTAX[code] ?? message);
   }
 
   node(node: ParsedNode | null, path: Path): TreeNode {
@@ -125,15 +152,23 @@ class Reader {
     if (node.tag !== undefined) {
       this.problem(node.range[0], path, `tags such as ${node.tag} are not supported: leave it out`);
     }
-    const written = node.source;
+    const written = this.#written(node);
     const value = node.type === "PLAIN" ? plainScalar(written) : String(node.value);
     return { kind: "scalar", place, value, written, shown: written };
+  }
+
+  /** What stands in the file, also where the parser was shown something it can read. */
+  #written({ type, source, range: [from, to] }: Scalar.Parsed): string {
+    const text = this.#text.slice(from, to);
+    return type === "PLAIN" && !text.includes("\n") ? text : source;
   }
 
   /** `*:6443` is an alias to YAML. */
   #alias(offset: number, source: string, path: Path): ScalarNode {
     const text = `*${source}`;
-    const message = source.startsWith(":")
+    const listener = source.startsWith(":");
+    if (!listener) this.unusable.push(path);
+    const message = listener
       ? this.#quote(offset)
       : "a value that begins with * is an alias, which is not supported: quote it, or write it out";
     this.problem(offset, path, message);
@@ -150,10 +185,10 @@ class Reader {
   }
 
   /** Where an unquoted `[…]:port` begins that ended in a syntax error at `offset`. */
-  #unquotedListener(offset: number): number | undefined {
-    const start = this.#text.lastIndexOf("\n", offset - 1) + 1;
-    const before = /\[[^\][]*\]$/.exec(this.#text.slice(start, offset));
-    return before && this.#text[offset] === ":" ? start + before.index : undefined;
+  #unquotedListener(text: string, offset: number): number | undefined {
+    const start = text.lastIndexOf("\n", offset - 1) + 1;
+    const before = /\[[^\][]*\]$/.exec(text.slice(start, offset));
+    return before && text[offset] === ":" ? start + before.index : undefined;
   }
 
   #quote(offset: number): string {
@@ -181,5 +216,10 @@ const SYNTAX: Readonly<Record<string, string>> = {
   DUPLICATE_KEY: "this key stands here a second time: remove one of the two",
   TAB_AS_INDENT: "a tab indents this line: YAML is indented with spaces only",
   MULTIPLE_DOCS: "a second document begins here (---): one file holds one document",
+  MISSING_CHAR: "a quote or a bracket was opened before this place and is not closed",
+  TAG_RESOLVE_FAILED: "this tag is not supported: leave it out",
   BLOCK_AS_IMPLICIT_KEY: "a second key on one line: put it on a line of its own, or quote the text",
 };
+
+/** Each round reads past at least one value that lacks quotes. */
+const MOST_ROUNDS = 50;

@@ -14,13 +14,13 @@ const StatusCodes = z.union([
 
 const CheckSchema = keys({
   type: choice(["tcp", "http", "https"]).prefault("tcp").describe("What counts as healthy."),
-  interval: duration().prefault("2s").describe("Time between checks of a server."),
-  timeout: duration().optional().describe("How long a check may take; default: interval."),
+  interval: duration(1).prefault("2s").describe("Time between checks of a server."),
+  timeout: duration(1).optional().describe("How long a check may take; default: interval."),
   rise: whole(1, 1000).prefault(2).describe("Successes in a row that make a server up."),
   fall: whole(1, 1000).prefault(3).describe("Failures in a row that make a server down."),
-  fastInterval: duration().optional()
+  fastInterval: duration(1).optional()
     .describe("Interval while a server is between up and down; default: interval."),
-  downInterval: duration().optional()
+  downInterval: duration(1).optional()
     .describe("Interval while a server is down; default: interval."),
   port: whole(1, 65535).optional().describe("Checked instead of the server's own port."),
   address: address().optional().describe("Checked instead of the server's own address."),
@@ -69,7 +69,7 @@ export const BackendSchema = keys({
     idle: duration(1000).prefault("60s").describe("Silence before the first probe; whole seconds."),
     interval: duration(1000).prefault("10s").describe("Time between probes; whole seconds."),
     probes: whole(1, 127).prefault(6).describe("Probes without an answer that end a connection."),
-    userTimeout: duration().optional()
+    userTimeout: duration(1).optional()
       .describe("Sent data without acknowledgement for so long ends a connection."),
   }).prefault({}).describe("TCP keepalive, on both sides."),
   retries: whole(0, 100).prefault(3).describe("Further attempts when a connect fails."),

@@ -29,7 +29,7 @@ export function text(allowed: string, pattern: RegExp = /\S/) {
 }
 
 /** A duration with its unit, kept as it is written, at least so many milliseconds. */
-export function duration(leastMs = 1) {
+export function duration(leastMs = LEAST_MS) {
   const error = durationError(leastMs);
   return z.string({ error }).regex(DURATION, { error })
     .refine((written) => inBounds(written, leastMs), { error });
@@ -60,8 +60,8 @@ export function named<Item extends z.ZodType>(item: Item, of: string) {
 }
 
 /** A map of fixed keys. */
-export function keys<Shape extends z.ZodRawShape>(shape: Shape, allowed = "a map of keys") {
-  return z.strictObject(shape, { error: allowed });
+export function keys<Shape extends z.ZodRawShape>(shape: Shape) {
+  return z.strictObject(shape, { error: `a map of ${Object.keys(shape).join(", ")}` });
 }
 
 /** A list of at least one item. */
@@ -71,15 +71,20 @@ export function list<Item extends z.ZodType>(item: Item, of: string) {
 }
 
 function durationError(leastMs: number): string {
-  return leastMs > 1
-    ? `a duration of ${formatDuration(leastMs)} or more, with its unit, such as 250ms, 2s or 1.5m`
-    : "a duration with its unit, such as 500us, 250ms, 2s, 1.5m, 8h or 1d, up to 24d";
+  const form = "with its unit, such as 500us, 250ms, 2s, 1.5m, 8h or 1d, up to 24d";
+  if (leastMs === 0) return `a duration ${form}`;
+  return leastMs === LEAST_MS
+    ? `a duration above 0 ${form}`
+    : `a duration of ${formatDuration(leastMs)} or more ${form}`;
 }
 
 function inBounds(written: string, leastMs: number): boolean {
   const ms = parseDuration(written);
   return ms !== undefined && ms >= leastMs && ms <= LONGEST_MS;
 }
+
+/** One microsecond. */
+const LEAST_MS = 0.001;
 
 /** Longer timers overflow 31 bits of milliseconds and would fire at once. */
 const LONGEST_MS = 24 * 86_400_000;
