@@ -1,0 +1,240 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { serveAdmin } from "../../../src/admin/serve.ts";
+import type { Role } from "../../../src/core/plan/plan.ts";
+import { main } from "../../../src/cli/main.ts";
+import { FakeAppliance } from "../admin/fake_appliance.ts";
+import { FakeTerminal } from "./fake_terminal.ts";
+import { createHash } from "node:crypto";
+
+let directory: string;
+let appliance: FakeAppliance;
+let stop: () => Promise<void>;
+let port: number;
+
+beforeEach(async () => {
+  directory = Deno.makeTempDirSync({ prefix: "lintel-cli-" });
+  appliance = new FakeAppliance();
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  port = listener.addr.port;
+  listener.close();
+  const roles: readonly Role[] = ["viewer", "operator"];
+  for (const role of roles) Deno.writeTextFileSync(`${directory}/${role}`, `secret-${role}\n`);
+  const server = await serveAdmin(appliance, {
+    socket: `${directory}/admin.sock`,
+    socketGroup: String(Deno.gid()),
+    listen: { address: "127.0.0.1", port },
+    tokens: roles.map((role) => ({
+      name: role,
+      role,
+      secretHash: createHash("sha256").update(`secret-${role}`).digest("hex"),
+    })),
+    probes: null,
+  }, () => {});
+  stop = () => server.stop();
+});
+
+afterEach(async () => {
+  await stop();
+  Deno.removeSync(directory, { recursive: true });
+});
+
+async function lintel(args: string, terminal = new FakeTerminal(overSocket())) {
+  const commands = {
+    run: () => Promise.resolve(0),
+    hostFacts: () => {
+      throw new Error("the host was asked");
+    },
+    build: { version: "1.2.3", kind: "source", deno: "2.9.6", v8: "15.0" },
+  };
+  const exitCode = await main(args.split(" "), commands, terminal);
+  return { exitCode, stdout: terminal.stdout, stderr: terminal.stderr };
+}
+
+function overSocket() {
+  return { LINTEL_ADMIN: `unix:${directory}/admin.sock` };
+}
+
+function setActive(...counts: number[]) {
+  appliance.servers.forEach((server, at) => {
+    const active = counts[at] ?? 0;
+    appliance.servers[at] = { ...server, connections: { ...server.connections, active } };
+  });
+}
+
+describe("status", () => {
+  it("prints one screen", async () => {
+    const { exitCode, stdout } = await lintel("status");
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n").map((line) => line.trimEnd())).toEqual([
+      "lb1  lintel 0.1.0 (epoll)  pid 4242  up 1m 1s  /etc/lintel/lintel.yaml",
+      "",
+      "VIRTUAL ROUTER  STATE   SINCE                 PRIORITY  VRID  VERSION  INTERFACE  " +
+      "ADDRESSES       LAST PEER",
+      "kube-api        backup  2026-01-02T03:04:05Z       100    60  v3       eth0       " +
+      "172.16.0.10/32  172.16.0.2 (150)",
+      "",
+      "FRONTEND        LISTEN            BACKEND  OPEN  TOTAL  DENIED  RECEIVED  SENT",
+      "kube-apiserver  172.16.0.10:6443  masters     3   1234       1  10 B      5.0 GB",
+      "",
+      "SERVER           ADDRESS          ADMIN  HEALTH  CHECK        WEIGHT  OPEN  TOTAL  " +
+      "FAILED  REASON",
+      ...["masters/master1", "masters/master2", "web/master1    "].map((name) =>
+        `${name}  172.16.0.4:6443  ready  up      L4OK 0.5 ms  100        3   1234       2`
+      ),
+      "",
+    ]);
+  });
+
+  it("prints the document as JSON", async () => {
+    const { stdout } = await lintel("status --json");
+    expect(JSON.parse(stdout)).toMatchObject({ node: "lb1", live: { ok: true, causes: [] } });
+  });
+
+  it("says why the appliance is not ready", async () => {
+    appliance.readinessCauses = ["frontend web has no usable server"];
+    expect((await lintel("status")).stdout).toContain("not ready: frontend web has no usable");
+  });
+
+  it("colours on a terminal only", async () => {
+    const terminal = new FakeTerminal(overSocket());
+    terminal.colours = true;
+    expect((await lintel("status", terminal)).stdout).toContain("\x1b[32mready\x1b[0m");
+    expect((await lintel("status")).stdout).not.toContain("\x1b");
+  });
+});
+
+describe("changing servers", () => {
+  it.each([
+    ["drain masters/master1", { state: "drain" }],
+    ["maint masters/master1 --reason disk", { state: "maint", reason: "disk" }],
+    ["ready masters/master1 --local", { state: "ready" }],
+    ["weight masters/master1 0", { weight: 0 }],
+    ["weight masters/master1 256 --reason=more", { weight: 256, reason: "more" }],
+    ["weight masters/master1 50%", { weight: 50 }],
+    ["weight masters/master1 default", { weight: null }],
+  ])("lintel %s", async (args, change) => {
+    const { exitCode, stdout, stderr } = await lintel(args);
+    expect(exitCode).toBe(0);
+    expect(appliance.changes).toHaveLength(1);
+    expect(appliance.changes[0]).toMatchObject({ reason: null, dryRun: false, ...change });
+    expect(stdout).toMatch(
+      /^masters\/master1: \w+, weight \d+, 3 connections open \(this node only\)\n$/,
+    );
+    expect(stderr).toBe("");
+  });
+
+  it("changes a server in every backend that has it", async () => {
+    const { exitCode, stdout } = await lintel("drain */master1 --json");
+    expect(exitCode).toBe(0);
+    const { scope, servers } = JSON.parse(stdout);
+    expect(scope).toBe("this node only");
+    expect(servers.map((one: { backend: string; admin: string }) => [one.backend, one.admin]))
+      .toEqual([["masters", "drain"], ["web", "drain"]]);
+    expect(appliance.server("masters", "master2")?.admin).toBe("ready");
+  });
+
+  it.each([
+    ["drain */nobody", /none of the backends masters, web has a server "nobody"/],
+    [
+      "drain masters/nobody",
+      /no server "nobody" in backend "masters"; there are: master1, master2/,
+    ],
+    ["drain nothing/master1", /no backend "nothing"; there are: masters, web/],
+  ])("lintel %s ends 1", async (args, message) => {
+    const { exitCode, stderr } = await lintel(args);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(message);
+    expect(appliance.changes).toEqual([]);
+  });
+
+  it("ends 7 where the appliance's state does not allow it", async () => {
+    appliance.conflict = "the appliance is stopping";
+    const { exitCode, stderr } = await lintel("maint masters/master1");
+    expect(exitCode).toBe(7);
+    expect(stderr).toBe("lintel: the appliance is stopping\n");
+  });
+});
+
+describe("drain --wait", () => {
+  it("shows what remains until nothing does", async () => {
+    setActive(2, 5, 1);
+    const terminal = new FakeTerminal(overSocket());
+    const counts = [[2, 5, 1], [1, 5, 0], [0, 5, 0]];
+    terminal.onSleep = () => setActive(...(counts.shift() ?? []));
+    const { exitCode, stderr } = await lintel("drain */master1 --wait 5m", terminal);
+    expect(exitCode).toBe(0);
+    expect(stderr).toBe(
+      "3 connections remaining\n1 connection remaining\n0 connections remaining\n",
+    );
+  });
+
+  it("ends 6 when the deadline passes, and leaves the drain", async () => {
+    setActive(2);
+    const terminal = new FakeTerminal(overSocket());
+    const began = terminal.now();
+    const args = "drain masters/master1 --wait 1.2s --then leave --json";
+    const { exitCode, stdout, stderr } = await lintel(args, terminal);
+    expect(exitCode).toBe(6);
+    expect(terminal.now() - began).toBe(1_200);
+    expect(stderr).toMatch(/deadline has passed; the servers stay drained/);
+    expect(JSON.parse(stdout).servers[0]).toMatchObject({ admin: "drain" });
+    expect(appliance.server("masters", "master1")?.admin).toBe("drain");
+  });
+
+  it("writes over its own line on a terminal", async () => {
+    setActive(1);
+    const terminal = new FakeTerminal(overSocket());
+    terminal.live = true;
+    terminal.onSleep = () => setActive(0);
+    const { stderr } = await lintel("drain masters/master1 --wait 5s", terminal);
+    expect(stderr).toBe("\r\x1b[K1 connection remaining\r\x1b[K0 connections remaining\n");
+  });
+});
+
+describe("reaching an appliance", () => {
+  it("goes over TCP with a token", async () => {
+    const admin = `http://127.0.0.1:${port}`;
+    const operator = await lintel(
+      `drain masters/master1 --admin ${admin} --token-file ${directory}/operator`,
+    );
+    expect(operator.exitCode).toBe(0);
+    const env = { LINTEL_ADMIN: admin, LINTEL_TOKEN_FILE: `${directory}/viewer` };
+    expect((await lintel("status", new FakeTerminal(env))).exitCode).toBe(0);
+    const viewer = await lintel("drain masters/master1", new FakeTerminal(env));
+    expect(viewer.exitCode).toBe(8);
+    expect(viewer.stderr).toMatch(/needs the role operator; viewer is viewer/);
+  });
+
+  it("ends 8 without a token where one is asked for", async () => {
+    const { exitCode, stderr } = await lintel(`status --admin http://127.0.0.1:${port}`);
+    expect(exitCode).toBe(8);
+    expect(stderr).toMatch(/send a token/);
+  });
+
+  it("sends no token in clear", async () => {
+    const args = `status --admin http://10.0.0.1:9900 --token-file ${directory}/viewer`;
+    const { exitCode, stderr } = await lintel(args);
+    expect(exitCode).toBe(2);
+    expect(stderr).toMatch(/not sent in clear; use https/);
+  });
+
+  it("ends 5 where nobody answers", async () => {
+    const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+    closed.close();
+    for (const address of [`unix:${directory}/x`, `http://127.0.0.1:${closed.addr.port}`]) {
+      const { exitCode, stderr } = await lintel(`status --admin ${address}`);
+      expect(exitCode).toBe(5);
+      expect(stderr).toContain(`no appliance answers at ${address}`);
+    }
+  });
+
+  it("ends 1 where something else answers", async () => {
+    const other = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      return new Response("<html>", { status: 502 });
+    });
+    const { exitCode, stderr } = await lintel(`status --admin http://127.0.0.1:${other.addr.port}`);
+    expect(exitCode).toBe(1);
+    expect(stderr).toMatch(/answers 502, but not as a lintel does/);
+    await other.shutdown();
+  });
+});
