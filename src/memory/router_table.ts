@@ -50,7 +50,7 @@ export class RouterTable {
   setStatus(row: number, status: RouterStatus): void {
     this.#write(row, (at) => {
       this.#cells[at + STATE] = STATES.indexOf(status.state);
-      this.#cells[at + REASON] = this.shape.transitions.indexOf(status.reason ?? "");
+      this.#cells[at + REASON] = 1 + this.shape.transitions.indexOf(status.reason ?? "");
       this.#cells[at + PRIORITY] = status.priority;
       this.#cells[at + INTERFACE] = status.interfaceIndex;
       this.#cells[at + INTERVAL] = Math.round(status.activeIntervalMs * 1e3);
@@ -73,7 +73,7 @@ export class RouterTable {
   status(row: number): RouterStatus {
     return this.#read(row, (at) => ({
       state: STATES[this.#cells[at + STATE]!]!,
-      reason: this.shape.transitions[this.#cells[at + REASON]!] ?? null,
+      reason: this.shape.transitions[this.#cells[at + REASON]! - 1] ?? null,
       priority: this.#cells[at + PRIORITY]!,
       interfaceIndex: this.#cells[at + INTERFACE]!,
       since: this.#readInstant(at + SINCE),
@@ -253,6 +253,7 @@ const STATES = ["initialize", "backup", "active"] as const;
 const ADDRESS_CELLS = 1 + 16;
 const VERSION = 0;
 const STATE = 1;
+/** One more than its index in the closed list; 0 for none. */
 const REASON = 2;
 const PRIORITY = 3;
 const INTERFACE = 4;

@@ -1,0 +1,107 @@
+/**
+ * One virtual router in virtual time: gives inputs to the state machine, checks that every step obeys
+ * its shape, and remembers what it asked for.
+ */
+
+import { expect } from "vitest";
+import { parseAddress } from "../../src/core/net/address.ts";
+import type { VirtualRouter } from "../../src/core/vrrp/router.ts";
+import {
+  deadline,
+  initialState,
+  type Input,
+  type Output,
+  publicState,
+  type State,
+  type TransitionReason,
+  TRANSITIONS,
+} from "../../src/core/vrrp/state.ts";
+import { step } from "../../src/core/vrrp/step.ts";
+
+/** Our own primary address in a trial. */
+export const OURS = addressOf("10.0.0.5");
+
+/** Priority 100 of version 3, one advertisement a second, addresses that expire. */
+export const ROUTER: VirtualRouter = {
+  version: 3,
+  priority: 100,
+  advertisementIntervalMs: 1000,
+  preempt: true,
+  renewIntervalMs: 250,
+  announceRepeat: 5,
+};
+
+/** A virtual router under trial. */
+export class Trial {
+  readonly router: VirtualRouter;
+  state: State;
+  now = 1_000_000;
+  /** Outputs of the last call, in order. */
+  outputs: readonly Output[] = [];
+  /** Why the public state changed in the last call, if it did. */
+  reason: TransitionReason | undefined;
+
+  constructor(changes: Partial<VirtualRouter> = {}) {
+    this.router = { ...ROUTER, ...changes };
+    this.state = initialState(this.router);
+  }
+
+  give(input: Input): this {
+    const before = publicState(this.state);
+    const { state, outputs, reason } = step(this.router, this.state, input, this.now);
+    const after = publicState(state);
+    expect(reason === undefined ? before : TRANSITIONS[reason]).toBe(after);
+    Object.assign(this, { state, outputs, reason });
+    return this;
+  }
+
+  /** Up, started, and in whatever state that leads to. */
+  started(): this {
+    return this.give({ kind: "interface", source: OURS, down: false }).give({ kind: "startup" });
+  }
+
+  /** Started, and Active since just now. */
+  active(): this {
+    this.started();
+    return this.state.name === "active" ? this : this.sleep();
+  }
+
+  /** Lets time pass until the machine wants its timer, and `extraMs` more, and gives it. */
+  sleep(extraMs = 0): this {
+    this.now = deadline(this.state) + extraMs;
+    return this.give({ kind: "timer" });
+  }
+
+  /** Lets time pass, giving the timer whenever it is due; outputs are those of all of them. */
+  pass(forMs: number): this {
+    const until = this.now + forMs;
+    const outputs: Output[] = [];
+    while (deadline(this.state) <= until) outputs.push(...this.sleep().outputs);
+    this.now = until;
+    this.outputs = outputs;
+    return this;
+  }
+
+  hear(priority: number, source = "10.0.0.9", intervalMs = 1000): this {
+    const advertisement = { priority, intervalMs, source: addressOf(source) };
+    return this.give({ kind: "advertisement", advertisement });
+  }
+
+  /** The kinds of the last outputs; advertisements with their priority, announcements with copies. */
+  get did(): string[] {
+    return this.outputs.map((output) => {
+      if (output.kind === "sendAdvertisement") return `advertise ${output.priority}`;
+      return output.kind === "announceAddresses" ? `announce ${output.copies}` : output.kind;
+    });
+  }
+
+  /** Milliseconds until the timer is due. */
+  get left(): number {
+    return deadline(this.state) - this.now;
+  }
+}
+
+/** The bytes of an address. */
+export function addressOf(text: string): Uint8Array {
+  return parseAddress(text)!.bytes;
+}
