@@ -44,7 +44,7 @@ export function readInetAddress(bytes: Uint8Array<ArrayBuffer>): InetAddress {
     return { family: 4, address: formatAddress(bytes.subarray(4, 8)), port };
   }
   const address = formatAddress(bytes.subarray(8, 24));
-  return address.startsWith(MAPPED)
+  return address.startsWith(MAPPED) && address.includes(".")
     ? { family: 4, address: address.slice(MAPPED.length), port }
     : { family: 6, address, port };
 }

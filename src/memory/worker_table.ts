@@ -27,7 +27,10 @@ export class WorkerTable {
   /** Milliseconds since the last sign of life; `undefined` before the first. */
   silence(worker: number, now: number): number | undefined {
     const beatAt = Atomics.load(this.#cells, worker * COLUMNS + BEAT_AT);
-    return beatAt === 0 ? undefined : ((now % WRAP) - beatAt + WRAP) % WRAP;
+    if (beatAt === 0) return undefined;
+    const silence = ((now % WRAP) - beatAt + WRAP) % WRAP;
+    // The worker may have beaten after the caller had read its clock.
+    return silence < WRAP / 2 ? silence : 0;
   }
 
   /** Counts one more message posted to the worker; its eventfd is to be written next. */

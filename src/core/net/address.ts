@@ -62,7 +62,8 @@ function parseIpv6(text: string): Uint8Array<ArrayBuffer> | undefined {
   if (halves.length > 2) return undefined;
   const head = parseGroups(halves[0]!);
   const tail = halves.length === 2 ? parseGroups(halves[1]!) : [];
-  if (!head || !tail) return undefined;
+  // An embedded IPv4 address is the end of the text, or it is nothing.
+  if (!head || !tail || (halves.length === 2 && halves[0]!.includes("."))) return undefined;
   const missing = 8 - head.length - tail.length;
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
   const bytes = new Uint8Array(16);

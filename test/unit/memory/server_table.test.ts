@@ -1,0 +1,52 @@
+import { describe, expect, it } from "vitest";
+import { type Row, ServerTable } from "../../../src/memory/server_table.ts";
+
+const FIRST = 0 as Row;
+const SECOND = 1 as Row;
+
+const ADMIN = ["ready", "drain", "maint"] as const;
+const HEALTH = ["unchecked", "up", "down"] as const;
+const cases = ADMIN.flatMap((admin) =>
+  HEALTH.flatMap((health) => [0, 1, 256].map((weight) => [admin, health, weight] as const))
+);
+
+describe("ServerTable", () => {
+  it.each(cases)("takes connections only if ready, up and of weight: %s, %s, %i", (
+    admin,
+    health,
+    weight,
+  ) => {
+    const table = new ServerTable(1);
+    table.setAdmin(FIRST, admin);
+    table.setHealth(FIRST, health);
+    table.setWeight(FIRST, weight);
+    expect(table.takesConnections(FIRST)).toBe(admin === "ready" && health === "up" && weight > 0);
+    expect([table.admin(FIRST), table.health(FIRST), table.weight(FIRST)])
+      .toEqual([admin, health, weight]);
+  });
+
+  it("begins ready, unchecked, without weight and idle", () => {
+    const table = new ServerTable(2);
+    expect([table.admin(SECOND), table.health(SECOND), table.weight(SECOND), table.active(SECOND)])
+      .toEqual(["ready", "unchecked", 0, 0]);
+  });
+
+  it("counts active connections up and down", () => {
+    const table = new ServerTable(1);
+    table.addActive(FIRST, 3);
+    table.addActive(FIRST, -1);
+    expect(table.active(FIRST)).toBe(2);
+  });
+
+  it("keeps rows apart and is seen by others through its memory", () => {
+    const table = new ServerTable(2);
+    const other = new ServerTable(table.buffer);
+    table.setWeight(SECOND, 7);
+    table.setHealth(SECOND, "down");
+    table.setAdmin(FIRST, "maint");
+    expect([other.weight(FIRST), other.health(FIRST), other.admin(FIRST)])
+      .toEqual([0, "unchecked", "maint"]);
+    expect([other.weight(SECOND), other.health(SECOND), other.admin(SECOND)])
+      .toEqual([7, "down", "ready"]);
+  });
+});
