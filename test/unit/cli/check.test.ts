@@ -1,0 +1,135 @@
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { check, type CheckOptions } from "../../../src/cli/check.ts";
+import { Failure } from "../../../src/cli/exit_code.ts";
+import type { HostFacts } from "../../../src/config/host.ts";
+import { FakeTerminal } from "./fake_terminal.ts";
+
+let directory: string;
+
+beforeEach(() => {
+  directory = Deno.makeTempDirSync({ prefix: "lintel-check-" });
+});
+
+afterEach(() => Deno.removeSync(directory, { recursive: true }));
+
+const TWO_NODES = `nodes:
+  lb1: { addresses: [172.16.0.2], priority: 150 }
+  lb2: { addresses: [172.16.0.3], priority: 100 }
+virtualRouters:
+  api: { vrid: 60, addresses: [172.16.0.10], interface: eth7 }
+frontends:
+  api: { listen: "vip:api:6443", backend: web }
+backends:
+  web:
+    servers: { web1: "172.16.0.4:6443", web2: "172.16.0.5:6443" }
+`;
+
+function hostWith(...addresses: string[]): HostFacts {
+  return {
+    hostname: "somewhere.example",
+    shortHostname: "somewhere",
+    interfaces: ["lo", "eth0"],
+    addresses: addresses.map((address) => ({
+      interface: "eth0",
+      address,
+      prefixLength: 24,
+      ours: false,
+    })),
+    cpus: 2,
+  };
+}
+
+function lintelCheck(text: string, options: Omit<CheckOptions, "config">, host?: HostFacts) {
+  const config = `${directory}/lintel.yaml`;
+  Deno.writeTextFileSync(config, text);
+  const terminal = new FakeTerminal();
+  const exitCode = check({ config, ...options }, terminal, () => {
+    if (!host) throw new Error("the host was asked");
+    return host;
+  });
+  const relative = (output: string) => output.replaceAll(`${directory}/`, "");
+  return { exitCode, stdout: relative(terminal.stdout), stderr: relative(terminal.stderr) };
+}
+
+const SUMMARY = "ok, 1 virtual router, 1 frontend, 1 backend, 2 servers";
+
+describe("lintel check", () => {
+  it("says in one line what each node would run, and asks no host when offline", () => {
+    expect(lintelCheck(TWO_NODES, { offline: true })).toEqual({
+      exitCode: 0,
+      stdout: `lb1: ${SUMMARY}\nlb2: ${SUMMARY}\n`,
+      stderr: "",
+    });
+    expect(lintelCheck(TWO_NODES, { offline: true, node: "lb2" }).stdout)
+      .toBe(`lb2: ${SUMMARY}\n`);
+  });
+
+  it("says that a host which is none of the nodes cannot tell everything", () => {
+    const { exitCode, stdout, stderr } = lintelCheck(TWO_NODES, {}, hostWith("10.9.9.9"));
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe(`lb1: ${SUMMARY}\nlb2: ${SUMMARY}\n`);
+    expect(stderr).toMatch(/^this host is none of lb1, lb2: .* unchecked\n$/);
+  });
+
+  it.each([{}, { node: "lb1" }])("compares with the host that is the node (%j)", (options) => {
+    const { exitCode, stdout, stderr } = lintelCheck(TWO_NODES, options, hostWith("172.16.0.2"));
+    expect(exitCode).toBe(3);
+    expect(stdout).toBe("");
+    expect(stderr).toMatch(/^lintel\.yaml:5:\d+: virtualRouters\.api\.interface: .*eth7/m);
+  });
+
+  it("does not compare another node with this host", () => {
+    const host = hostWith("172.16.0.2");
+    expect(lintelCheck(TWO_NODES, { node: "lb2" }, host)).toMatchObject({ exitCode: 0 });
+  });
+
+  it("prints every problem with its place and ends 3", () => {
+    const broken = TWO_NODES.replace("vrid: 60", "vrid: 600").replace(
+      "backend: web",
+      "backend: wep",
+    );
+    const { exitCode, stdout, stderr } = lintelCheck(broken, { offline: true });
+    expect(exitCode).toBe(3);
+    expect(stdout).toBe("");
+    const lines = stderr.trimEnd().split("\n");
+    expect(lines).toHaveLength(2);
+    for (const line of lines) expect(line).toMatch(/^lintel\.yaml:\d+:\d+: /);
+  });
+
+  it("names the nodes there are where another one is asked for", () => {
+    const { exitCode, stderr } = lintelCheck(TWO_NODES, { offline: true, node: "lb3" });
+    expect(exitCode).toBe(3);
+    expect(stderr).toMatch(/--node names lb3, but the nodes are lb1, lb2/);
+  });
+
+  it("prints all of it as JSON", () => {
+    const good = lintelCheck(TWO_NODES, { offline: true, json: true });
+    expect(JSON.parse(good.stdout)).toEqual({
+      file: "lintel.yaml",
+      problems: [],
+      warnings: [],
+      nodes: ["lb1", "lb2"].map((node) => (
+        { node, virtualRouters: 1, frontends: 1, backends: 1, servers: 2 }
+      )),
+    });
+    const bad = lintelCheck("frontends: 5\n", { offline: true, json: true });
+    expect(bad.exitCode).toBe(3);
+    expect(JSON.parse(bad.stdout).problems[0]).toMatchObject({ line: 1, path: "frontends" });
+  });
+
+  it("prints the file with every default filled in", () => {
+    const { exitCode, stdout } = lintelCheck(TWO_NODES, {
+      offline: true,
+      node: "lb1",
+      resolved: true,
+    });
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(/^stopTimeout: 30s$/m);
+    expect(lintelCheck(stdout, { offline: true })).toMatchObject({ exitCode: 0, stderr: "" });
+  });
+
+  it("refuses a file that is not there", () => {
+    expect(() => check({ config: `${directory}/none` }, new FakeTerminal(), () => hostWith()))
+      .toThrow(Failure);
+  });
+});
