@@ -58,8 +58,8 @@ export class EpollEvents {
   }
 
   /**
-   * Waits on a thread of its own, so that this thread's event loop goes on. About 40 µs a call, so not
-   * for hot paths.
+   * Waits on a thread of its own, so that this thread's event loop goes on. About 40 µs a call, so
+   * not for hot paths.
    *
    * @returns the number of events, or −1: errno stays with the other thread.
    * @see epoll_wait(2)

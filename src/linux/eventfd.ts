@@ -16,7 +16,12 @@ export function signal(fd: Fd): number {
   return answer(libc.write(fd, ONE, ONE.byteLength));
 }
 
-/** Takes the count back to zero. @returns 8, or −errno (`-EAGAIN` when it was zero). @see read(2) */
+/**
+ * Takes the count back to zero.
+ *
+ * @returns 8, or −errno (`-EAGAIN` when it was zero).
+ * @see read(2)
+ */
 export function clear(fd: Fd): number {
   return answer(libc.read(fd, count, count.byteLength));
 }

@@ -24,7 +24,9 @@ export class Histogram {
     return { bounds: this.bounds, rows, stripes, ...(buffer && { buffer }) };
   }
 
-  /** Counts one value, in seconds, less than half an hour. Only the stripe's own thread may call it. */
+  /**
+   * Counts one value, in seconds, less than half an hour. Only the stripe's own thread may call it.
+   */
   observe(stripe: number, row: number, seconds: number): void {
     let bucket = 0;
     while (bucket < this.bounds.length && seconds > this.bounds[bucket]!) bucket++;

@@ -1,6 +1,6 @@
 /**
- * What every thread must know of each server at once: may it take a connection, and how many has it.
- * A weight or drain written here holds for the very next connection of every worker.
+ * What every thread must know of each server at once: may it take a connection, and how many has
+ * it. A weight or drain written here holds for the very next connection of every worker.
  */
 
 /** A server's place in the table. It stays the server's own as long as the appliance knows it. */
@@ -30,7 +30,9 @@ export class ServerTable {
     this.#cells = new Int32Array(this.buffer);
   }
 
-  /** Whether the server may be given a new connection: the only place where admin and health meet. */
+  /**
+   * Whether the server may be given a new connection: the only place where admin and health meet.
+   */
   takesConnections(row: Row): boolean {
     const at = row * COLUMNS;
     return Atomics.load(this.#cells, at + ADMIN) === READY &&

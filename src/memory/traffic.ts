@@ -1,6 +1,6 @@
 /**
- * What the data plane counts, by frontend and by server. Closed lists: metrics export each as 0 from
- * the start.
+ * What the data plane counts, by frontend and by server. Closed lists: metrics export each as 0
+ * from the start.
  */
 
 /** Columns of the counters of a server; `received` and `sent` are seen from lintel, in bytes. */

@@ -1,7 +1,8 @@
 /**
- * The answer to an HTTP check, as far as a check reads it: the status line strictly, the headers for
- * their end and the length of the body, and of a body only what tells why a check failed. Whatever
- * arrives, in whatever pieces, no more is kept than the limits below. Does no I/O and keeps no time.
+ * The answer to an HTTP check, as far as a check reads it: the status line strictly, the headers
+ * for their end and the length of the body, and of a body only what tells why a check failed.
+ * Whatever arrives, in whatever pieces, no more is kept than the limits below. Does no I/O and
+ * keeps no time.
  */
 
 import type { HttpCheck } from "../core/plan/plan.ts";
@@ -21,7 +22,11 @@ export class HttpAnswer {
     this.#check = check;
   }
 
-  /** Takes the next bytes. @returns the outcome, once there is one; nothing is to be fed after it. */
+  /**
+   * Takes the next bytes.
+   *
+   * @returns the outcome, once there is one; nothing is to be fed after it.
+   */
   feed(piece: Uint8Array): Outcome | undefined {
     let outcome: Outcome | undefined;
     for (let at = 0; at < piece.length && !outcome;) {
@@ -129,7 +134,10 @@ interface Failure {
   readonly body: Body;
 }
 
-/** How many bytes of body will come (`Infinity`: until the connection ends), or that they are chunked. */
+/**
+ * How many bytes of body will come (`Infinity`: until the connection ends), or that they are
+ * chunked.
+ */
 type Body = number | "chunked";
 
 /** RFC 9112, section 6.3. */

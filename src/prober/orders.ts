@@ -14,8 +14,8 @@ export interface StartOrder {
   /** The servers that have a check; servers without one are not the prober's business. */
   readonly servers: readonly CheckedServer[];
   /**
-   * Memory of the `ServerTable`. A row in maint is not checked. A row that is up or down already (the
-   * prober has been restarted) stays so with full count until checks say otherwise.
+   * Memory of the `ServerTable`. A row in maint is not checked. A row that is up or down already
+   * (the prober has been restarted) stays so with full count until checks say otherwise.
    */
   readonly serverTable: SharedArrayBuffer;
   /** Memory of the `WorkerTable`, and the prober's row in it. */
@@ -38,8 +38,8 @@ export interface CheckedServer {
 }
 
 /**
- * An operator has changed a server's state, and the table says so already. Maint stops the checks and
- * makes the server unchecked; leaving maint checks it at once; drain changes nothing here.
+ * An operator has changed a server's state, and the table says so already. Maint stops the checks
+ * and makes the server unchecked; leaving maint checks it at once; drain changes nothing here.
  */
 export interface AdminOrder {
   readonly kind: "admin";
@@ -75,7 +75,9 @@ export interface CheckResult {
   /** The status of an HTTP answer. */
   readonly status?: number;
   readonly durationMs: number;
-  /** The cause in words; after `L7STS` the first kilobyte of the body; empty after a plain success. */
+  /**
+   * The cause in words; after `L7STS` the first kilobyte of the body; empty after a plain success.
+   */
   readonly text: string;
   readonly ok: boolean;
   /** The server's health after this result. */
@@ -85,9 +87,9 @@ export interface CheckResult {
 }
 
 /**
- * How far a check came and how it ended, in HAProxy's words: layer 4 is the connection, layer 6 TLS,
- * layer 7 HTTP; TOUT is a timeout, CON a failed connection, RSP an invalid answer, STS an answer with
- * a status that was not asked for, and SOCKERR a failure of our own host.
+ * How far a check came and how it ended, in HAProxy's words: layer 4 is the connection, layer 6
+ * TLS, layer 7 HTTP; TOUT is a timeout, CON a failed connection, RSP an invalid answer, STS an
+ * answer with a status that was not asked for, and SOCKERR a failure of our own host.
  */
 export type CheckCode =
   | "L4OK"

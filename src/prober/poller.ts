@@ -1,6 +1,6 @@
 /**
- * Events of plain sockets on a thread whose event loop goes on. One waiting thread serves all of them,
- * so a check over a plain socket costs a tenth of one through `node:net`. Owns no socket.
+ * Events of plain sockets on a thread whose event loop goes on. One waiting thread serves all of
+ * them, so a check over a plain socket costs a tenth of one through `node:net`. Owns no socket.
  */
 
 import { epollAdd, epollCreate, EpollEvents, epollModify } from "../linux/epoll.ts";
@@ -30,7 +30,9 @@ export class Poller {
     must("epoll_ctl", epollModify(this.#epoll, fd, events, watch, 0));
   }
 
-  /** Watches no longer. The socket is to be closed next, which takes it out of the kernel's list. */
+  /**
+   * Watches no longer. The socket is to be closed next, which takes it out of the kernel's list.
+   */
   forget(watch: Watch): void {
     this.#watchers.delete(watch);
   }

@@ -1,7 +1,7 @@
 /**
- * When each server is checked, and what its results make of it. One deadline a server: the next check,
- * or the end of the time for the one under way. Knows neither sockets nor threads, and reads no clock
- * but the one it is given.
+ * When each server is checked, and what its results make of it. One deadline a server: the next
+ * check, or the end of the time for the one under way. Knows neither sockets nor threads, and reads
+ * no clock but the one it is given.
  */
 
 import {
@@ -23,7 +23,10 @@ export interface ProberHost {
   now(): number;
   readonly startProbe: StartProbe;
   report(report: Report): void;
-  /** Asks for {@linkcode Prober.turn} at this instant (`Infinity`: not at all), in place of any earlier one. */
+  /**
+   * Asks for {@linkcode Prober.turn} at this instant (`Infinity`: not at all), in place of any
+   * earlier one.
+   */
   wakeAt(at: number): void;
 }
 
@@ -42,7 +45,10 @@ export class Prober {
   /** By how much this turn has found timeouts to be late. */
   #lateMs = 0;
 
-  /** Every server that is not in maint is due at once; the first {@linkcode Prober.turn} starts them. */
+  /**
+   * Every server that is not in maint is due at once; the first {@linkcode Prober.turn} starts
+   * them.
+   */
   constructor(
     host: ProberHost,
     { table, seed, servers }: {

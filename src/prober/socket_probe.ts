@@ -77,8 +77,8 @@ class SocketProbe implements Probe {
 
   #connect(address: string, port: number): Outcome | undefined {
     if (!this.#http) {
-      // The server never sees a connection that ends in a reset before it is acknowledged: no line in
-      // its log for each check, and no socket of ours left in TIME_WAIT.
+      // The server never sees a connection that ends in a reset before it is acknowledged: no line
+      // in its log for each check, and no socket of ours left in TIME_WAIT.
       setOption(this.#fd, IPPROTO_TCP, TCP_QUICKACK, 0);
       lingerReset(this.#fd);
     }

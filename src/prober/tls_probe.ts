@@ -1,6 +1,6 @@
 /**
- * Checks over TLS: whether a handshake comes about, with a certificate that holds where one is asked
- * for, and what an HTTP server answers inside.
+ * Checks over TLS: whether a handshake comes about, with a certificate that holds where one is
+ * asked for, and what an HTTP server answers inside.
  */
 
 import {
@@ -24,7 +24,9 @@ export interface HttpsRequest {
   readonly tls: TlsCheck;
 }
 
-/** What TLS checks share: authorities are read once, and unverified servers resume their sessions. */
+/**
+ * What TLS checks share: authorities are read once, and unverified servers resume their sessions.
+ */
 export class TlsProbes {
   /** By `none`, `system` or PEM text of the authorities. */
   readonly #contexts = new Map<string, SecureContext>();

@@ -2,8 +2,9 @@
  * What the results of checks make of one server. Knows neither how a server is checked nor what an
  * operator has said about it; keeps no clock.
  *
- * The model is HAProxy's: one counter from 0 to rise + fall − 1, and the server is up from `rise` on.
- * The one difference: nothing is believed of a server before its first check, and that one decides.
+ * The model is HAProxy's: one counter from 0 to rise + fall − 1, and the server is up from `rise`
+ * on. The one difference: nothing is believed of a server before its first check, and that one
+ * decides.
  */
 
 /** What checks have said about a server. */

@@ -3,8 +3,8 @@
  */
 
 /**
- * Lengthens or shortens a server's interval by up to `SPREAD`, evenly. The same seed, server and round
- * always give the same answer.
+ * Lengthens or shortens a server's interval by up to `SPREAD`, evenly. The same seed, server and
+ * round always give the same answer.
  */
 export function spreadInterval(
   intervalMs: number,

@@ -11,7 +11,10 @@ export interface IpAddress {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
-/** Reads dotted-quad IPv4 or RFC 4291 IPv6 text, without zone or prefix; `undefined` if it is neither. */
+/**
+ * Reads dotted-quad IPv4 or RFC 4291 IPv6 text, without zone or prefix; `undefined` if it is
+ * neither.
+ */
 export function parseAddress(text: string): IpAddress | undefined {
   const bytes = text.includes(":") ? parseIpv6(text) : parseIpv4(text);
   return bytes && fromBytes(bytes);

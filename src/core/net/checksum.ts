@@ -20,7 +20,10 @@ export function onesComplementSum(
   return sum;
 }
 
-/** The checksum of a sum: its complement. Never normalised, since 0x0000 and 0xffff differ on the wire. */
+/**
+ * The checksum of a sum: its complement. Never normalised, since 0x0000 and 0xffff differ on the
+ * wire.
+ */
 export function checksumOf(sum: number): number {
   return ~sum & 0xffff;
 }

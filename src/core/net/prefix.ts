@@ -18,7 +18,10 @@ export interface Endpoint {
   readonly port: number | undefined;
 }
 
-/** Reads `ADDRESS/LENGTH`, or a bare address as a host prefix (/32, /128); `undefined` if it is neither. */
+/**
+ * Reads `ADDRESS/LENGTH`, or a bare address as a host prefix (/32, /128); `undefined` if it is
+ * neither.
+ */
 export function parsePrefix(text: string): Prefix | undefined {
   const slash = text.indexOf("/");
   const address = parseAddress(slash < 0 ? text : text.slice(0, slash));

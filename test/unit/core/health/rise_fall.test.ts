@@ -12,7 +12,9 @@ function rules(rise: number, fall: number): HealthRules {
   return { rise, fall, intervalMs: 2000, fastIntervalMs: 500, downIntervalMs: 5000 };
 }
 
-/** Each result, `+` or `-`, and what HAProxy's model says after it: health, count, next interval. */
+/**
+ * Each result, `+` or `-`, and what HAProxy's model says after it: health, count, next interval.
+ */
 function run(rise: number, fall: number, results: string): string[] {
   const given = rules(rise, fall);
   let state = UNCHECKED;
