@@ -57,16 +57,28 @@ type Answer = (request: Request) => Response | Promise<Response>;
 async function serveSocket({ socket, socketGroup }: AdminPlan, answer: Answer) {
   const group = groupId(socketGroup);
   await removeStale(socket);
-  // The mask makes the socket 0660 at its birth: a chmod afterwards would leave a moment for anybody.
+  // The mask makes the socket 0660 at its birth: a chmod afterwards would leave a moment for
+  // anybody.
   const mask = Deno.umask(0o117);
+  let server: Deno.HttpServer | undefined;
   try {
-    const server = Deno.serve({ path: socket, onListen: silent }, answer);
-    Deno.chownSync(socket, null, group);
+    server = Deno.serve({ path: socket, onListen: silent }, answer);
+    giveTo(socket, group);
     return server;
   } catch (error) {
+    await server?.shutdown();
     throw cannot(`admin.socket ${socket}`, error);
   } finally {
     Deno.umask(mask);
+  }
+}
+
+/** Root may use the socket whatever its group is: not being allowed to say so is no failure. */
+function giveTo(path: string, group: number): void {
+  try {
+    if (Deno.statSync(path).gid !== group) Deno.chownSync(path, null, group);
+  } catch (error) {
+    if (group !== ROOT_GROUP || !(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 
@@ -128,14 +140,26 @@ async function whoAnswers(path: string): Promise<string> {
 }
 
 function groupId(group: string): number {
+  // A container or chroot need not have the file for the default.
+  if (group === "root") return ROOT_GROUP;
   if (/^\d+$/.test(group)) return Number(group);
-  const line = Deno.readTextFileSync("/etc/group").split("\n")
-    .find((entry) => entry.startsWith(`${group}:`));
-  const id = line?.split(":")[2];
+  const id = groupsFile().split("\n").map((line) => line.split(":"))
+    .find(([name]) => name === group)?.[2];
   if (id === undefined) {
-    throw new CannotListen(`admin.socketGroup: no group ${JSON.stringify(group)} in /etc/group`);
+    const name = JSON.stringify(group);
+    throw new CannotListen(
+      `admin.socketGroup: no group ${name} in /etc/group; make it, or name a number`,
+    );
   }
   return Number(id);
+}
+
+function groupsFile(): string {
+  try {
+    return Deno.readTextFileSync("/etc/group");
+  } catch {
+    return "";
+  }
 }
 
 function cannot(what: string, error: unknown): CannotListen {
@@ -156,6 +180,7 @@ function isLoopback(address: string): boolean {
 
 function silent(): void {}
 
+const ROOT_GROUP = 0;
 /** The first takes both families; the second is for hosts without IPv6. */
 const EVERY_ADDRESS = ["::", "0.0.0.0"];
 const ASK_TIMEOUT_MS = 1_000;

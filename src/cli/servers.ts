@@ -102,7 +102,7 @@ async function watch(
       terminal.err("the deadline has passed; the servers stay drained, their connections open\n");
       return EXIT.deadline;
     }
-    await terminal.sleep(Math.min(POLL_MS, leftMs));
+    await terminal.pause(Math.min(POLL_MS, leftMs));
   }
 }
 

@@ -15,7 +15,7 @@ export interface Terminal {
   readonly live: boolean;
   /** Monotonic. */
   now(): number;
-  sleep(durationMs: number): Promise<void>;
+  pause(durationMs: number): Promise<void>;
 }
 
 /** The terminal that this process was started from. */
@@ -28,7 +28,7 @@ export function processTerminal(): Terminal {
     colours: !plain && Deno.stdout.isTerminal(),
     live: !plain && Deno.stderr.isTerminal(),
     now: () => performance.now(),
-    sleep: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
+    pause: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),
   };
 }
 

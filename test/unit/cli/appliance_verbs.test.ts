@@ -160,7 +160,7 @@ describe("drain --wait", () => {
     setActive(2, 5, 1);
     const terminal = new FakeTerminal(overSocket());
     const counts = [[2, 5, 1], [1, 5, 0], [0, 5, 0]];
-    terminal.onSleep = () => setActive(...(counts.shift() ?? []));
+    terminal.onPause = () => setActive(...(counts.shift() ?? []));
     const { exitCode, stderr } = await lintel("drain */master1 --wait 5m", terminal);
     expect(exitCode).toBe(0);
     expect(stderr).toBe(
@@ -185,7 +185,7 @@ describe("drain --wait", () => {
     setActive(1);
     const terminal = new FakeTerminal(overSocket());
     terminal.live = true;
-    terminal.onSleep = () => setActive(0);
+    terminal.onPause = () => setActive(0);
     const { stderr } = await lintel("drain masters/master1 --wait 5s", terminal);
     expect(stderr).toBe("\r\x1b[K1 connection remaining\r\x1b[K0 connections remaining\n");
   });

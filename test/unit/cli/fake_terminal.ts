@@ -1,5 +1,5 @@
 /**
- * A terminal in memory whose clock moves only by sleeping.
+ * A terminal in memory whose clock moves only by pausing.
  */
 
 import type { Terminal } from "../../../src/cli/terminal.ts";
@@ -10,8 +10,8 @@ export class FakeTerminal implements Terminal {
   stderr = "";
   colours = false;
   live = false;
-  /** Called at every sleep, when time has moved. */
-  onSleep: () => void = () => {};
+  /** Called at every pause, when time has moved. */
+  onPause: () => void = () => {};
   readonly #env: Readonly<Record<string, string>>;
   #now = 1_000;
 
@@ -35,9 +35,9 @@ export class FakeTerminal implements Terminal {
     return this.#now;
   }
 
-  sleep(durationMs: number) {
+  pause(durationMs: number) {
     this.#now += durationMs;
-    this.onSleep();
+    this.onPause();
     return Promise.resolve();
   }
 }
