@@ -112,6 +112,7 @@ function addStatus(program: Command, terminal: Terminal, end: End): void {
   asClient(program.command("status"))
     .description("One screen: virtual routers, frontends, backends, servers.")
     .option("--json", "print the document of GET /v1/status")
+    .option("--live", "print nothing; end with 0 or 1, as /livez answers: for health checks")
     .addOption(notYetOption("--watch"))
     .action(async (options) => {
       using client = clientFor(options, terminal);

@@ -15,13 +15,18 @@ import { EXIT } from "./exit_code.ts";
 import { type Cell, formatTable, paint, type Tone } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Prints the status as tables, or the document itself as JSON. */
+/** Prints the status as tables, or the document itself as JSON; or only asks whether it is live. */
 export async function status(
   client: AdminClient,
-  options: { readonly json?: boolean },
+  options: { readonly json?: boolean; readonly live?: boolean },
   terminal: Terminal,
 ): Promise<number> {
   const { body } = await client.get("/v1/status");
+  if (options.live) {
+    const { causes } = readAs(StatusSchema, body).live;
+    for (const cause of causes) terminal.err(`lintel: not live: ${cause}\n`);
+    return causes.length === 0 ? EXIT.done : EXIT.failed;
+  }
   if (options.json) {
     terminal.out(JSON.stringify(body, null, 2) + "\n");
     return EXIT.done;

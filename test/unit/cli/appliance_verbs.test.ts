@@ -95,6 +95,14 @@ describe("status", () => {
     expect((await lintel("status")).stdout).toContain("not ready: frontend web has no usable");
   });
 
+  it("answers with its exit code alone whether the appliance is live", async () => {
+    expect(await lintel("status --live")).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
+    appliance.livenessCauses = ["the speaker has not been heard for 5 s"];
+    const { exitCode, stderr } = await lintel("status --live");
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe("lintel: not live: the speaker has not been heard for 5 s\n");
+  });
+
   it("colours on a terminal only", async () => {
     const terminal = new FakeTerminal(overSocket());
     terminal.colours = true;
