@@ -31,6 +31,7 @@ export interface Node {
   wakeAt: number;
   /** When it was last connected, started or continued: what came before is no fault of its own. */
   soundSince: number;
+  activeSince: number;
   linkUp: boolean;
   /** Instants of its latest advertisements and bursts, for the check that nothing floods. */
   readonly sentAt: number[];
@@ -163,6 +164,12 @@ export class SimulatedLan {
     if (node.process === "running") this.#give(node, { kind: "tracked", priority });
   }
 
+  /** Packets get lost with this probability. */
+  lose(loss: number): void {
+    this.loss = loss;
+    for (const node of this.nodes) node.soundSince = this.now;
+  }
+
   divide(sides: readonly number[]): void {
     this.trace?.push(`${this.now.toFixed(1)} sides ${sides.join(" ")}`);
     this.sides = sides;
@@ -172,7 +179,7 @@ export class SimulatedLan {
   /** Everything works from now on. */
   calm(): void {
     this.isCalm = true;
-    this.loss = 0;
+    this.lose(0);
     this.divide(this.nodes.map(() => 0));
     for (const node of this.nodes) {
       if (!node.linkUp) this.setLink(node, true);
@@ -198,6 +205,7 @@ export class SimulatedLan {
       heldUntil: -Infinity,
       wakeAt: Infinity,
       soundSince: 0,
+      activeSince: 0,
       linkUp: true,
       sentAt: [],
     };
@@ -218,6 +226,7 @@ export class SimulatedLan {
     for (const output of outputs) this.#carryOut(node, output);
     if (reason) {
       this.transitions++;
+      node.activeSince = this.now;
       this.#say(node, `${before} → ${publicState(state)}: ${reason}`);
     }
     node.wakeAt = deadline(state) + this.random.next() * SCHEDULER_LATENESS_MS;
@@ -293,27 +302,34 @@ export class SimulatedLan {
    * of one of them has come: an interval, and the time the losing one takes to leave.
    */
   #checkOwners(): void {
-    const owners = this.nodes.filter((node) =>
-      node.process === "running" && node.linkUp && node.state.name === "active"
-    );
-    if (owners.length < 2 || this.loss > 0) {
-      this.#contestedSince = Infinity;
-      return;
-    }
-    const soundSince = Math.max(...owners.map((node) => node.soundSince));
-    this.#contestedSince = Math.max(Math.min(this.#contestedSince, this.now), soundSince);
-    const intervalMs = Math.max(...owners.map((node) => node.router.advertisementIntervalMs));
-    const sides = new Set(owners.map((node) => this.sides[this.nodes.indexOf(node)]));
-    if (sides.size === 1 && this.now - this.#contestedSince > intervalMs + SETTLE_MS) {
-      throw new Error(`${owners.map(({ name }) => name).join(" and ")} stay Active together`);
+    if (this.loss > 0) return;
+    for (const [index, one] of this.nodes.entries()) {
+      if (!isOwner(one)) continue;
+      for (const [others, other] of this.nodes.entries()) {
+        if (others <= index || !isOwner(other) || this.sides[index] !== this.sides[others]) {
+          continue;
+        }
+        const since = Math.max(
+          one.soundSince,
+          other.soundSince,
+          one.activeSince,
+          other.activeSince,
+        );
+        const intervals = [one, other].map(({ router }) => router.advertisementIntervalMs);
+        if (this.now - since > Math.max(...intervals) + SETTLE_MS) {
+          throw new Error(`${one.name} and ${other.name} stay Active together`);
+        }
+      }
     }
   }
-
-  #contestedSince = Infinity;
 
   #say(node: Node, what: string): void {
     this.trace?.push(`${this.now.toFixed(1)} ${node.name} ${what}`);
   }
+}
+
+function isOwner(node: Node): boolean {
+  return node.process === "running" && node.linkUp && node.state.name === "active";
 }
 
 /** Lifetime of addresses in the kernel with a dead-man of 3 s. */

@@ -63,8 +63,7 @@ function breakSomething(lan: SimulatedLan, node: Node): void {
   const mend = (run: () => void) => lan.later(pauseMs, () => lan.isCalm || run());
   switch (random.integer(0, 7)) {
     case 0:
-      lan.loss = random.pick([0, 0, 0.1, 0.5]);
-      return;
+      return lan.lose(random.pick([0, 0, 0.1, 0.5]));
     case 1:
       return lan.divide(lan.nodes.map(() => random.integer(0, 1)));
     case 2:
