@@ -41,9 +41,13 @@ function substituteScalar(
 ): ScalarNode {
   if (typeof scalar.value !== "string" || !scalar.value.includes("${")) return scalar;
   const text = scalar.value.replaceAll(VARIABLE, (whole, name: string) => {
-    const value = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? env[name] : undefined;
+    const value = env[name];
     if (value !== undefined) return value;
-    report(`the environment variable in ${whole} is not set: set ${name}, or write the value`);
+    report(
+      NAME.test(name)
+        ? `the environment variable in ${whole} is not set: set ${name}, or write the value`
+        : `found ${whole}; allowed: \${NAME}, with a name of letters, digits and _`,
+    );
     return whole;
   });
   // What a variable holds is read as if it stood here unquoted: quotes are often needed around it.
@@ -53,5 +57,7 @@ function substituteScalar(
 function isOverrides(path: Path): boolean {
   return path.length === 3 && path[0] === "nodes" && path[2] === "overrides";
 }
+
+const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 
 const VARIABLE = /\$\{([^}]*)\}/g;

@@ -89,7 +89,8 @@ function flatten(issue: z.core.$ZodIssue, value: Value, prefix: Path): Issue[] {
 }
 
 function refusesKind(issue: z.core.$ZodIssue): boolean {
-  return issue.path.length === 0 && ["invalid_type", "invalid_value"].includes(issue.code);
+  return issue.path.length === 0 &&
+    ["invalid_type", "invalid_value", "invalid_union"].includes(issue.code);
 }
 
 function wantsText(issue: z.core.$ZodIssue): boolean {

@@ -1,6 +1,7 @@
 /**
  * The kinds of values that a file is made of. Each one's error text says what is allowed, and nothing
- * else: whoever reports it adds what was found.
+ * else: whoever reports it adds what was found. The first rule that a value breaks ends its judgement,
+ * so that an alternative which does not fit is never preferred for having come close.
  */
 
 import { z } from "zod";
@@ -15,7 +16,7 @@ export function flag() {
 /** A whole number between two bounds, both allowed. */
 export function whole(least: number, most: number) {
   const error = `a whole number from ${least} to ${most}`;
-  return z.int({ error }).min(least, { error }).max(most, { error });
+  return z.int({ error }).min(least, { error, abort: true }).max(most, { error, abort: true });
 }
 
 /** One of some words. */
@@ -25,27 +26,30 @@ export function choice<const Words extends readonly string[]>(words: Words) {
 
 /** Text of a certain form. */
 export function text(allowed: string, pattern: RegExp = /\S/) {
-  return z.string({ error: allowed }).regex(pattern, { error: allowed });
+  return z.string({ error: allowed }).regex(pattern, { error: allowed, abort: true });
 }
 
 /** A duration with its unit, kept as it is written, at least so many milliseconds. */
 export function duration(leastMs = LEAST_MS) {
   const error = durationError(leastMs);
-  return z.string({ error }).regex(DURATION, { error })
-    .refine((written) => inBounds(written, leastMs), { error });
+  return z.string({ error }).regex(DURATION, { error, abort: true })
+    .refine((written) => inBounds(written, leastMs), { error, abort: true });
 }
 
 /** A duration, or `none`. */
 export function durationOrNone(leastMs: number) {
   const error = `none, or ${durationError(leastMs)}`;
-  return z.string({ error }).regex(new RegExp(`^none$|${DURATION.source}`), { error })
-    .refine((written) => written === "none" || inBounds(written, leastMs), { error });
+  return z.string({ error }).regex(new RegExp(`^none$|${DURATION.source}`), { error, abort: true })
+    .refine((written) => written === "none" || inBounds(written, leastMs), { error, abort: true });
 }
 
 /** An IP address. */
 export function address() {
   const error = "an IPv4 or IPv6 address";
-  return z.string({ error }).refine((written) => parseAddress(written) !== undefined, { error });
+  return z.string({ error }).refine((written) => parseAddress(written) !== undefined, {
+    error,
+    abort: true,
+  });
 }
 
 /** The name of a node, virtual router, frontend, backend or server. */

@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { PAIR, planOf, problemsOf } from "./source.ts";
+
+describe("listen", () => {
+  it("is one text or a list, a range of ports, the addresses of a virtual router", () => {
+    const text = `${PAIR.replace("[10.0.0.10]", "[10.0.0.10, 10.0.0.11]")}
+frontends:
+  one: { listen: "*:80", backend: web }
+  two: { listen: ["vip:web:81-82", "[::]:81"], backend: web, required: false }
+backends: { web: {} }
+`;
+    expect(planOf(text, { node: "lb1" }).frontends).toEqual([
+      {
+        name: "one",
+        listeners: [{ address: "*", port: 80, virtualRouter: null }],
+        backend: "web",
+        required: true,
+      },
+      {
+        name: "two",
+        listeners: [
+          { address: "10.0.0.10", port: 81, virtualRouter: "web" },
+          { address: "10.0.0.10", port: 82, virtualRouter: "web" },
+          { address: "10.0.0.11", port: 81, virtualRouter: "web" },
+          { address: "10.0.0.11", port: 82, virtualRouter: "web" },
+          { address: "::", port: 81, virtualRouter: null },
+        ],
+        backend: "web",
+        required: false,
+      },
+    ]);
+  });
+
+  it.each([
+    ['"*:80", "10.0.0.1:80"', "10.0.0.1:80 is already taken by *:80 of a"],
+    ['"10.0.0.1:80-90", "10.0.0.1:85"', "10.0.0.1:85 is already taken by 10.0.0.1:85 of a"],
+    ['"*:9901"', "*:9901 is already taken by *:9901 of admin.probes"],
+    ['"vip:nowhere:80"', 'there is no virtual router "nowhere": virtualRouters is empty'],
+    ['"*:80/udp"', "UDP is not supported yet"],
+  ])("%s is refused", (listen, words) => {
+    const text = `admin: { probes: "*:9901" }
+frontends: { a: { listen: [${listen}], backend: web } }
+backends: { web: {} }
+`;
+    const problems = problemsOf(text);
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain(words);
+  });
+});
+
+describe("backend", () => {
+  it.each([
+    ["", "frontends.a: missing the key backend"],
+    [", backend: wbe", 'frontends.a.backend: there is no backend "wbe"; did you mean web?'],
+    [", backend: other", 'there is no backend "other": backends has web'],
+  ])("%j", (key, words) => {
+    const text = `frontends: { a: { listen: "*:80"${key} } }\nbackends: { web: {} }\n`;
+    expect(problemsOf(text)[0]).toContain(words);
+  });
+
+  it("that is broken itself is not missing", () => {
+    const text = 'frontends: { a: { listen: "*:80", backend: web } }\nbackends: { web: 7 }\n';
+    expect(problemsOf(text)).toHaveLength(1);
+    expect(problemsOf(text)[0]).toContain("backends.web: found 7");
+  });
+});

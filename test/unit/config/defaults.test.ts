@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { fillDefaults } from "../../../src/config/defaults.ts";
+import { FileSchema } from "../../../src/config/schema/file.ts";
+
+describe("fillDefaults", () => {
+  it("takes timeout, fastInterval and downInterval from interval", () => {
+    expect(check({ interval: "7s" })).toEqual({
+      type: "tcp",
+      interval: "7s",
+      timeout: "7s",
+      fastInterval: "7s",
+      downInterval: "7s",
+      rise: 2,
+      fall: 3,
+    });
+    expect(check({ timeout: "1s", fastInterval: "1s", downInterval: "9s" })).toMatchObject({
+      timeout: "1s",
+      fastInterval: "1s",
+      downInterval: "9s",
+    });
+  });
+
+  it("gives HTTP checks their request, tcp checks none", () => {
+    expect(check({ type: "http" })).toMatchObject({ method: "GET", path: "/", status: "200-399" });
+    expect(check({ type: "https", verify: "none", path: "/a" })).toMatchObject({ path: "/a" });
+    expect(check({})).not.toHaveProperty("path");
+  });
+
+  it("leaves check: none", () => expect(check("none")).toBe("none"));
+
+  it("gives servers the weight of serverDefaults", () => {
+    const config = fillDefaults(FileSchema.parse({
+      backends: {
+        web: {
+          serverDefaults: { weight: 7 },
+          servers: { a: "10.0.0.1", b: { address: "10.0.0.2", weight: 0, state: "maint" } },
+        },
+      },
+    }));
+    expect(config.backends.web?.servers).toEqual({
+      a: { address: "10.0.0.1", weight: 7, state: "ready" },
+      b: { address: "10.0.0.2", weight: 0, state: "maint" },
+    });
+  });
+});
+
+function check(words: unknown) {
+  return fillDefaults(FileSchema.parse({ backends: { web: { check: words } } })).backends.web
+    ?.check;
+}

@@ -1,0 +1,81 @@
+import { describe, expect, it } from "vitest";
+import { type HostAddress, type HostFacts, hostProblems } from "../../../src/config/host.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { hostFacts, PAIR, source } from "./source.ts";
+
+describe("hostProblems", () => {
+  it("finds nothing on the host that the file is for", () => {
+    expect(check(PAIR, hostFacts())).toEqual({ problems: [], warnings: [] });
+  });
+
+  it("names an interface that is missing, and those that are here", () => {
+    const text = PAIR.replace("vrid: 1", "vrid: 1, interface: ens3");
+    expect(check(text, hostFacts()).problems).toEqual([
+      "6:30 virtualRouters.web.interface: this host has no interface ens3; it has lo, eth0",
+    ]);
+  });
+
+  it("names the node's address if it is on no interface", () => {
+    const { problems } = check(PAIR, hostFacts({ addresses: [] }));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain("no interface of this host has the address 10.0.0.2 of node lb1");
+  });
+
+  it("refuses a virtual address that somebody else put here", () => {
+    const { problems } = check(PAIR, hostFacts({ addresses: [OWN, vip(false)] }));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain("10.0.0.10 is on eth0 of this host, and lintel did not put it");
+  });
+
+  it("accepts one that lintel put here, or that belongs to an owner", () => {
+    expect(check(PAIR, hostFacts({ addresses: [OWN, vip(true)] })).problems).toEqual([]);
+    const owner = PAIR.replace("vrid: 1", "vrid: 1, priority: 255");
+    expect(check(owner, hostFacts({ addresses: [OWN, vip(false)] })).problems).toEqual([]);
+  });
+
+  it("sees one VRID twice on an interface where one router names it and one does not", () => {
+    const text = `${PAIR}  two: { vrid: 1, interface: eth0, addresses: [10.0.0.11] }\n`;
+    expect(check(text, hostFacts()).problems).toEqual([
+      "7:16 virtualRouters.two.vrid: VRID 1 is also that of web on eth0: choose another",
+    ]);
+  });
+
+  it("warns of an address outside the networks of its interface", () => {
+    const text = PAIR.replace("10.0.0.10", "10.0.9.10");
+    const { problems, warnings } = check(text, hostFacts());
+    expect(problems).toEqual([]);
+    expect(warnings[0]).toContain("10.0.9.10 is in no network of eth0");
+  });
+
+  it("wants listeners and sources to be addresses of this host", () => {
+    const text = `${
+      PAIR.replace("vrid: 1", "vrid: 1, unicast: {source: 10.0.0.7, peers: [10.0.0.3]}")
+    }
+admin: { probes: "10.0.0.8:9901" }
+frontends:
+  web: { listen: ["10.0.0.9:80", "*:81", "127.0.0.1:82", "10.0.0.2:83", "vip:web:84"], backend: web }
+backends:
+  web: {}
+`;
+    expect(check(text, hostFacts()).problems.map((line) => line.replace(/:.*/, ""))).toEqual([
+      "6",
+      "8",
+      "10",
+    ]);
+  });
+});
+
+function check(text: string, facts: HostFacts) {
+  const loaded = loadConfig(text, source({ node: "lb1" }));
+  if (!loaded.plan) throw new Error(JSON.stringify(loaded.problems));
+  const { problems, warnings } = hostProblems(loaded.plan, facts, loaded.locate);
+  const lines = (found: typeof problems) =>
+    found.map(({ line, column, path, message }) => `${line}:${column} ${path}: ${message}`);
+  return { problems: lines(problems), warnings: lines(warnings) };
+}
+
+function vip(ours: boolean): HostAddress {
+  return { interface: "eth0", address: "10.0.0.10", prefixLength: 32, ours };
+}
+
+const OWN: HostAddress = { interface: "eth0", address: "10.0.0.2", prefixLength: 24, ours: false };

@@ -1,0 +1,25 @@
+import { describe, expect, it } from "vitest";
+import { keysAt } from "../../../src/config/json_schema.ts";
+import { LATER_KEYS, LATER_VALUES, laterAt } from "../../../src/config/later.ts";
+
+describe("laterAt", () => {
+  it("lets * stand for any name", () => {
+    expect(laterAt(LATER_KEYS, ["virtualRouters", "web"])).toContain("track");
+    expect(laterAt(LATER_KEYS, [])).toContain("cluster");
+    expect(laterAt(LATER_VALUES, ["backends", "web", "balance"])).toContain("random");
+  });
+
+  it("knows nothing of other places", () => {
+    expect(laterAt(LATER_KEYS, ["virtualRouters"])).toEqual([]);
+    expect(laterAt(LATER_KEYS, ["nodes", "lb1", "overrides"])).toEqual([]);
+  });
+});
+
+describe("LATER_KEYS", () => {
+  it.each(Object.entries(LATER_KEYS))("of %j are in no schema", (pattern, later) => {
+    const path = pattern === "" ? [] : pattern.split(".");
+    const known = keysAt(path);
+    expect(known.length).toBeGreaterThan(0);
+    expect(known.filter((key) => later.includes(key))).toEqual([]);
+  });
+});

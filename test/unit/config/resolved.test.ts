@@ -1,0 +1,66 @@
+import { describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { resolvedConfig } from "../../../src/config/load.ts";
+import { planOf, source } from "./source.ts";
+
+describe("resolvedText", () => {
+  it("fills in every default and merges overrides and profiles", () => {
+    const text = `nodes:
+  lb1: { addresses: [10.0.0.2], overrides: { log: { level: debug } } }
+backends:
+  masters: { profile: kube-apiserver, servers: { one: 10.0.0.4:6443 } }
+`;
+    expect(parse(resolve(text, LB1))).toMatchObject({
+      nodes: { lb1: { addresses: ["10.0.0.2"], priority: 100 } },
+      log: { level: "debug", format: "text" },
+      backends: {
+        masters: {
+          check: {
+            type: "https",
+            path: "/readyz",
+            timeout: "3s",
+            downInterval: "3s",
+            method: "GET",
+          },
+          timeouts: { connect: "5s", idle: "24h" },
+          servers: { one: { address: "10.0.0.4:6443", weight: 100, state: "ready" } },
+        },
+      },
+    });
+    expect(resolve(text, LB1)).not.toContain("overrides");
+  });
+
+  it("gives the same plan again for every example", () => {
+    for (const name of ["kube-apiserver", "single-node", "two-nodes-tcp"]) {
+      const file = new URL(`../../../config/${name}.yaml`, import.meta.url);
+      const text = Deno.readTextFileSync(file);
+      const env = { LINTEL_NODE: text.includes("lb1") ? "lb1" : "" };
+      const again = planOf(resolve(text, env), { env });
+      expect({ ...again, hash: "" }).toEqual({ ...planOf(text, { env }), hash: "" });
+    }
+  });
+
+  it("prints references to secrets, never secrets", () => {
+    const text = `admin:
+  tokens:
+    - { name: a, role: admin, secret: swordfish }
+    - { name: b, role: admin, secret: file:/token }
+    - { name: c, role: admin, secret: "\${TOKEN}" }
+`;
+    const resolved = resolve(text, { TOKEN: "swordfish" });
+    expect(resolved).not.toContain("swordfish");
+    expect(parse(resolved).admin.tokens.map(({ secret }: { secret: string }) => secret)).toEqual([
+      "(not shown)",
+      "file:/token",
+      "${TOKEN}",
+    ]);
+  });
+});
+
+function resolve(text: string, env: Record<string, string> = {}): string {
+  const resolved = resolvedConfig(text, source({ env, readFile: () => "x" }));
+  if (!("text" in resolved)) throw new Error(JSON.stringify(resolved.problems));
+  return resolved.text;
+}
+
+const LB1 = { LINTEL_NODE: "lb1" };

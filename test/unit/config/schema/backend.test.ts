@@ -1,0 +1,34 @@
+import { expect, it } from "vitest";
+import { BackendSchema } from "../../../../src/config/schema/backend.ts";
+
+it("BackendSchema has the defaults of the documentation", () => {
+  expect(BackendSchema.parse({})).toEqual({
+    balance: "roundrobin",
+    check: { type: "tcp", interval: "2s", rise: 2, fall: 3 },
+    timeouts: { connect: "5s", idle: "1h", halfClosed: "30s" },
+    keepalive: { idle: "60s", interval: "10s", probes: 6 },
+    retries: 3,
+    redispatch: true,
+    whenEmpty: "reject",
+    serverDefaults: { weight: 100 },
+    servers: {},
+  });
+});
+
+it.each([
+  { check: "tcp" },
+  { check: { port: 0 } },
+  { check: { status: "200-600" } },
+  { check: { status: [] } },
+  { check: { verify: "full" } },
+  { check: { interval: "500us" } },
+  { timeouts: { connect: "0s" } },
+  { keepalive: { probes: 0 } },
+  { retries: -1 },
+  { servers: { a: { weight: 1 } } },
+  { servers: { a: { address: "10.0.0.1", weight: 257 } } },
+  { servers: { a: { address: "10.0.0.1", state: "off" } } },
+  { serverDefaults: { weight: -1 } },
+])("BackendSchema refuses %j", (backend) => {
+  expect(BackendSchema.safeParse(backend).success).toBe(false);
+});
