@@ -8,8 +8,13 @@
 import { bundleProduct } from "./compile/bundle.ts";
 import { type Launch, pack } from "./compile/pack.ts";
 
-/** Builds the product if it is not up to date, and answers where it is. */
-export async function compile(log: (line: string) => void = () => {}): Promise<string> {
+/** Builds the product in `dist` if it is not up to date, and answers where it is. */
+export async function compile(
+  log: (line: string) => void = () => {},
+  dist: string = DIST,
+): Promise<string> {
+  const product = `${dist}/lintel`;
+  const stamp = `${dist}/.inputs`;
   const kind = await hasDenort() ? "compiled" : "self-contained";
   const variables = kind === "compiled" ? [] : LAUNCH.variables.map((text) => text.split("=")[0]!);
   const bundle = await bundleProduct(kind, variables);
@@ -18,22 +23,22 @@ export async function compile(log: (line: string) => void = () => {}): Promise<s
     JSON.stringify([Deno.version, Deno.build, LAUNCH]),
     ...await tools(),
   );
-  if (await upToDate(inputs)) {
-    log(`${PRODUCT} is up to date`);
-    return PRODUCT;
+  if (await upToDate(product, stamp, inputs)) {
+    log(`${product} is up to date`);
+    return product;
   }
-  await Deno.mkdir(DIST, { recursive: true });
+  await Deno.mkdir(dist, { recursive: true });
   // Renamed when it is whole: the old one may be running, or another build be under way.
-  const unfinished = `${PRODUCT}.${Deno.pid}`;
+  const unfinished = `${product}.${Deno.pid}`;
   try {
     await (kind === "compiled" ? denoCompile : selfContained)(bundle, unfinished);
-    await Deno.rename(unfinished, PRODUCT);
+    await Deno.rename(unfinished, product);
   } finally {
     await Deno.remove(unfinished).catch(() => {});
   }
-  await Deno.writeTextFile(STAMP, inputs);
-  log(`${PRODUCT}: ${kind}, deno ${Deno.version.deno}, bundle of ${kilobytes(bundle.length)}`);
-  return PRODUCT;
+  await Deno.writeTextFile(stamp, inputs);
+  log(`${product}: ${kind}, deno ${Deno.version.deno}, bundle of ${kilobytes(bundle.length)}`);
+  return product;
 }
 
 /** The stock deno with the bundle in a segment of its own. */
@@ -47,10 +52,10 @@ async function denoCompile(bundle: string, output: string): Promise<void> {
   const source = `${output}.js`;
   await Deno.writeTextFile(source, bundle);
   try {
-    const { success } = await new Deno.Command(Deno.execPath(), {
+    const { success, stderr } = await new Deno.Command(Deno.execPath(), {
       args: ["compile", ...COMPILE_FLAGS, "--output", output, source],
     }).output();
-    if (!success) throw new Error("deno compile failed; see above");
+    if (!success) throw new Error(`deno compile failed:\n${new TextDecoder().decode(stderr)}`);
   } finally {
     await Deno.remove(source);
   }
@@ -65,9 +70,9 @@ async function hasDenort(): Promise<boolean> {
   return await exists(`${denoDir}/dl/release/v${Deno.version.deno}/${file}`);
 }
 
-async function upToDate(inputs: string): Promise<boolean> {
-  const stamp = await Deno.readTextFile(STAMP).catch(() => "");
-  return stamp === inputs && await exists(PRODUCT);
+async function upToDate(product: string, stamp: string, inputs: string): Promise<boolean> {
+  const builtFrom = await Deno.readTextFile(stamp).catch(() => "");
+  return builtFrom === inputs && await exists(product);
 }
 
 /** What makes the product, beside what goes into it. */
@@ -104,8 +109,6 @@ const LAUNCH: Launch = {
 };
 
 const DIST = new URL("../dist", import.meta.url).pathname;
-const PRODUCT = `${DIST}/lintel`;
-const STAMP = `${DIST}/.inputs`;
 
 // deno-lint-ignore no-console
 if (import.meta.main) await compile(console.error);
