@@ -1,5 +1,6 @@
 /**
- * Writes `config/lintel.schema.json` from the zod schemas. A test fails when the file is out of date.
+ * Writes `config/lintel.schema.json` from the zod schemas. A test fails when the file is out of
+ * date.
  */
 
 import { schemaText } from "../src/config/json_schema.ts";

@@ -1,6 +1,7 @@
 /**
- * A file in its user's words becomes the plan of one node. Judges what several values mean together;
- * each value by itself has been checked before. Opens nothing and asks nothing of the host.
+ * A file in its user's words becomes the plan of one node. Judges what several values mean
+ * together; each value by itself has been checked before. Opens nothing and asks nothing of the
+ * host.
  */
 
 import type { AdminPlan, Plan } from "../core/plan/plan.ts";

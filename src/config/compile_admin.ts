@@ -15,8 +15,8 @@ export function compileAdmin(compilation: Compilation): AdminPlan {
   if (listen && !isLoopback(listen.address)) {
     report.problem(
       ["admin", "listen"],
-      `${admin.listen} can be reached from other hosts, which takes tls and tokens, and tls is not ` +
-        "supported yet: listen on 127.0.0.1 or [::1], or use the socket",
+      `${admin.listen} can be reached from other hosts, which takes tls and tokens, and tls ` +
+        "is not supported yet: listen on 127.0.0.1 or [::1], or use the socket",
     );
   }
   if (listen && probes?.port === listen.port && listenersOverlap(listen.address, probes.address)) {

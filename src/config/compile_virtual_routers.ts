@@ -167,8 +167,8 @@ function checkInterface(
   if (written !== "auto" || own !== null) return;
   const message = config.nodes === undefined
     ? "missing the key interface: without nodes the file names no address that would tell which one"
-    : `interface: auto follows the IPv${family} address of node ${node}, which has none: name the ` +
-      "interface, or the address";
+    : `interface: auto follows the IPv${family} address of node ${node}, which has none: name ` +
+      "the interface, or the address";
   const path = report.given([...router, "interface"]) ? [...router, "interface"] : router;
   report.problem(path, message, [[...router, "interface"], [...router, "addresses"], [
     "nodes",

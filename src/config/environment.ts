@@ -1,6 +1,6 @@
 /**
- * `${NAME}` in values is replaced from the environment. Keys are left alone, and so are the overrides
- * of other nodes, whose variables this host need not have.
+ * `${NAME}` in values is replaced from the environment. Keys are left alone, and so are the
+ * overrides of other nodes, whose variables this host need not have.
  */
 
 import type { Path } from "./problem.ts";

@@ -1,6 +1,6 @@
 /**
- * What only the host can tell about a plan: whether its interfaces and addresses are here. The facts
- * are handed in; this module asks the kernel nothing. Free ports are the caller's to probe.
+ * What only the host can tell about a plan: whether its interfaces and addresses are here. The
+ * facts are handed in; this module asks the kernel nothing. Free ports are the caller's to probe.
  */
 
 import { formatAddress, parseAddress } from "../core/net/address.ts";

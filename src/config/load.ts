@@ -1,6 +1,7 @@
 /**
  * A configuration file's text becomes the plan of one node, or a list of everything that is wrong
- * with it. Reads no file and no environment by itself: both are handed in, so it is a pure function.
+ * with it. Reads no file and no environment by itself: both are handed in, so it is a pure
+ * function.
  */
 
 import type { Plan } from "../core/plan/plan.ts";

@@ -16,7 +16,9 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
   return best;
 }
 
-/** Letters added, removed, replaced or swapped with their neighbour to turn one word into another. */
+/**
+ * Letters added, removed, replaced or swapped with their neighbour to turn one word into another.
+ */
 export function editDistance(from: string, to: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: to.length + 1 }, (_, at) => at);

@@ -1,6 +1,6 @@
 /**
- * Which entry of `nodes` this host is. Reads the tree before it is checked, as the node decides which
- * overrides are part of what is checked.
+ * Which entry of `nodes` this host is. Reads the tree before it is checked, as the node decides
+ * which overrides are part of what is checked.
  */
 
 import { formatAddress, parseAddress } from "../core/net/address.ts";

@@ -12,7 +12,7 @@ export interface Problem {
   readonly line: number;
   /** From 1. */
   readonly column: number;
-  /** `backends.masters.check.type`, empty for the file as a whole. */
+  /** `backends.web.check.type`, empty for the file as a whole. */
   readonly path: string;
   /** What was found, what is allowed, and the remedy. */
   readonly message: string;

@@ -1,6 +1,6 @@
 /**
- * Collects what is wrong with one file. A value that is wrong in itself is reported once: what other
- * values would only say because of it is left out.
+ * Collects what is wrong with one file. A value that is wrong in itself is reported once: what
+ * other values would only say because of it is left out.
  */
 
 import { formatPath, type Path, type Problem } from "./problem.ts";

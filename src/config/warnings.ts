@@ -6,7 +6,10 @@ import type { Plan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { formatDuration } from "./duration.ts";
 import type { Report } from "./report.ts";
 
-/** Warns about one node's plan; `all` are the plans of every node that has one, its own among them. */
+/**
+ * Warns about one node's plan; `all` are the plans of every node that has one, its own among
+ * them.
+ */
 export function warnAbout(plan: Plan, all: readonly Plan[], report: Report): void {
   for (const router of plan.virtualRouters) {
     const peers = all.flatMap((other) =>

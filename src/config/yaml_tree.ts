@@ -18,7 +18,10 @@ import {
 import { formatPath, type Path, type Problem } from "./problem.ts";
 import type { Entry, Place, ScalarNode, TreeNode } from "./tree.ts";
 
-/** The tree of a file, absent where its text cannot be understood, and what is wrong with the text. */
+/**
+ * The tree of a file, absent where its text cannot be understood, and what is wrong with the
+ * text.
+ */
 export interface ReadYaml {
   readonly tree: TreeNode | undefined;
   readonly problems: readonly Problem[];

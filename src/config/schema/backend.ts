@@ -1,5 +1,6 @@
 /**
- * The words of one backend: servers, how connections are spread over them, and how they are checked.
+ * The words of one backend: servers, how connections are spread over them, and how they are
+ * checked.
  */
 
 import { z } from "zod";

@@ -1,7 +1,7 @@
 /**
- * The kinds of values that a file is made of. Each one's error text says what is allowed, and nothing
- * else: whoever reports it adds what was found. The first rule that a value breaks ends its judgement,
- * so that an alternative which does not fit is never preferred for having come close.
+ * The kinds of values that a file is made of. Each one's error text says what is allowed, and
+ * nothing else: whoever reports it adds what was found. The first rule that a value breaks ends its
+ * judgement, so that an alternative which does not fit is never preferred for having come close.
  */
 
 import { z } from "zod";

@@ -5,7 +5,10 @@ describe("servers", () => {
   it("are an address with or without a port", () => {
     const text = `check: none
     serverDefaults: { weight: 5 }
-    servers: { a: 10.0.0.1, b: "[fd00::1]:80", c: { address: 10.0.0.3:8, weight: 256, state: drain } }`;
+    servers:
+      a: 10.0.0.1
+      b: "[fd00::1]:80"
+      c: { address: 10.0.0.3:8, weight: 256, state: drain }`;
     expect(backend(text)?.servers).toEqual([
       { name: "a", address: "10.0.0.1", family: 4, port: null, weight: 5, state: "ready" },
       { name: "b", address: "fd00::1", family: 6, port: 80, weight: 5, state: "ready" },

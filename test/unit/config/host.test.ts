@@ -53,14 +53,16 @@ describe("hostProblems", () => {
     }
 admin: { probes: "10.0.0.8:9901" }
 frontends:
-  web: { listen: ["10.0.0.9:80", "*:81", "127.0.0.1:82", "10.0.0.2:83", "vip:web:84"], backend: web }
+  web:
+    listen: ["10.0.0.9:80", "*:81", "127.0.0.1:82", "10.0.0.2:83", "vip:web:84"]
+    backend: web
 backends:
   web: {}
 `;
     expect(check(text, hostFacts()).problems.map((line) => line.replace(/:.*/, ""))).toEqual([
       "6",
       "8",
-      "10",
+      "11",
     ]);
   });
 });
