@@ -1,4 +1,6 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { stringify } from "yaml";
 import { checkAllNodes, loadConfig, resolvedConfig } from "../../../src/config/load.ts";
 import { formatProblem } from "../../../src/config/problem.ts";
 import { hostFacts, PAIR, planOf, problemsOf, source } from "./source.ts";
@@ -58,6 +60,41 @@ describe("checkAllNodes", () => {
       "found 0; allowed: auto, or a whole number from 1 to 256 (on lb2)",
       'found "x"; allowed: auto, epoll',
     ]);
+  });
+
+  it("answers any file with plans or problems, never an exception", () => {
+    const word = fc.constantFrom(
+      ..."nodes virtualRouters frontends backends web lb1 addresses vrid version priority unicast"
+        .split(" "),
+      ..."peers source listen backend servers check type ca status port address weight".split(" "),
+      ..."keepalive idle interval admin tokens probes overrides profile deadman".split(" "),
+    );
+    const leaf = fc.constantFrom(
+      ...["10.0.0.1", "fd00::1", "10.0.0.1:80", "*:80", "vip:web:80", "web", "lb1", "2s", "none"],
+      ...["https", "kube-apiserver", "auto", "${X}", 1, 2, 255, 300, true, null],
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { depthSize: "medium" },
+        leaf,
+        fc.array(tie("value"), { maxLength: 3 }),
+        fc.dictionary(word, tie("value"), { maxKeys: 5 }),
+      ),
+    }));
+    const config = fc.record({
+      nodes: value,
+      virtualRouters: fc.dictionary(word, value, { maxKeys: 2 }),
+      frontends: fc.dictionary(word, value, { maxKeys: 2 }),
+      backends: fc.dictionary(word, value, { maxKeys: 2 }),
+      admin: value,
+    }, { requiredKeys: [] });
+    fc.assert(
+      fc.property(config, (words) => {
+        const { problems } = checkAllNodes(stringify(words), source());
+        expect(problems.every(({ line, column }) => line > 0 && column > 0)).toBe(true);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it("needs neither host nor node", () => {
