@@ -38,7 +38,12 @@ async function tour(lintel: readonly string[], screen: Screen, once: boolean): P
   let isOver = false;
   let code = 1;
   // Ctrl-C after the tour is how the demo ends; before, the tour was not finished.
-  await using lab = Lab.create({ exitCode: (usual) => isOver ? code : usual });
+  await using lab = Lab.create({
+    exitCode: (usual) => {
+      screen.end();
+      return isOver ? code : usual;
+    },
+  });
   using tour = new Tour(lab, lintel, screen);
   try {
     await tour.run();
@@ -51,6 +56,7 @@ async function tour(lintel: readonly string[], screen: Screen, once: boolean): P
     screen.tell({ event: "failed", loss }, loss, "bad");
     Deno.stderr.writeSync(new TextEncoder().encode(`${tour.logs()}\n`));
   }
+  screen.end();
   return code;
 }
 

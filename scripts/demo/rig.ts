@@ -49,13 +49,14 @@ backends:
 /** The hosts and what runs in them. */
 export class Rig {
   readonly client: Host;
+  /** The executable and the arguments before the verb. */
+  readonly lintel: readonly string[];
   readonly #hosts = new Map<string, Host>();
   readonly #servers = new Map<string, Process>();
   readonly #appliances = new Map<string, Appliance>();
-  readonly #lintel: readonly string[];
 
   constructor(lab: Lab, lintel: readonly string[]) {
-    this.#lintel = lintel;
+    this.lintel = lintel;
     this.client = lab.host("client", { addresses: ["172.16.0.100/24"] });
     // Hundreds of connections a second to one address: their ports must come back soon.
     this.client.sysctl("net.ipv4.tcp_tw_reuse", 1);
@@ -81,7 +82,7 @@ export class Rig {
 
   /** Starts lintel on a node. */
   startNode(name: string): Appliance {
-    const options = { lintel: this.#lintel, config: CONFIG };
+    const options = { lintel: this.lintel, config: CONFIG };
     const appliance = new Appliance(this.host(name), options);
     this.#appliances.set(name, appliance);
     return appliance;
@@ -106,19 +107,25 @@ export class Rig {
     return NODES.filter((name) => this.host(name).holds(VIP));
   }
 
-  /** Throws when lintel has ended on a node. */
+  /** Throws when something has ended that should run. */
   check(): void {
-    for (const { process } of this.#appliances.values()) {
-      if (process.ended) throw new Error(`${process.name} has ended`);
+    for (const [, process] of this.#running()) {
+      if (process.ended) throw new Error(`${process.name} ${process.ending}`);
     }
   }
 
-  /** The last lines that lintel wrote on each node. */
+  /** What runs or has ended, and the last lines that lintel wrote on each node. */
   logs(): string {
-    const logs = [...this.#appliances].map(([name, { process }]) => {
-      return [`--- ${name}`, ...process.output.trimEnd().split("\n").slice(-LOG_LINES)].join("\n");
+    const states = this.#running().map(([name, process]) => `${name}: ${process.ending}`);
+    const logs = [...this.#appliances].flatMap(([name, { process }]) => {
+      return [`--- ${name}`, ...process.output.trimEnd().split("\n").slice(-LOG_LINES)];
     });
-    return logs.join("\n");
+    return [...states, ...logs].join("\n");
+  }
+
+  #running(): (readonly [name: string, process: Process])[] {
+    const nodes = [...this.#appliances].map(([name, { process }]) => [name, process] as const);
+    return [...this.#servers, ...nodes];
   }
 }
 

@@ -18,6 +18,8 @@ export interface Screen {
   tell(event: DemoEvent, text: string, mood?: Mood): void;
   /** How things are now. */
   live(event: DemoEvent, text: string): void;
+  /** There is nothing more to tell. */
+  end(): void;
 }
 
 export type Mood = "plain" | "good" | "bad" | "title" | "faint";
@@ -47,6 +49,8 @@ class JsonScreen implements Screen {
     this.#nextLiveAt = this.#seconds() + LIVE_SECONDS;
     this.tell(event);
   }
+
+  end(): void {}
 }
 
 class PlainScreen implements Screen {
@@ -66,6 +70,8 @@ class PlainScreen implements Screen {
     this.#nextLiveAt = this.#seconds() + LIVE_SECONDS;
     this.tell(event, text);
   }
+
+  end(): void {}
 }
 
 class Terminal implements Screen {
@@ -84,9 +90,13 @@ class Terminal implements Screen {
 
   live(_event: DemoEvent, text: string): void {
     // A line that wraps could not be cleared; the count of columns may change at any time.
-    const { columns } = Deno.consoleSize();
+    const columns = Deno.consoleSize().columns || DEFAULT_COLUMNS;
     this.#live = `${clock(this.#seconds())}  ${text}`.slice(0, columns - 1);
     write(`${CLEAR_LINE}${this.#live}`);
+  }
+
+  end(): void {
+    if (this.#live !== "") write(CLEAR_LINE);
   }
 }
 
@@ -105,6 +115,7 @@ function rounded(value: number): number {
 }
 
 const LIVE_SECONDS = 1;
+const DEFAULT_COLUMNS = 80;
 const CLEAR_LINE = "\r\x1b[2K";
 const FAINT = "\x1b[2m";
 const PLAIN = "\x1b[0m";

@@ -39,13 +39,9 @@ export class Tour implements Disposable {
   async stay(): Promise<never> {
     for (const node of NODES) {
       const { socket } = this.#rig.appliance(node);
-      const { path } = this.#rig.host(node);
-      const event = { event: "admin", node, socket: `unix:${socket}`, namespace: path };
-      this.#screen.tell(event, `${node}: lintel status --admin unix:${socket}`);
+      const command = `${this.#rig.lintel.join(" ")} status --admin unix:${socket}`;
+      this.#screen.tell({ event: "admin", node, socket, command }, `${node}: ${command}`);
     }
-    const { path } = this.#rig.client;
-    const command = `nsenter --net=${path} curl http://${VIP}/`;
-    this.#screen.tell({ event: "client", namespace: path }, `client: ${command}`);
     this.#screen.tell({ event: "staying" }, "all of it stays until Ctrl-C", "title");
     for (;;) {
       await delay(1_000);
@@ -246,11 +242,11 @@ export class Tour implements Disposable {
     const { answered, servers, longestGapMs } = this.#client.traffic(monotonicMs() - 1_000);
     const holders = this.#rig.holders();
     const event = { event: "live", requests: answered, longestGapMs, servers, holders };
+    const holder = `VIP ${holders.join("+") || "---"}`;
+    const rate = `${String(answered).padStart(3)}/s`;
     const shares = SERVERS.map((name) => `${name} ${bar(servers[name] ?? 0)}`);
     const gap = `gap ${String(Math.round(longestGapMs)).padStart(4)} ms`;
-    const rate = `${String(answered).padStart(4)} requests/s`;
-    const holder = `VIP on ${holders.join(" and ") || "none"}`;
-    this.#screen.live(event, [rate, ...shares, gap, holder].join("  "));
+    this.#screen.live(event, [holder, rate, ...shares, gap].join("  "));
   }
 }
 
@@ -285,5 +281,5 @@ const TICK_MS = 100;
 /** What a slow machine may take on top. */
 const MARGIN_MS = 1_000;
 const RETURN_GAP_MS = 1_000;
-const BAR_CELLS = 10;
-const REQUESTS_PER_CELL = 1_000 / REQUEST_EVERY_MS / BAR_CELLS;
+const BAR_CELLS = 7;
+const REQUESTS_PER_CELL = 1_000 / REQUEST_EVERY_MS / 2 / BAR_CELLS;

@@ -93,7 +93,9 @@ export class Host {
     return stdout;
   }
 
-  /** Runs a function inside the host: sockets it makes belong there. It must not be asynchronous. */
+  /**
+   * Runs a function inside the host: sockets it makes belong there. It must not be asynchronous.
+   */
   inside<Answer>(act: () => Answer): Answer {
     return inNetworkNamespace(this.namespace, act);
   }

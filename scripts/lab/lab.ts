@@ -1,7 +1,7 @@
 /**
- * Hosts in network namespaces on LANs of virtual cables, made with nothing but our own rtnetlink and
- * util-linux. Works as root, and as anybody under `unshare -Urnm`. Everything is gone at the end:
- * when the lab is disposed of, on SIGINT and SIGTERM, and by the kernel should we be killed.
+ * Hosts in network namespaces on LANs of virtual cables, made with nothing but our own rtnetlink
+ * and util-linux. Works as root, and as anybody under `unshare -Urnm`. Everything is gone at the
+ * end: when the lab is disposed of, on SIGINT and SIGTERM, and by the kernel should we be killed.
  */
 
 import type { Fd } from "../../src/linux/libc.ts";
@@ -12,7 +12,9 @@ import { Links } from "./links.ts";
 
 /** How a lab ends. */
 export interface LabOptions {
-  /** Asked at a signal, when all is cleaned up, for the code to exit with; default: 128 + signal. */
+  /**
+   * Asked at a signal, when all is cleaned up, for the code to exit with; default: 128 + signal.
+   */
   readonly exitCode?: (usual: number) => number;
 }
 

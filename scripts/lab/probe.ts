@@ -4,10 +4,10 @@
  *     deno run -A scripts/lab/probe.ts ADDRESS:PORT [--mode connect|request|keepalive]
  *       [--every MS] [--timeout MS] [--for MS] [--path /]
  *
- * `connect` opens a connection every so often and closes it again; `request` (the default) also sends
- * an HTTP request and reads the answer; `keepalive` sends its requests over one connection. It does
- * not wait for one answer before it asks again (`keepalive` must), so an outage does not slow it down.
- * Ten times a second it prints a {@linkcode ProbeWindow} as a line of JSON.
+ * `connect` opens a connection every so often and closes it again; `request` (the default) also
+ * sends an HTTP request and reads the answer; `keepalive` sends its requests over one connection.
+ * It does not wait for one answer before it asks again (`keepalive` must), so an outage does not
+ * slow it down. Ten times a second it prints a {@linkcode ProbeWindow} as a line of JSON.
  */
 
 import { parseArgs } from "node:util";
@@ -21,7 +21,10 @@ export interface ProbeWindow {
   readonly at: number;
   readonly answered: number;
   readonly failed: number;
-  /** The longest time without an answer that ended in this window or lasts still; 0 before the first answer. */
+  /**
+   * The longest time without an answer that ended in this window or lasts still; 0 before the first
+   * answer.
+   */
   readonly gapMs: number;
   /** The slowest answer. */
   readonly slowestMs: number;

@@ -1,6 +1,6 @@
 /**
- * Attempts to get an answer over TCP, many at a time, on sockets of our own: no attempt waits for the
- * event loop, and an attempt that is given up leaves nothing behind.
+ * Attempts to get an answer over TCP, many at a time, on sockets of our own: no attempt waits for
+ * the event loop, and an attempt that is given up leaves nothing behind.
  */
 
 import { monotonicMs } from "../../src/linux/clock.ts";

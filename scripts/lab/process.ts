@@ -23,7 +23,7 @@ export class Process {
   #stdout = "";
   #output = "";
   #partial = "";
-  #ended = false;
+  #ending: Deno.CommandStatus | undefined;
 
   constructor(name: string, command: readonly string[], options: SpawnOptions = {}) {
     this.name = name;
@@ -43,12 +43,19 @@ export class Process {
       this.#read(this.#child.stderr, false),
     ]);
     this.status = ended.then(([status]) => status);
-    this.#child.status.then(() => this.#ended = true);
+    this.#child.status.then((status) => this.#ending = status);
   }
 
   /** Whether it has ended. */
   get ended(): boolean {
-    return this.#ended;
+    return this.#ending !== undefined;
+  }
+
+  /** How it has ended, in words. */
+  get ending(): string {
+    if (!this.#ending) return "still running";
+    const { code, signal } = this.#ending;
+    return signal ? `ended by ${signal}` : `ended with ${code}`;
   }
 
   /** Standard output so far; of very long output the end. */
@@ -63,7 +70,7 @@ export class Process {
 
   /** Sends a signal; nothing happens to a command that has ended. */
   kill(signal: Deno.Signal = "SIGKILL"): void {
-    if (this.#ended) return;
+    if (this.ended) return;
     try {
       this.#child.kill(signal);
     } catch (error) {
@@ -87,7 +94,7 @@ export class Process {
   async printed(pattern: RegExp, deadlineMs = 10_000): Promise<RegExpExecArray> {
     const probe = () => {
       const match = pattern.exec(this.#output);
-      if (!match && this.#ended) throw new Error("it has ended");
+      if (!match && this.ended) throw new Error(`it ${this.ending}`);
       return match;
     };
     try {

@@ -1,6 +1,7 @@
 /**
- * Network namespaces of the calling thread, for tests and the demo; the appliance itself stays in the
- * one it was started in. A socket belongs for ever to the namespace its maker was in at the time.
+ * Network namespaces of the calling thread, for tests and the demo; the appliance itself stays in
+ * the one it was started in. A socket belongs for ever to the namespace its maker was in at the
+ * time.
  *
  * @see network_namespaces(7)
  */
@@ -9,8 +10,8 @@ import { must } from "./errno.ts";
 import { answer, type Fd, libc } from "./libc.ts";
 
 /**
- * Makes a network namespace, which lives as long as the descriptor or anything inside it. The calling
- * thread stays where it was.
+ * Makes a network namespace, which lives as long as the descriptor or anything inside it. The
+ * calling thread stays where it was.
  *
  * @throws {SystemError} `EPERM` without CAP_SYS_ADMIN; `unshare -Urnm` gives it to everybody.
  * @see unshare(2)

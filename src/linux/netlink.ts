@@ -28,8 +28,9 @@ import { AF_NETLINK, bind, close, recvfrom, sendto, SOCK_RAW, socket } from "./s
 /**
  * A socket for requests to the network namespace the thread was in when it was made.
  *
- * The kernel works on a request inside `sendto`, so its answer is there when that returns and nothing
- * here ever waits. A request may be kept and sent again: sending writes only its sequence number.
+ * The kernel works on a request inside `sendto`, so its answer is there when that returns and
+ * nothing here ever waits. A request may be kept and sent again: sending writes only its sequence
+ * number.
  */
 export class RouteSocket implements Disposable {
   readonly #fd: Fd;
@@ -191,7 +192,8 @@ class Inbox {
 
 /**
  * ```c
- * struct sockaddr_nl { sa_family_t nl_family; unsigned short nl_pad; pid_t nl_pid; __u32 nl_groups; };
+ * struct sockaddr_nl { sa_family_t nl_family; unsigned short nl_pad; pid_t nl_pid; __u32 nl_groups;
+ * };
  * ```
  */
 function netlinkAddress(groups: number): Uint8Array<ArrayBuffer> {

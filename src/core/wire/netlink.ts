@@ -1,7 +1,7 @@
 /**
- * netlink messages (netlink(7)): headers and attributes, as bytes and as values. All integers are in
- * the host's byte order, which is little-endian on every platform we build for. Knows no family of
- * messages; bytes it cannot read end the walk, and never throw.
+ * netlink messages (netlink(7)): headers and attributes, as bytes and as values. All integers are
+ * in the host's byte order, which is little-endian on every platform we build for. Knows no family
+ * of messages; bytes it cannot read end the walk, and never throw.
  */
 
 /** One message of a datagram. */

@@ -72,8 +72,8 @@ export function addressDump(): Uint8Array<ArrayBuffer> {
 /**
  * Puts an address on an interface.
  *
- * @param existing `refuse` answers −EEXIST if it is there; `replace` gives it these flags, lifetimes
- * and protocol, and adds it if it is not there.
+ * @param existing `refuse` answers −EEXIST if it is there; `replace` gives it these flags,
+ *   lifetimes and protocol, and adds it if it is not there.
  */
 export function addAddress(
   address: InterfaceAddress,
@@ -111,7 +111,8 @@ export function setLinkFlags(
 /**
  * A message that starts with
  * ```c
- * struct ifinfomsg { unsigned char family; unsigned short type; int index; unsigned flags, change; };
+ * struct ifinfomsg { unsigned char family; unsigned short type; int index; unsigned flags, change;
+ * };
  * ```
  * and is still to be given its attributes.
  */
