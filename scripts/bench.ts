@@ -3,8 +3,9 @@
  *
  *     deno task bench [--json] [--rounds 5] [--seconds 2]
  *
- * Both forward with one thread. They take turns within each round, in an order that rotates, so that
- * whatever else this machine does meets both. It prints figures; it is not a test that can fail on them.
+ * Both forward with one thread. They take turns within each round, in an order that rotates, so
+ * that whatever else this machine does meets both. It prints figures; it is not a test that can
+ * fail on them.
  */
 
 import { type Balancer, startHaproxy, startLintel } from "./bench/balancers.ts";

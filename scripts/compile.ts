@@ -99,7 +99,8 @@ const COMPILE_FLAGS = [...SHARED_FLAGS, "--no-check", "--no-code-cache"];
 
 const LAUNCH: Launch = {
   flags: ["run", ...SHARED_FLAGS, "--no-code-cache", "--ext=js"],
-  // Without HOME and DENO_DIR deno stops at once; this one cannot exist, so nothing is ever written.
+  // Without HOME and DENO_DIR deno stops at once; this one cannot exist, so nothing is ever
+  // written.
   variables: [
     "DENO_DIR=/proc/self/deno-none",
     "DENO_NO_UPDATE_CHECK=1",

@@ -1,6 +1,6 @@
 /**
- * `deno task test [unit|netns|soak]`: installs what is missing, compiles the product, runs the tests
- * and ends with one line, `N passed, N failed`. Without an argument it runs everything.
+ * `deno task test [unit|netns|soak]`: installs what is missing, compiles the product, runs the
+ * tests and ends with one line, `N passed, N failed`. Without an argument it runs everything.
  *
  * A test that cannot run counts as failed where CI is set: nothing is skipped unnoticed.
  */

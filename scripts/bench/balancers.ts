@@ -56,7 +56,9 @@ backends:
   return { name: "lintel", port, process: host.spawn([product, "run", "-c", file]) };
 }
 
-/** Time on a CPU of all of a process's threads so far, in nanoseconds, as the scheduler counts it. */
+/**
+ * Time on a CPU of all of a process's threads so far, in nanoseconds, as the scheduler counts it.
+ */
 export function cpuNs(pid: number): number {
   let sum = 0;
   for (const { name } of Deno.readDirSync(`/proc/${pid}/task`)) {

@@ -1,6 +1,6 @@
 /**
- * The bench's hosts: a client, a load balancer and a server with one nginx worker, each in a network
- * namespace, with a cable of its own on either side of the load balancer.
+ * The bench's hosts: a client, a load balancer and a server with one nginx worker, each in a
+ * network namespace, with a cable of its own on either side of the load balancer.
  */
 
 import type { Host } from "../lab/host.ts";

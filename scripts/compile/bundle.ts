@@ -1,6 +1,6 @@
 /**
- * Makes the product's one JavaScript file: the workers' small bundles as text, then the main bundle.
- * It checks no types and writes nothing into the tree.
+ * Makes the product's one JavaScript file: the workers' small bundles as text, then the main
+ * bundle. It checks no types and writes nothing into the tree.
  */
 
 import type { Bundle, Engine } from "../../src/appliance/bundle.ts";
@@ -36,7 +36,9 @@ export async function bundleProduct(
   }
 }
 
-/** What `src/appliance/bundle.ts` looks for. It runs first, as the bundle has no imports of ours. */
+/**
+ * What `src/appliance/bundle.ts` looks for. It runs first, as the bundle has no imports of ours.
+ */
 function firstLine(bundle: Bundle): string {
   return `globalThis[Symbol.for("lintel.bundle")] = ${JSON.stringify(bundle)};`;
 }

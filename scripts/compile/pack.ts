@@ -2,8 +2,9 @@
  * Puts a bundle into the deno program itself: one file that needs nothing beside it but libc.
  *
  * The program's note, which nothing reads, gives up its header to a segment appended to the file:
- * the entry stub (`stub.c`) and the bundle. The same input always gives the same bytes. A deno whose
- * headers lie differently is refused here, aloud, rather than made into a file that does not start.
+ * the entry stub (`stub.c`) and the bundle. The same input always gives the same bytes. A deno
+ * whose headers lie differently is refused here, aloud, rather than made into a file that does not
+ * start.
  */
 
 import { Elf, PT_LOAD, PT_NOTE, type Segment } from "./elf.ts";

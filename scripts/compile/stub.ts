@@ -1,5 +1,6 @@
 /**
- * Builds `machine_code.ts` from `stub.c`: for whoever changes the stub. Nobody else needs a compiler.
+ * Builds `machine_code.ts` from `stub.c`: for whoever changes the stub. Nobody else needs a
+ * compiler.
  *
  *     deno run -A scripts/compile/stub.ts
  *

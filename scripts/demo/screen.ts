@@ -1,6 +1,6 @@
 /**
- * What the demo shows: a timeline with a live line below it on a terminal, the timeline alone with a
- * line now and then elsewhere, or every event as a line of JSON.
+ * What the demo shows: a timeline with a live line below it on a terminal, the timeline alone with
+ * a line now and then elsewhere, or every event as a line of JSON.
  */
 
 import { print, write } from "../lab/print.ts";
@@ -22,6 +22,7 @@ export interface Screen {
   end(): void;
 }
 
+/** How a line is coloured. */
 export type Mood = "plain" | "good" | "bad" | "title" | "faint";
 
 /** The screen for this terminal, or for `--json`. */

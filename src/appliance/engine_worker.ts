@@ -1,6 +1,6 @@
 /**
- * One worker thread: started, given orders, and started again when it dies. What its reports mean is
- * for others to say.
+ * One worker thread: started, given orders, and started again when it dies. What its reports mean
+ * is for others to say.
  */
 
 import { eventfd, signal } from "../linux/eventfd.ts";

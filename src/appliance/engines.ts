@@ -225,7 +225,9 @@ export class Engines {
     }
   }
 
-  /** The addresses of `router` are about to go: first its listeners and connections, then the word. */
+  /**
+   * The addresses of `router` are about to go: first its listeners and connections, then the word.
+   */
   async #release(router: string): Promise<void> {
     const released = this.#dataplane.map(({ name }) => this.#next(name, `released ${router}`));
     for (const worker of this.#dataplane) worker.post({ kind: "release", virtualRouter: router });

@@ -1,6 +1,6 @@
 /**
- * The frontends: their listening sockets, which the appliance owns and lends to the workers, and how
- * they are shown.
+ * The frontends: their listening sockets, which the appliance owns and lends to the workers, and
+ * how they are shown.
  */
 
 import type { Frontend } from "../admin/model.ts";

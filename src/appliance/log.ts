@@ -30,7 +30,9 @@ export async function configureLog({ level, format }: LogPlan): Promise<void> {
   });
 }
 
-/** The log of one part of the appliance: `appliance`, `speaker`, `dataplane-0`, `prober`, `admin`. */
+/**
+ * The log of one part of the appliance: `appliance`, `speaker`, `dataplane-0`, `prober`, `admin`.
+ */
 export function logOf(part: string): Log {
   const logger = getLogger(["lintel", part]);
   return {

@@ -1,6 +1,6 @@
 /**
- * The virtual routers as they are shown: what the file says, joined with what the speaker has written
- * into shared memory.
+ * The virtual routers as they are shown: what the file says, joined with what the speaker has
+ * written into shared memory.
  */
 
 import type { VirtualRouter } from "../admin/model.ts";
@@ -36,7 +36,10 @@ export class Routers {
     return this.#plans.map((plan, row) => this.#show(plan, row));
   }
 
-  /** Why this node is not Active for one virtual router, or for all; `undefined` for an unknown name. */
+  /**
+   * Why this node is not Active for one virtual router, or for all; `undefined` for an unknown
+   * name.
+   */
   inactive(name?: string): string[] | undefined {
     const chosen = this.show().filter((router) => name === undefined || router.name === name);
     if (name !== undefined && chosen.length === 0) return undefined;

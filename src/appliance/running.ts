@@ -1,6 +1,6 @@
 /**
- * The running appliance as the admin API and the metrics see it. It answers from memory; what changes
- * anything goes to the part that owns it.
+ * The running appliance as the admin API and the metrics see it. It answers from memory; what
+ * changes anything goes to the part that owns it.
  */
 
 import type { Appliance, ServerChange } from "../admin/appliance.ts";

@@ -1,6 +1,6 @@
 /**
- * The servers of all backends: their rows, what operators and checks have said of them, and how they
- * are shown. The one place that writes weight and admin state into the server table.
+ * The servers of all backends: their rows, what operators and checks have said of them, and how
+ * they are shown. The one place that writes weight and admin state into the server table.
  */
 
 import type { ServerChange } from "../admin/appliance.ts";

@@ -1,6 +1,6 @@
 /**
- * The connections of one worker as a struct of arrays. Everything is allocated at the start; nothing
- * is afterwards. It holds facts and decides nothing.
+ * The connections of one worker as a struct of arrays. Everything is allocated at the start;
+ * nothing is afterwards. It holds facts and decides nothing.
  *
  * A connection has a slot and two sides, the client's (0) and the server's (1). A side also stands
  * for the direction that reads from it and writes to the other one. Arrays by side are indexed by
@@ -25,7 +25,9 @@ export class ConnectionTable {
   readonly failures: Uint16Array;
   /** By slot: when the last byte moved, either way. */
   readonly lastActiveAt: Float64Array;
-  /** By slot: when the attempt to connect began; while it waits for the next one, when that is due. */
+  /**
+   * By slot: when the attempt to connect began; while it waits for the next one, when that is due.
+   */
   readonly attemptAt: Float64Array;
 
   /** By side: its descriptor; 0 for none. Shared, so that a crash leaves no descriptor behind. */
@@ -150,7 +152,9 @@ export const RELAYING = 3;
 
 /** Flags of a side. */
 
-/** It has announced its end, or an error: reads go on until the end is reached. Never taken back. */
+/**
+ * It has announced its end, or an error: reads go on until the end is reached. Never taken back.
+ */
 export const ENDING = 1 << 0;
 /** It has failed: what was received before is passed on, then the other side is reset. */
 export const FAILED = 1 << 1;

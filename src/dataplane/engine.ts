@@ -1,6 +1,6 @@
 /**
- * The epoll engine: the loop of one thread, from waiting to what the events, deadlines and orders are
- * for. What becomes of a connection is decided elsewhere.
+ * The epoll engine: the loop of one thread, from waiting to what the events, deadlines and orders
+ * are for. What becomes of a connection is decided elsewhere.
  */
 
 import { EPOLLIN } from "../linux/epoll.ts";

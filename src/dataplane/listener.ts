@@ -1,6 +1,6 @@
 /**
- * Listening sockets. The appliance opens and closes them and lends them to workers, one to each: the
- * kernel spreads clients over them. This module accepts nothing.
+ * Listening sockets. The appliance opens and closes them and lends them to workers, one to each:
+ * the kernel spreads clients over them. This module accepts nothing.
  */
 
 import type { KeepalivePlan, ListenerPlan } from "../core/plan/plan.ts";
@@ -30,8 +30,8 @@ import {
 import { keepAlive } from "./keepalive.ts";
 
 /**
- * Opens a listener beside others on the same address and port. Accepted sockets inherit its options,
- * so that none need be set on them.
+ * Opens a listener beside others on the same address and port. Accepted sockets inherit its
+ * options, so that none need be set on them.
  *
  * @returns its descriptor, or −errno.
  */

@@ -36,7 +36,10 @@ export interface StartOrder {
   readonly backends: readonly Backend[];
   /** Connections at once: the worker needs two descriptors for each and some more. */
   readonly maxConnections: number;
-  /** `connectionMemory` (connection_memory.ts) for so many connections: what `reclaim` needs after a crash. */
+  /**
+   * `connectionMemory` (connection_memory.ts) for so many connections: what `reclaim` needs after a
+   * crash.
+   */
   readonly connections: SharedArrayBuffer;
   /** The ServerTable's memory. */
   readonly servers: SharedArrayBuffer;

@@ -1,8 +1,9 @@
 /**
  * Deadlines of many things at a constant cost each: a wheel of buckets. Pure; time is an argument.
  *
- * It fires at most one tick late and never early, except for deadlines beyond its span: those come up
- * early, once each turn of the wheel, and whoever scheduled them looks at the clock and waits on.
+ * It fires at most one tick late and never early, except for deadlines beyond its span: those come
+ * up early, once each turn of the wheel, and whoever scheduled them looks at the clock and waits
+ * on.
  */
 
 /** One deadline for each of a fixed number of entries. */
@@ -64,7 +65,8 @@ export class TimerWheel {
     const current = Math.floor((now - this.#startAt) / TICK_MS);
     for (;;) {
       const entry = this.#heads[this.#tick & BUCKET_MASK]!;
-      // A bucket is emptied only once its tick has come: later ones of the same bucket do not exist.
+      // A bucket is emptied only once its tick has come: later ones of the same bucket do not
+      // exist.
       if (entry !== NONE && this.#tick <= current) {
         this.cancel(entry);
         return entry;

@@ -192,8 +192,8 @@ class Inbox {
 
 /**
  * ```c
- * struct sockaddr_nl { sa_family_t nl_family; unsigned short nl_pad; pid_t nl_pid; __u32 nl_groups;
- * };
+ * struct sockaddr_nl { sa_family_t nl_family; unsigned short nl_pad; pid_t nl_pid;
+ *                      __u32 nl_groups; };
  * ```
  */
 function netlinkAddress(groups: number): Uint8Array<ArrayBuffer> {

@@ -69,7 +69,10 @@ export class RouterTable {
     });
   }
 
-  /** Where a virtual router stands; before the speaker has said anything, `initialize` without reason. */
+  /**
+   * Where a virtual router stands; before the speaker has said anything, `initialize` without
+   * reason.
+   */
   status(row: number): RouterStatus {
     return this.#read(row, (at) => ({
       state: STATES[this.#cells[at + STATE]!]!,
@@ -182,7 +185,9 @@ export class RouterTable {
   }
 }
 
-/** The dimensions of a {@linkcode RouterTable}, its closed lists and, once it exists, its memory. */
+/**
+ * The dimensions of a {@linkcode RouterTable}, its closed lists and, once it exists, its memory.
+ */
 export interface RouterTableShape {
   readonly routers: number;
   /** Every reason to reject an advertisement. */
@@ -199,7 +204,9 @@ export interface RouterTableShape {
 /** Where a virtual router stands. */
 export interface RouterStatus {
   readonly state: "initialize" | "backup" | "active";
-  /** Why it is there, one of the shape's `transitions`; `null` if it has never been anywhere else. */
+  /**
+   * Why it is there, one of the shape's `transitions`; `null` if it has never been anywhere else.
+   */
   readonly reason: string | null;
   /** Effective. */
   readonly priority: number;

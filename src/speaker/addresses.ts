@@ -1,6 +1,6 @@
 /**
- * The virtual addresses of one virtual router on this host: put there, renewed and taken away. What was
- * there before us, and what the host owns, keeps its lifetime and stays.
+ * The virtual addresses of one virtual router on this host: put there, renewed and taken away. What
+ * was there before us, and what the host owns, keeps its lifetime and stays.
  */
 
 import { formatAddress, parseAddress, sameAddress } from "../core/net/address.ts";
@@ -140,5 +140,7 @@ function bytesOf(address: string): Uint8Array<ArrayBuffer> {
 
 const NO_PROBLEMS: readonly AddressProblem[] = [];
 
-/** Marks an address as ours (`IFA_PROTO`), by the number VRRP daemons have among route protocols. */
+/**
+ * Marks an address as ours (`IFA_PROTO`), by the number VRRP daemons have among route protocols.
+ */
 export const IFAPROT_VRRP = 18;

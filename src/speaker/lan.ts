@@ -1,6 +1,7 @@
 /**
- * One interface as the speaker uses it: a socket that hears advertisements, one that sends them and one
- * for gratuitous ARP. Decides nothing, and knows virtual routers only to tell whose a packet is.
+ * One interface as the speaker uses it: a socket that hears advertisements, one that sends them and
+ * one for gratuitous ARP. Decides nothing, and knows virtual routers only to tell whose a packet
+ * is.
  */
 
 import type { Expectation } from "../core/wire/vrrp.ts";

@@ -1,6 +1,6 @@
 /**
- * Where on this host a virtual router belongs: which interface, and which address of it is ours. Reads
- * what the kernel has listed, and changes nothing.
+ * Where on this host a virtual router belongs: which interface, and which address of it is ours.
+ * Reads what the kernel has listed, and changes nothing.
  */
 
 import { formatAddress, parseAddress, sameAddress } from "../core/net/address.ts";

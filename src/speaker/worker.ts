@@ -1,6 +1,6 @@
 /**
- * The speaker's thread. Blocks in the kernel between packets and deadlines; looks for orders only when
- * the appliance has written its eventfd.
+ * The speaker's thread. Blocks in the kernel between packets and deadlines; looks for orders only
+ * when the appliance has written its eventfd.
  */
 
 import { monotonicMs } from "../linux/clock.ts";
@@ -108,7 +108,10 @@ const NEEDED = [
   ["CAP_NET_ADMIN", CAP_NET_ADMIN, "add and remove virtual addresses"],
 ] as const;
 
-/** Any real-time priority comes before all ordinary threads; a low one leaves the kernel's own alone. */
+/**
+ * Any real-time priority comes before all ordinary threads; a low one leaves the kernel's own
+ * alone.
+ */
 const REAL_TIME_PRIORITY = 10;
 
 const RECEIVE_MS = 20;

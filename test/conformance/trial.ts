@@ -1,6 +1,6 @@
 /**
- * One virtual router in virtual time: gives inputs to the state machine, checks that every step obeys
- * its shape, and remembers what it asked for.
+ * One virtual router in virtual time: gives inputs to the state machine, checks that every step
+ * obeys its shape, and remembers what it asked for.
  */
 
 import { expect } from "vitest";
@@ -87,7 +87,9 @@ export class Trial {
     return this.give({ kind: "advertisement", advertisement });
   }
 
-  /** The kinds of the last outputs; advertisements with their priority, announcements with copies. */
+  /**
+   * The kinds of the last outputs; advertisements with their priority, announcements with copies.
+   */
   get did(): string[] {
     return this.outputs.map((output) => {
       if (output.kind === "sendAdvertisement") return `advertise ${output.priority}`;

@@ -1,6 +1,7 @@
 /**
  * What breaks a rule of the house, less what is excused. An exception is a line of the source,
- * `// house: RULE: why`, on the line in question or above it; one that excuses nothing is a finding.
+ * `// house: RULE: why`, on the line in question or above it; one that excuses nothing is a
+ * finding.
  */
 
 import type { Source } from "./source.ts";

@@ -1,5 +1,6 @@
 /**
- * The tree's own source, read for the house's rules: each file parsed once, each finding with its place.
+ * The tree's own source, read for the house's rules: each file parsed once, each finding with its
+ * place.
  */
 
 import ts from "typescript";

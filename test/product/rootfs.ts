@@ -48,7 +48,9 @@ export class Rootfs {
     return rootfs;
   }
 
-  /** The command that runs the product in here, with namespaces of its own for mounts and processes. */
+  /**
+   * The command that runs the product in here, with namespaces of its own for mounts and processes.
+   */
   command(...args: string[]): string[] {
     const userspec = `--userspec=${this.#user.id}:${this.#user.id}`;
     return [

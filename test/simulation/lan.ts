@@ -1,6 +1,7 @@
 /**
- * A LAN of speakers in virtual time, decided by one seed: their machines are the real ones, the network,
- * the kernel's addresses with their lifetimes, the data plane and the scheduler are models.
+ * A LAN of speakers in virtual time, decided by one seed: their machines are the real ones, the
+ * network, the kernel's addresses with their lifetimes, the data plane and the scheduler are
+ * models.
  */
 
 import type { VirtualRouter } from "../../src/core/vrrp/router.ts";
@@ -298,8 +299,8 @@ export class SimulatedLan {
   }
 
   /**
-   * Two running nodes that hear each other may both hold the address only until the next advertisement
-   * of one of them has come: an interval, and the time the losing one takes to leave.
+   * Two running nodes that hear each other may both hold the address only until the next
+   * advertisement of one of them has come: an interval, and the time the losing one takes to leave.
    */
   #checkOwners(): void {
     if (this.loss > 0) return;

@@ -1,6 +1,6 @@
 /**
- * Safety, then quiet, then liveness: whatever loss, partitions, restarts, kills and pauses do to a LAN
- * of speakers, it keeps its promises, and comes to one Active when it is left alone.
+ * Safety, then quiet, then liveness: whatever loss, partitions, restarts, kills and pauses do to a
+ * LAN of speakers, it keeps its promises, and comes to one Active when it is left alone.
  */
 
 import { expect, it } from "vitest";

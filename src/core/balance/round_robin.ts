@@ -1,6 +1,6 @@
 /**
- * Smooth weighted round robin: over one cycle each server is chosen as often as its weight says, and
- * the choices of a heavy server lie between those of the others rather than in a row.
+ * Smooth weighted round robin: over one cycle each server is chosen as often as its weight says,
+ * and the choices of a heavy server lie between those of the others rather than in a row.
  */
 
 import { type Balancer, NO_SERVER, type ServerStates, type Tried } from "./balancer.ts";
@@ -47,7 +47,9 @@ export class RoundRobin implements Balancer {
     return chosen;
   }
 
-  /** Reads the weights. Credits earned under other weights are void, so that new ones hold at once. */
+  /**
+   * Reads the weights. Credits earned under other weights are void, so that new ones hold at once.
+   */
   #refresh(): void {
     let changed = false;
     for (let server = 0; server < this.#rows.length; server++) {

@@ -1,6 +1,7 @@
 /**
- * The runtime plan: what one node does, as plain data. Everything is resolved, no default is left to
- * guess, and all of it can be cloned into a worker. It holds no facts that only the host can tell.
+ * The runtime plan: what one node does, as plain data. Everything is resolved, no default is left
+ * to guess, and all of it can be cloned into a worker. It holds no facts that only the host can
+ * tell.
  */
 
 import type { Family } from "../net/address.ts";
@@ -71,7 +72,9 @@ export interface VirtualRouterPlan {
   readonly checksum: "rfc5798" | "rfc9568";
   /** Gratuitous ARPs sent at once on becoming Active. */
   readonly announceRepeat: number;
-  /** The kernel drops the VIP this long after the last renewal at the latest; `null` means never. */
+  /**
+   * The kernel drops the VIP this long after the last renewal at the latest; `null` means never.
+   */
   readonly deadmanMs: number | null;
 }
 

@@ -1,6 +1,6 @@
 /**
- * The Active state (RFC 9568, section 6.4.3; RFC 3768, section 6.4.3), and the way into it. Sans-IO,
- * as `step.ts`, which decides when.
+ * The Active state (RFC 9568, section 6.4.3; RFC 3768, section 6.4.3), and the way into it.
+ * Sans-IO, as `step.ts`, which decides when.
  */
 
 import { compareAddresses } from "../net/address.ts";
@@ -103,7 +103,8 @@ export function heardInActive(
   if (advertisement.priority === PRIORITY_RELEASE) return advertiseSoon(router, state, now);
   const order = compare(advertisement, state);
   if (order > 0) return yieldTo(router, state, advertisement, now);
-  // The same priority from our own address is a mistake in somebody's configuration: no reason to go.
+  // The same priority from our own address is a mistake in somebody's configuration: no reason to
+  // go.
   return order === 0 ? stay(state) : assertActive(router, state, now);
 }
 
@@ -115,8 +116,9 @@ function compare({ priority, source }: HeardAdvertisement, ours: Active): number
 
 /**
  * A better router is Active. One last advertisement of ours makes it announce the addresses again
- * (keepalived does so only when it hears a lower priority), after they are gone from here, so that no
- * answer of ours can come after its announcement. If we have been away for long it has done so already.
+ * (keepalived does so only when it hears a lower priority), after they are gone from here, so that
+ * no answer of ours can come after its announcement. If we have been away for long it has done so
+ * already.
  */
 function yieldTo(
   router: VirtualRouter,
@@ -154,7 +156,9 @@ function assertActive(router: VirtualRouter, state: Active, now: Instant): Step 
   };
 }
 
-/** Advertises at once, but not more often than ten times an interval, however often we are asked. */
+/**
+ * Advertises at once, but not more often than ten times an interval, however often we are asked.
+ */
 export function advertiseSoon(
   router: VirtualRouter,
   state: Active,

@@ -38,7 +38,9 @@ export function activeDownInterval(priority: number, activeIntervalMs: number): 
   return DOWN_ADVERTISEMENTS * activeIntervalMs + skewTime(priority, activeIntervalMs);
 }
 
-/** The effective priority a tracked one comes to: never 0 or 255 by itself, and fixed for an owner. */
+/**
+ * The effective priority a tracked one comes to: never 0 or 255 by itself, and fixed for an owner.
+ */
 export function effectivePriority(router: VirtualRouter, tracked: number): number {
   return isOwner(router) ? PRIORITY_OWNER : Math.min(Math.max(tracked, 1), PRIORITY_OWNER - 1);
 }

@@ -12,7 +12,9 @@ export type State = Initialize | Backup | Active | Leaving;
 interface Common {
   /** Effective: as configured, moved by what is tracked. */
   readonly priority: number;
-  /** Our primary address, the source of our advertisements; `null` while the interface is unusable. */
+  /**
+   * Our primary address, the source of our advertisements; `null` while the interface is unusable.
+   */
   readonly source: Uint8Array | null;
 }
 

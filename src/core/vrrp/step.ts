@@ -1,9 +1,9 @@
 /**
- * The state machine of a virtual router (RFC 9568, section 6.4; RFC 3768, section 6.4). Sans-IO: time
- * comes in as an argument, work goes out as values, and nothing else is read or done.
+ * The state machine of a virtual router (RFC 9568, section 6.4; RFC 3768, section 6.4). Sans-IO:
+ * time comes in as an argument, work goes out as values, and nothing else is read or done.
  *
- * The engine drains its socket before it gives a `timer`, so that our own lateness never looks like a
- * silent peer.
+ * The engine drains its socket before it gives a `timer`, so that our own lateness never looks like
+ * a silent peer.
  */
 
 import { activeTimers, advertiseSoon, heardInActive, takeOver } from "./active.ts";
@@ -165,7 +165,9 @@ function heardInBackup(
   return stay(backupState(router, state, intervalMs, now));
 }
 
-/** The effective priority changes; a Backup's deadline moves with its skew and is not started anew. */
+/**
+ * The effective priority changes; a Backup's deadline moves with its skew and is not started anew.
+ */
 function tracked(router: VirtualRouter, state: State, priority: number, now: Instant): Step {
   if (priority === state.priority) return stay(state);
   const next = { ...state, priority };

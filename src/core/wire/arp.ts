@@ -5,8 +5,8 @@
 
 /**
  * Writes an Ethernet frame with an ARP request from and for `address` (RFC 9568, section 6.4.1 with
- * errata 7947 and 7949: sender and target protocol address are both the virtual one). A request, since
- * some stacks take no notice of an answer nobody asked for; broadcast as its target too, like
+ * errata 7947 and 7949: sender and target protocol address are both the virtual one). A request,
+ * since some stacks take no notice of an answer nobody asked for; broadcast as its target too, like
  * keepalived.
  *
  * @param target has room for `GRATUITOUS_ARP_BYTES`.

@@ -15,8 +15,8 @@ export interface Packet {
 }
 
 /**
- * Reads a packet; its parts are views on `bytes`. The header's total length counts, not the number of
- * bytes received, which may include Ethernet padding.
+ * Reads a packet; its parts are views on `bytes`. The header's total length counts, not the number
+ * of bytes received, which may include Ethernet padding.
  *
  * @returns `undefined` if the header contradicts itself or the packet is cut short.
  */

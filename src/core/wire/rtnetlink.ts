@@ -111,8 +111,8 @@ export function setLinkFlags(
 /**
  * A message that starts with
  * ```c
- * struct ifinfomsg { unsigned char family; unsigned short type; int index; unsigned flags, change;
- * };
+ * struct ifinfomsg { unsigned char family; unsigned short type; int index;
+ *                    unsigned flags, change; };
  * ```
  * and is still to be given its attributes.
  */

@@ -1,7 +1,7 @@
 /**
- * VRRP advertisements, versions 2 (RFC 3768, section 5.3) and 3 (RFC 9568, section 5.2), as bytes and
- * as values. Keeps no state; bytes that are no advertisement for us come out as a named reason, and
- * never as an exception.
+ * VRRP advertisements, versions 2 (RFC 3768, section 5.3) and 3 (RFC 9568, section 5.2), as bytes
+ * and as values. Keeps no state; bytes that are no advertisement for us come out as a named reason,
+ * and never as an exception.
  */
 
 import { isLinkLocal, sameAddress } from "../net/address.ts";
@@ -28,7 +28,10 @@ export interface Advertisement {
  */
 export type ChecksumForm = "plain" | "pseudoHeader" | "group";
 
-/** Why an advertisement is not taken, and the virtual router it was meant for, if that is one of ours. */
+/**
+ * Why an advertisement is not taken, and the virtual router it was meant for, if that is one of
+ * ours.
+ */
 export interface Rejection {
   readonly rejected: RejectionReason;
   readonly vrid: number | undefined;
@@ -153,7 +156,9 @@ function brokenBytes(
   return form ? undefined : "checksum";
 }
 
-/** Whether an advertisement may reach the state machine of its virtual router; `undefined` if so. */
+/**
+ * Whether an advertisement may reach the state machine of its virtual router; `undefined` if so.
+ */
 function brokenRule(packet: Packet, expected: Expectation): RejectionReason | undefined {
   const message = packet.payload;
   const { version } = expected;
@@ -288,7 +293,9 @@ const VERSION_TYPE = 0;
 const VRID = 1;
 const PRIORITY = 2;
 const COUNT = 3;
-/** Version 3: four reserved bits, then the interval in twelve. Version 2: auth type, then interval. */
+/**
+ * Version 3: four reserved bits, then the interval in twelve. Version 2: auth type, then interval.
+ */
 const INTERVAL = 4;
 const AUTH_TYPE = 4;
 const CHECKSUM = 6;
