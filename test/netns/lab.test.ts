@@ -187,7 +187,7 @@ async function serve(host: Host): Promise<void> {
 /** A command that prints what a web server answers. */
 function ask(address: string): string[] {
   const code = `fetch("http://${address}/", { signal: AbortSignal.timeout(500) })
-    .then((answer) => answer.text()).then((text) => Deno.stdout.write(new TextEncoder().encode(text)))`;
+    .then((answer) => answer.bytes()).then((bytes) => Deno.stdout.write(bytes))`;
   return [Deno.execPath(), "eval", code];
 }
 
