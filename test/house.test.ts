@@ -19,8 +19,8 @@ import {
 } from "./house/source.ts";
 
 /**
- * Who may import whom: each folder of the tree and what it may see beside itself. Packages are named
- * with their colon; `node:` is any built-in module. An edge that is not here does not exist.
+ * Who may import whom: each folder of the tree and what it may see beside itself. Packages are
+ * named with their colon; `node:` is any built-in module. An edge that is not here does not exist.
  *
  * core ← config, memory, linux ← speaker, dataplane, prober ← metrics, admin ← cli, appliance
  */

@@ -87,7 +87,8 @@ function roundUp(size: number, unit: number): number {
 }
 
 function changed(how: string): string {
-  return `this deno (${Deno.version.deno}) is built in a way that lintel cannot be put into: ${how}. ` +
+  return `lintel cannot be put into this deno (${Deno.version.deno}), which is built another way: ` +
+    `${how}. ` +
     "Take the version that README names, or set DENORT_BIN to use `deno compile`.";
 }
 

@@ -97,7 +97,8 @@ function probe(listener: ListenerPlan): void {
 
 function openAll({ frontends, backends }: Plan): Listener[] {
   return frontends.flatMap(({ listeners, backend }, frontend) => {
-    const keepalive = backends.find(({ name }) => name === backend)!.keepalive;
+    const keepalive = backends.find(({ name }) => name === backend)?.keepalive;
+    if (!keepalive) throw new Error(`the plan has no backend ${backend}`);
     return listeners.map((listener) => ({
       fd: open(listener, keepalive),
       frontend,

@@ -120,7 +120,8 @@ export class Servers {
   }
 
   #enter(backend: BackendPlan, plan: ServerPlan): Entry {
-    const row = this.#entries.length as Row; // house: as: rows are given out here, and only here
+    // Rows are given out here, and only here.
+    const row = this.#entries.length as Row;
     this.#memory.servers.setWeight(row, plan.weight);
     this.#memory.servers.setAdmin(row, plan.state);
     this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
