@@ -6,8 +6,8 @@
  *     deno task demo [--once] [--json] [--source]
  *
  * `--once` ends after the tour. `--json` prints every event as a line of JSON. `--source` runs
- * lintel from source instead of the binary. The exit code is 0 when nothing was lost that should not
- * have been.
+ * lintel from source instead of the binary. The exit code is 0 when nothing was lost that should
+ * not have been.
  */
 
 import { parseArgs } from "node:util";
