@@ -1,6 +1,6 @@
 /**
- * One virtual router of this node: gives inputs to the state machine and carries its outputs out, in
- * order, then publishes the state. Decides nothing that the machine could decide.
+ * One virtual router of this node: gives inputs to the state machine and carries its outputs out,
+ * in order, then publishes the state. Decides nothing that the machine could decide.
  */
 
 import { formatAddress } from "../core/net/address.ts";
@@ -104,7 +104,7 @@ export class Participant {
     else if (isShownAnew(before, state)) this.#publish();
   }
 
-  /** An interface and a primary address have been found for it; the LAN may be another than before. */
+  /** An interface and a primary address have been found; the LAN may be another than before. */
   settle({ link, source, peersOnLink }: Place, lan: Lan, now: number): void {
     if (this.#lan && this.#lan !== lan) {
       this.leave({ down: true, why: `interface ${this.#lan.link.name} was replaced` }, now);
@@ -172,8 +172,11 @@ export class Participant {
 
   #carryOut(output: Output): void {
     switch (output.kind) {
-      case "sendAdvertisement":
-        return this.#remarks.sent(this.#transmitter.advertise(output.priority));
+      case "sendAdvertisement": {
+        const result = this.#transmitter.advertise(output.priority);
+        // A last word on an interface that has just gone is not expected to get through.
+        return output.priority === PRIORITY_RELEASE ? undefined : this.#remarks.sent(result);
+      }
       case "announceAddresses":
         return this.#remarks.sent(this.#transmitter.announce(output.copies));
       case "addAddresses":

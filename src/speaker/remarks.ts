@@ -1,6 +1,6 @@
 /**
- * What is worth a line in the log about one virtual router, and how often: a fault that lasts must not
- * fill the log.
+ * What is worth a line in the log about one virtual router, and how often: a fault that lasts must
+ * not fill the log.
  */
 
 import { formatAddress } from "../core/net/address.ts";
@@ -49,14 +49,18 @@ export class Remarks {
 
   /** What is odd about an advertisement that is taken all the same. */
   onAdvertisement(plan: VirtualRouterPlan, heard: Advertisement, now: number): void {
-    const peer = formatAddress(heard.source);
     const sent = plan.checksum === "rfc9568" ? "plain" : "pseudoHeader";
-    if (plan.version === 3 && heard.checksum !== sent) {
+    const otherForm = plan.version === 3 && heard.checksum !== sent;
+    const otherInterval = heard.intervalMs !== plan.advertisementIntervalMs;
+    const bothOwn = heard.priority === PRIORITY_OWNER && plan.priority === PRIORITY_OWNER;
+    if (!otherForm && !otherInterval && !bothOwn && heard.sameAddresses) return;
+    const peer = formatAddress(heard.source);
+    if (otherForm) {
       const message = `${peer} sends another form of checksum than we do (${heard.checksum}), ` +
         "and may drop ours: see the key checksum";
       this.once(`checksum ${peer}`, "warn", message);
     }
-    if (heard.intervalMs !== plan.advertisementIntervalMs) {
+    if (otherInterval) {
       const message = `${peer} advertises every ${heard.intervalMs} ms, we are to do so every ` +
         `${plan.advertisementIntervalMs} ms`;
       this.once(`interval ${peer} ${heard.intervalMs}`, "info", message);
@@ -65,7 +69,7 @@ export class Remarks {
       const message = `${peer} advertises other addresses than ours; keepalived would drop ours`;
       this.sometimes("addresses", "warn", message, now);
     }
-    if (heard.priority === PRIORITY_OWNER && plan.priority === PRIORITY_OWNER) {
+    if (bothOwn) {
       this.sometimes("owner", "error", `${peer} says that it owns the addresses too`, now);
     }
   }

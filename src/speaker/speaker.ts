@@ -1,6 +1,6 @@
 /**
- * The speaker: every virtual router of this node, on its LANs, in one thread that blocks until there is
- * something to do. Hears, keeps time, and follows what becomes of interfaces and addresses.
+ * The speaker: every virtual router of this node, on its LANs, in one thread that blocks until
+ * there is something to do. Hears, keeps time, and follows what becomes of interfaces and addresses.
  */
 
 import { sameAddress } from "../core/net/address.ts";
@@ -42,6 +42,10 @@ export class Speaker implements Disposable {
   #poll: PollSet;
   /** When the interfaces are to be looked at (again). */
   #surveyAt = -Infinity;
+  /** When the LANs were last drained. */
+  #heardAt = -Infinity;
+  /** Replaced, but still in use until the survey is over. */
+  readonly #retired: Lan[] = [];
 
   /** Clears away what a predecessor has left, then takes part. */
   constructor(options: SpeakerOptions) {
@@ -85,12 +89,13 @@ export class Speaker implements Disposable {
     const before = monotonicMs();
     const wakeAt = Math.min(before + MAX_SLEEP_MS, this.#nextDeadline());
     const count = this.#poll.wait(wakeAt - before);
+    const isOrdered = count > 0 && this.#poll.isReady(this.#options.wake);
     if (count === 0) this.#options.observeLateness((monotonicMs() - wakeAt) / 1e3);
-    this.#drainEvents();
-    this.#drainLans();
+    if (count > 0 && this.#poll.isReady(this.#events.fd)) this.#drainEvents();
     if (monotonicMs() >= this.#surveyAt) this.#survey(monotonicMs());
+    this.#drainLans();
     this.#runTimers();
-    return count > 0 && this.#poll.isReady(this.#options.wake);
+    return isOrdered;
   }
 
   /** Closes all sockets. */
@@ -108,6 +113,7 @@ export class Speaker implements Disposable {
 
   #runTimers(): void {
     for (const participant of this.#participants) {
+      if (monotonicMs() - this.#heardAt > HELD_UP_MS) this.#drainLans();
       const now = monotonicMs();
       const latenessMs = now - deadline(participant.state);
       if (latenessMs >= 0) participant.tick(latenessMs, now);
@@ -115,14 +121,15 @@ export class Speaker implements Disposable {
   }
 
   /**
-   * Hears all that has come before any deadline is tested, so that our own lateness never looks like a
-   * silent peer; once more if the thread was held up in between.
+   * Hears all that has come before any deadline is tested, so that our own lateness never looks
+   * like a silent peer, and no address is renewed that another router has taken over meanwhile.
+   * Once more if the thread was held up in between.
    */
   #drainLans(): void {
     for (let round = 0; round < DRAIN_ROUNDS; round++) {
-      const began = monotonicMs();
+      this.#heardAt = monotonicMs();
       for (const lan of this.#lans.values()) this.#drainLan(lan);
-      if (monotonicMs() - began < HELD_UP_MS) return;
+      if (monotonicMs() - this.#heardAt < HELD_UP_MS) return;
     }
   }
 
@@ -199,7 +206,7 @@ export class Speaker implements Disposable {
     this.#poll = this.#pollSet();
   }
 
-  /** The LAN of a link; opened anew if the link has another name or hardware address than before. */
+  /** The LAN of a link; opened anew if the link has another name or hardware address now. */
   #lanOf(link: Link): Lan | number {
     const open = this.#lans.get(link.index);
     if (open && open.link.name === link.name && sameAddress(open.link.mac, link.mac)) return open;
@@ -210,9 +217,6 @@ export class Speaker implements Disposable {
     this.#lans.set(link.index, lan);
     return lan;
   }
-
-  /** Replaced, but still in use until the survey is over. */
-  readonly #retired: Lan[] = [];
 
   #closeUnused(): void {
     for (const lan of this.#retired.splice(0)) lan[Symbol.dispose]();

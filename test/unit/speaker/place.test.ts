@@ -1,0 +1,118 @@
+import { describe, expect, it } from "vitest";
+import { parseAddress } from "../../../src/core/net/address.ts";
+import type { UnicastPlan, VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
+import {
+  IFA_F_SECONDARY,
+  IFF_RUNNING,
+  IFF_UP,
+  type InterfaceAddress,
+  type Link,
+} from "../../../src/core/wire/rtnetlink.ts";
+import { findPlace } from "../../../src/speaker/place.ts";
+
+const PLAN: VirtualRouterPlan = {
+  name: "api",
+  interface: "eth0",
+  family: 4,
+  vrid: 51,
+  version: 3,
+  addresses: [{ address: "10.77.0.100", prefixLength: 32 }],
+  priority: 100,
+  advertisementIntervalMs: 1000,
+  preempt: true,
+  unicast: null,
+  nodeAddress: null,
+  checksum: "rfc5798",
+  announceRepeat: 5,
+  deadmanMs: 3000,
+};
+const LO = link(1, "lo");
+const ETH0 = link(2, "eth0");
+const ETH1 = link(3, "eth1");
+const LINKS = [LO, ETH0, ETH1];
+const ADDRESSES = [
+  on(1, "127.0.0.1", 8),
+  on(2, "10.77.0.100", 32),
+  on(2, "fe80::1", 64),
+  on(2, "10.77.0.9", 24, IFA_F_SECONDARY),
+  on(2, "10.77.0.1", 24),
+  on(3, "192.0.2.1", 24),
+];
+
+describe("findPlace()", () => {
+  it("takes the interface by name, and its first own address of the family", () => {
+    expect(place({})).toEqual({ link: ETH0, source: bytes("10.77.0.1"), peersOnLink: true });
+  });
+
+  it("takes the interface that carries this node's address", () => {
+    expect(place({ interface: null, nodeAddress: "192.0.2.1" })).toMatchObject({
+      link: ETH1,
+      source: bytes("192.0.2.1"),
+    });
+  });
+
+  it("prefers the address the plan names, if it is on the interface", () => {
+    expect(place({ nodeAddress: "10.77.0.9" })).toMatchObject({ source: bytes("10.77.0.9") });
+    expect(place({ nodeAddress: "192.0.2.1" })).toMatchObject({ source: bytes("10.77.0.1") });
+    expect(place({ unicast: unicast("10.77.0.9"), nodeAddress: "10.77.0.1" }))
+      .toMatchObject({ source: bytes("10.77.0.9") });
+  });
+
+  it("takes a virtual address for its own only as the owner", () => {
+    expect(place({ nodeAddress: "10.77.0.100" })).toMatchObject({ source: bytes("10.77.0.1") });
+    expect(place({ nodeAddress: "10.77.0.100", priority: 255 }))
+      .toMatchObject({ source: bytes("10.77.0.100") });
+  });
+
+  it("tells whether all unicast peers are on the link", () => {
+    expect(place({ unicast: unicast(null, "10.77.0.2") })).toMatchObject({ peersOnLink: true });
+    expect(place({ unicast: unicast(null, "10.77.0.2", "10.78.0.2") }))
+      .toMatchObject({ peersOnLink: false });
+  });
+
+  it.each([
+    ["absent", { interface: "eth7" }, LINKS, "there is no interface eth7", true],
+    ["down", {}, [link(2, "eth0", 0)], "interface eth0 is down", true],
+    ["unplugged", {}, [link(2, "eth0", IFF_UP)], "interface eth0 has no carrier", true],
+    [
+      "of no use",
+      { interface: null, nodeAddress: "10.0.0.1" },
+      LINKS,
+      "no interface has this node's address 10.0.0.1",
+      false,
+    ],
+  ])("says when the interface is %s", (_name, changes, links, why, down) => {
+    expect(findPlace({ ...PLAN, ...changes }, links, ADDRESSES)).toEqual({ down, why });
+  });
+
+  it("says when the interface has no address but virtual ones", () => {
+    expect(findPlace(PLAN, LINKS, [on(2, "10.77.0.100", 32), on(2, "fe80::1", 64)])).toEqual({
+      down: false,
+      why: "interface eth0 has no IPv4 address of its own",
+    });
+  });
+});
+
+function place(changes: Partial<VirtualRouterPlan>) {
+  return findPlace({ ...PLAN, ...changes }, LINKS, ADDRESSES);
+}
+
+function unicast(source: string | null, ...peers: string[]): UnicastPlan {
+  return { source, peers, ttl: 255, checkSource: true };
+}
+
+function link(index: number, name: string, flags = IFF_UP | IFF_RUNNING): Link {
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, index);
+  return { index, name, mac, flags, operstate: 6, mtu: 1500, controller: 0 };
+}
+
+function on(index: number, text: string, prefixLength: number, flags = 0): InterfaceAddress {
+  const lifetime = { validSeconds: Infinity, preferredSeconds: Infinity };
+  const family = text.includes(":") ? 6 : 4;
+  const address = bytes(text);
+  return { index, family, address, prefixLength, scope: 0, flags, protocol: 0, ...lifetime };
+}
+
+function bytes(text: string): Uint8Array<ArrayBuffer> {
+  return parseAddress(text)!.bytes;
+}

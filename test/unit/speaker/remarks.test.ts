@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
+import type { Advertisement } from "../../../src/core/wire/vrrp.ts";
+import type { LogReport, Report } from "../../../src/speaker/orders.ts";
+import { Remarks } from "../../../src/speaker/remarks.ts";
+
+const PLAN: VirtualRouterPlan = {
+  name: "api",
+  interface: "eth0",
+  family: 4,
+  vrid: 51,
+  version: 3,
+  addresses: [],
+  priority: 255,
+  advertisementIntervalMs: 1000,
+  preempt: true,
+  unicast: null,
+  nodeAddress: null,
+  checksum: "rfc5798",
+  announceRepeat: 5,
+  deadmanMs: 3000,
+};
+const HEARD: Advertisement = {
+  vrid: 51,
+  priority: 100,
+  intervalMs: 1000,
+  source: Uint8Array.of(10, 77, 0, 2),
+  checksum: "pseudoHeader",
+  sameAddresses: true,
+};
+
+describe("Remarks", () => {
+  it("says once what stays so, and again after it was over", () => {
+    const { remarks, said } = listen();
+    remarks.once("place", "warn", "no interface");
+    remarks.once("place", "warn", "no interface");
+    remarks.forget("place");
+    remarks.once("place", "warn", "no interface");
+    expect(said).toEqual(["api: no interface", "api: no interface"]);
+  });
+
+  it("says what comes again and again once a minute", () => {
+    const { remarks, said } = listen();
+    for (let now = 0; now <= 120_000; now += 1000) remarks.sometimes("ttl", "warn", "ttl", now);
+    expect(said).toHaveLength(3);
+  });
+
+  it("says that sending fails, and nothing more until it has worked", () => {
+    const { remarks, said } = listen();
+    for (const result of [-1, -105, 32, -105]) remarks.sent(result);
+    expect(said).toEqual([
+      "api: sending fails: EPERM; it is tried again each time",
+      "api: sending fails: ENOBUFS; it is tried again each time",
+    ]);
+  });
+
+  it("finds nothing odd about an ordinary advertisement", () => {
+    const { remarks, said } = listen();
+    remarks.onAdvertisement(PLAN, HEARD, 0);
+    expect(said).toEqual([]);
+  });
+
+  it.each<[Partial<Advertisement>, string]>([
+    [{ checksum: "plain" }, "another form of checksum"],
+    [{ intervalMs: 10 }, "advertises every 10 ms, we are to do so every 1000 ms"],
+    [{ sameAddresses: false }, "advertises other addresses than ours"],
+    [{ priority: 255 }, "says that it owns the addresses too"],
+  ])("says what is odd about %o, once", (odd, message) => {
+    const { remarks, said } = listen();
+    remarks.onAdvertisement(PLAN, { ...HEARD, ...odd }, 0);
+    remarks.onAdvertisement(PLAN, { ...HEARD, ...odd }, 1000);
+    expect(said).toHaveLength(1);
+    expect(said[0]).toContain(`api: 10.77.0.2 `);
+    expect(said[0]).toContain(message);
+  });
+});
+
+function listen() {
+  const said: string[] = [];
+  const isLog = (report: Report): report is LogReport => report.kind === "log";
+  const report = (report: Report) => void (isLog(report) && said.push(report.message));
+  return { remarks: new Remarks("api", report), said };
+}
