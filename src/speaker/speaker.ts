@@ -1,6 +1,7 @@
 /**
  * The speaker: every virtual router of this node, on its LANs, in one thread that blocks until
- * there is something to do. Hears, keeps time, and follows what becomes of interfaces and addresses.
+ * there is something to do. Hears, keeps time, and follows what becomes of interfaces and
+ * addresses.
  */
 
 import { sameAddress } from "../core/net/address.ts";
