@@ -58,19 +58,24 @@ export class Acceptor {
     return this.#paused;
   }
 
-  /** Takes the clients that wait at a listener, so many at once as leaves time for others. */
-  accept(index: number, now: number): void {
+  /**
+   * Takes the clients that wait at a listener, so many at once as leaves time for others.
+   *
+   * @returns whether more may be waiting.
+   */
+  accept(index: number, now: number): boolean {
     // An event that was collected before the listener was given up.
-    if (!this.#wanted[index] || this.#paused) return;
+    if (!this.#wanted[index] || this.#paused) return false;
     const { fd } = this.#listeners[index]!;
     for (let turn = 0; turn < ACCEPT_BUDGET; turn++) {
       if (this.#table.available === 0) return this.#pause("connections", now);
       const client = this.#kernel.accept(fd);
       if (client >= 0) this.#onClient(client, index);
-      else if (client === -EAGAIN) return;
+      else if (client === -EAGAIN) return false;
       else if (isShortage(-client)) return this.#pause("descriptors", now);
       // Anything else is the end of one client that was in the queue: see accept(2).
     }
+    return true;
   }
 
   /** Begins again once there is room. Call it now and then. */
@@ -100,22 +105,23 @@ export class Acceptor {
   drain(now: number): void {
     this.#wanted.forEach((isWanted, index) => {
       if (!isWanted) return;
-      let before = -1;
-      while (!this.#paused && before !== this.#table.open) {
-        before = this.#table.open;
-        this.accept(index, now);
-      }
+      while (this.accept(index, now));
       this.#unwatch(index);
     });
   }
 
-  #pause(missing: "connections" | "descriptors", now: number): void {
+  #pause(missing: "connections" | "descriptors", now: number): false {
     this.#paused = true;
     this.#resumeAt = now + PAUSE_MS;
-    for (const { fd } of this.#listeners) this.#kernel.epollDelete(this.#epoll, fd);
-    if (now < this.#mentionAt) return;
-    this.#mentionAt = now + MENTION_MS;
-    this.#onShortage(missing);
+    // Only those: the number of one that was given up may be another descriptor's by now.
+    this.#listeners.forEach(({ fd }, index) =>
+      this.#wanted[index] && this.#kernel.epollDelete(this.#epoll, fd)
+    );
+    if (now >= this.#mentionAt) {
+      this.#mentionAt = now + MENTION_MS;
+      this.#onShortage(missing);
+    }
+    return false;
   }
 
   #watch(index: number): void {

@@ -5,11 +5,14 @@
 
 /** A fixed number of buffers of {@linkcode BUFFER_BYTES}, lent by number. */
 export class Buffers {
+  /** How many there are. */
+  readonly count: number;
   readonly #views: readonly Uint8Array<ArrayBuffer>[];
   readonly #free: Int32Array;
   #available: number;
 
   constructor(count: number) {
+    this.count = count;
     // Untouched memory is not resident: only buffers that were ever needed cost anything.
     const memory = new ArrayBuffer(count * BUFFER_BYTES);
     this.#views = Array.from(

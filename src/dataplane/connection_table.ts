@@ -172,3 +172,5 @@ export const SENT = 1 << 6;
 export const PROMPT = 1 << 7;
 /** It is watched for becoming writable. */
 export const WATCHED = 1 << 8;
+/** Keepalive has been turned on for it. */
+export const KEPT = 1 << 9;

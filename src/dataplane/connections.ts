@@ -5,6 +5,7 @@
 
 import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../linux/epoll.ts";
 import type { Fd } from "../linux/libc.ts";
+import { IPPROTO_TCP, TCP_QUICKACK } from "../linux/socket.ts";
 import {
   BLOCKED,
   CONNECTING,
@@ -12,6 +13,7 @@ import {
   ENDING,
   FAILED,
   FREE,
+  KEPT,
   PASSED,
   QUEUED,
   RELAYING,
@@ -61,7 +63,8 @@ export class Connections {
     const slot = table.take(client, listener, frontend, now);
     if (slot >= this.#used) this.#used = slot + 1;
     tally.frontend(frontend, "opened");
-    this.#go(slot, this.#connector.begin(slot, now));
+    if (this.#relay.prefetch(2 * slot)) this.#go(slot, this.#connector.begin(slot, now));
+    else this.#close(slot);
   }
 
   /** Events of a side; the caller has made sure that they are about its present descriptor. */
@@ -132,7 +135,8 @@ export class Connections {
     if (wheel.dueAt(slot) > now + idleTimeoutMs) wheel.schedule(slot, now + idleTimeoutMs);
     if ((events & EPOLLRDHUP) !== 0) table.flags[server]! |= ENDING;
     const generation = table.generation[client]!;
-    this.#run(client, now);
+    const outcome = table.buffered[client]! > 0 ? this.#deliver(client) : this.#relay.pump(client);
+    if (outcome !== WAITS) this.#settle(client, outcome, now);
     if (table.generation[client] !== generation) return;
     // Watched from here on only: until now there was nothing to do about its events.
     if (kernel.epollAdd(epoll, table.fd[client]! as Fd, CLIENT_EVENTS, client, generation) < 0) {
@@ -140,6 +144,15 @@ export class Connections {
     } else if ((events & (EPOLLIN | EPOLLRDHUP)) !== 0) {
       this.#run(server, now);
     }
+  }
+
+  /** The server's handshake was left without an answer of its own: the first bytes bring it. */
+  #deliver(client: number): Outcome {
+    const { kernel, table } = this.#parts;
+    const outcome = this.#relay.deliver(client);
+    // From here on the server hears at once that its bytes have arrived, as it does of others.
+    kernel.setOption(table.fd[client + 1]! as Fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+    return outcome;
   }
 
   #handleRelaying(side: number, events: number, now: number): void {
@@ -224,8 +237,12 @@ export class Connections {
       this.#cut(slot);
       return;
     }
-    // Not before: most connections do not live to see it, and are spared the system calls.
-    keepAlive(kernel, table.fd[2 * slot + 1]! as Fd, keepalive);
+    const server = 2 * slot + 1;
+    if ((table.flags[server]! & KEPT) === 0) {
+      // Not before: most connections do not live to see it, and are spared the system calls.
+      keepAlive(kernel, table.fd[server]! as Fd, keepalive);
+      table.flags[server]! |= KEPT;
+    }
     wheel.schedule(slot, deadline);
   }
 

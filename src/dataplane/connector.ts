@@ -14,6 +14,7 @@ import {
   SO_ERROR,
   SOCK_STREAM,
   SOL_SOCKET,
+  TCP_QUICKACK,
   TCP_USER_TIMEOUT,
 } from "../linux/socket.ts";
 import type { Chooser } from "./chooser.ts";
@@ -122,6 +123,7 @@ export class Connector {
     if (keepalive.userTimeoutMs !== null) {
       kernel.setOption(server, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
     }
+    if (table.buffered[2 * slot]! > 0) kernel.setOption(server, IPPROTO_TCP, TCP_QUICKACK, 0);
     const connected = kernel.connect(server, address);
     if (connected < 0 && connected !== -EINPROGRESS) return this.#failed(slot, -connected, now);
     const watched = kernel.epollAdd(epoll, server, SERVER_EVENTS, side, table.generation[side]!);

@@ -151,6 +151,7 @@ export class Engine {
   }
 
   #stop(): void {
+    if (this.#isStopped) return;
     const connections = this.#connections.cut(() => true);
     this.#pipes.close();
     this.#kernel.close(this.#parts.epoll);
@@ -193,8 +194,8 @@ const WAKE = -2;
 
 /** Events of one wait. */
 const EVENTS = 512;
-/** 64 MiB of addresses, of which only what is used becomes memory. */
-const BUFFERS = 1024;
+/** 32 MiB of addresses, of which only what is used becomes memory. */
+const BUFFERS = 512;
 const BEAT_MS = 250;
 const SWEEP_MS = 1000;
 const PAUSED_MS = 20;

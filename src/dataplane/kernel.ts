@@ -30,7 +30,7 @@ export interface SocketIo {
   recv(fd: Fd, target: Uint8Array<ArrayBuffer>): number;
   peek(fd: Fd, target: Uint8Array<ArrayBuffer>): number;
   discard(fd: Fd, length: number): number;
-  send(fd: Fd, source: Uint8Array<ArrayBuffer>, length: number): number;
+  send(fd: Fd, source: Uint8Array<ArrayBuffer>, length: number, more: boolean): number;
   splice(source: Fd, target: Fd, length: number): number;
   shutdown(fd: Fd, how: number): number;
   setOption(fd: Fd, level: number, name: number, value: number): number;

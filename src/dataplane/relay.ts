@@ -81,6 +81,34 @@ export class Relay {
     return this.#copy(side);
   }
 
+  /**
+   * Receives what a side has sent so far, while there is no other side yet.
+   *
+   * @returns whether the side is alive.
+   */
+  prefetch(side: number): boolean {
+    const table = this.#table;
+    const source = table.fd[side]! as Fd;
+    // Some buffers are left for directions that cannot do without.
+    if (this.#buffers.available <= this.#buffers.count / 2) return true;
+    const buffer = this.#buffers.take();
+    const received = this.#io.recv(source, this.#buffers.view(buffer));
+    if (received > 0) {
+      table.buffer[side] = buffer;
+      table.buffered[side] = received;
+      return true;
+    }
+    this.#buffers.give(buffer);
+    if (received === 0) table.flags[side]! |= ENDED;
+    return received === 0 || received === -EAGAIN || !this.#isDead(source);
+  }
+
+  /** Sends what {@linkcode Relay.prefetch} has received, and reads no further. */
+  deliver(side: number): Outcome {
+    const outcome = this.#flush(side);
+    return outcome === BUSY ? WAITS : outcome;
+  }
+
   /** Gives back what a direction has borrowed; bytes on their way are lost. */
   abandon(side: number): void {
     const table = this.#table;
@@ -111,7 +139,9 @@ export class Relay {
         if (received < 0) table.flags[side]! |= FAILED;
         return this.#end(side);
       }
-      const sent = this.#send(side, this.#scratch, received);
+      // What may be the last bytes waits, for an instant, for the end to go with them.
+      const isLast = (table.flags[side]! & ENDING) !== 0 && received < BUFFER_BYTES;
+      const sent = this.#send(side, this.#scratch, received, isLast);
       if (peeks && sent > 0) this.#io.discard(source, sent);
       if (sent < received) {
         if (sent < 0 && sent !== -EAGAIN) return TARGET_FAILS;
@@ -147,7 +177,7 @@ export class Relay {
     const view = this.#buffers.view(table.buffer[side]!);
     while (table.buffered[side]! > 0) {
       const length = table.buffered[side]!;
-      const sent = this.#send(side, view, length);
+      const sent = this.#send(side, view, length, false);
       if (sent === -EAGAIN) {
         table.flags[side]! |= BLOCKED;
         return BLOCKS;
@@ -161,12 +191,12 @@ export class Relay {
   }
 
   /** Sends to the other side. @returns as send(2), where an error has been looked at twice. */
-  #send(side: number, bytes: Uint8Array<ArrayBuffer>, length: number): number {
+  #send(side: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number {
     const table = this.#table;
     const target = table.fd[side ^ 1]! as Fd;
     if ((table.flags[side]! & PROMPT) === 0) this.#prompt(side, target, length);
-    let sent = this.#io.send(target, bytes, length);
-    if (sent < 0 && sent !== -EAGAIN) sent = this.#io.send(target, bytes, length);
+    let sent = this.#io.send(target, bytes, length, more);
+    if (sent < 0 && sent !== -EAGAIN) sent = this.#io.send(target, bytes, length, more);
     if (sent > 0) {
       table.moved[side]! += sent;
       table.lastActiveAt[side >> 1] = this.now;

@@ -66,11 +66,17 @@ export function discard(fd: Fd, length: number): number {
 /**
  * Sends the first `length` bytes of `source` without blocking, and without SIGPIPE.
  *
+ * @param more something follows at once that is to share a segment with the last of these bytes.
  * @returns bytes accepted by the kernel, or −errno (`-EAGAIN` when its buffer is full).
  * @see send(2)
  */
-export function send(fd: Fd, source: Uint8Array<ArrayBuffer>, length: number): number {
-  return answer(libc.send(fd, source, length, MSG_DONTWAIT | MSG_NOSIGNAL));
+export function send(
+  fd: Fd,
+  source: Uint8Array<ArrayBuffer>,
+  length: number,
+  more = false,
+): number {
+  return answer(libc.send(fd, source, length, more ? SEND_FLAGS | MSG_MORE : SEND_FLAGS));
 }
 
 /**
@@ -230,6 +236,8 @@ const MSG_PEEK = 0x2;
 const MSG_TRUNC = 0x20;
 const MSG_DONTWAIT = 0x40;
 const MSG_NOSIGNAL = 0x4000;
+const MSG_MORE = 0x8000;
+const SEND_FLAGS = MSG_DONTWAIT | MSG_NOSIGNAL;
 
 /** `struct linger { int l_onoff; int l_linger; }`: on, for no time. */
 const LINGER_RESET = new Uint8Array(Int32Array.of(1, 0).buffer);
