@@ -46,8 +46,11 @@ describe("6.1 Parameters", () => {
   });
 
   it("Preempt_Mode: the owner of the addresses always preempts", () => {
-    const trial = new Trial({ preempt: false, priority: 255 }).active();
-    expect(trial.hear(254).state.name).toBe("active");
+    const trial = new Trial({ preempt: false, priority: 255 }).active().hear(255, "10.0.0.9");
+    expect(trial.state.name).toBe("backup");
+    const { left } = trial;
+    trial.now += 1000;
+    expect(trial.hear(254).left).toBe(left - 1000);
   });
 });
 

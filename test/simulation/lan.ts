@@ -73,7 +73,7 @@ export class SimulatedLan {
       const own = version === 3 && this.random.chance(0.2);
       const router: VirtualRouter = {
         version,
-        priority: this.random.pick([50, 100, 100, 150, 200, 254]),
+        priority: this.random.pick([50, 100, 100, 150, 200, 254, 255]),
         advertisementIntervalMs: own ? this.random.pick([100, 500, 2000]) : common,
         preempt,
         renewIntervalMs: this.random.chance(0.9) ? 250 : null,
@@ -230,7 +230,8 @@ export class SimulatedLan {
       node.activeSince = this.now;
       this.#say(node, `${before} → ${publicState(state)}: ${reason}`);
     }
-    node.wakeAt = deadline(state) + this.random.next() * SCHEDULER_LATENESS_MS;
+    const wakeAt = node.inbox.length > 0 ? this.now : Math.max(this.now, deadline(state));
+    node.wakeAt = wakeAt + this.random.next() * SCHEDULER_LATENESS_MS;
   }
 
   #carryOut(node: Node, output: Output): void {
@@ -288,6 +289,10 @@ export class SimulatedLan {
       const entitled = name === "active" || name === "leaving";
       if (node.process === "running" && this.holds(node) && !entitled) {
         throw new Error(`${node.name} holds the address in state ${name}`);
+      }
+      const isSound = this.now - node.soundSince > SETTLE_MS;
+      if (node.process === "running" && isSound && name === "active" && !this.holds(node)) {
+        throw new Error(`${node.name} is Active without the address`);
       }
       while (node.sentAt[0]! < this.now - 1000) node.sentAt.shift();
       const most = 3 + (1 + EXTRA) * Math.max(1, 1000 / node.router.advertisementIntervalMs);
