@@ -20,30 +20,37 @@ export interface Traffic {
 
 /** A probe that asks the VIP all the time. */
 export class Client {
-  readonly #probe: Process;
+  readonly #host: Host;
+  readonly #arguments: readonly string[];
   readonly #windows: ProbeWindow[] = [];
+  #probe: Process | undefined;
 
   constructor(host: Host, mode: "request" | "keepalive", everyMs: number) {
-    const args = [`${VIP}:${PORT}`, "--mode", mode, "--every", String(everyMs)];
-    this.#probe = host.script(PROBE_SCRIPT, args, {
+    this.#host = host;
+    this.#arguments = [
+      ...[`${VIP}:${PORT}`, "--mode", mode],
+      ...["--every", String(everyMs), "--timeout", String(TIMEOUT_MS)],
+    ];
+  }
+
+  /** Begins to ask, and waits until an answer came. */
+  async start(): Promise<void> {
+    const probe = this.#host.script(PROBE_SCRIPT, this.#arguments, {
       onLine: (line) => {
         this.#windows.push(JSON.parse(line));
         if (this.#windows.length > KEPT_WINDOWS) this.#windows.shift();
       },
     });
+    this.#probe = probe;
+    await eventually("the client is answered", () => {
+      if (probe.ended) throw new Error(`the probe ${probe.ending}: ${probe.output}`);
+      return this.#windows.some((window) => window.answered > 0);
+    }, { deadlineMs: 20_000 });
   }
 
   /** The newest window. */
   get latest(): ProbeWindow | undefined {
     return this.#windows.at(-1);
-  }
-
-  /** Waits until an answer came. */
-  async answered(): Promise<void> {
-    await eventually("the client is answered", () => {
-      if (this.#probe.ended) throw new Error(`the probe has ended: ${this.#probe.output}`);
-      return this.#windows.some((window) => window.answered > 0);
-    }, { deadlineMs: 20_000 });
   }
 
   /** What was seen from `from` until `until`, both CLOCK_MONOTONIC in milliseconds. */
@@ -76,7 +83,7 @@ export class Client {
 
   /** Ends it. */
   async stop(): Promise<void> {
-    await this.#probe.stop("SIGKILL");
+    await this.#probe?.stop("SIGKILL");
   }
 }
 
@@ -84,13 +91,15 @@ export class Client {
 export async function clientOf(host: Host, server: string): Promise<Client> {
   for (let attempt = 0; attempt < LANDING_ATTEMPTS; attempt++) {
     const client = new Client(host, "keepalive", 20);
-    await client.answered();
+    await client.start();
     if (client.reachedSince(server, 0)) return client;
     await client.stop();
   }
   throw new Error(`no connection in ${LANDING_ATTEMPTS} has landed on ${server}`);
 }
 
+/** An attempt that is not answered by then counts as failed. */
+const TIMEOUT_MS = 2_000;
 const PROBE_SCRIPT = new URL("../lab/probe.ts", import.meta.url).pathname;
 
 /** Ten minutes of windows. */
