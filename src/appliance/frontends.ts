@@ -4,16 +4,15 @@
  */
 
 import type { Frontend } from "../admin/model.ts";
-import { formatEndpoint } from "../core/net/prefix.ts";
 import type { FrontendPlan, KeepalivePlan, ListenerPlan, Plan } from "../core/plan/plan.ts";
-import { openListener, probePort } from "../dataplane/listener.ts";
+import { openListener } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
-import { EACCES, EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import { close } from "../linux/socket.ts";
 import type { Counters } from "../memory/counters.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { CannotRun } from "./cannot_run.ts";
+import { refusal, refusedListeners } from "./ports.ts";
 
 /** All frontends of one plan. */
 export class Frontends {
@@ -32,7 +31,8 @@ export class Frontends {
   constructor(plan: Plan, counters: Counters, workers: number) {
     this.#plans = plan.frontends;
     this.#counters = counters;
-    for (const { listeners } of plan.frontends) listeners.forEach(probe);
+    const refused = refusedListeners(plan)[0];
+    if (refused) throw new CannotRun(refused.message);
     this.#listeners = Array.from({ length: workers }, () => openAll(plan));
   }
 
@@ -89,12 +89,6 @@ export class Frontends {
   }
 }
 
-/** SO_REUSEPORT would let us in beside a foreign owner of the port: ask without it first. */
-function probe(listener: ListenerPlan): void {
-  const answer = probePort(listener);
-  if (answer < 0) throw refusal(listener, -answer);
-}
-
 function openAll({ frontends, backends }: Plan): Listener[] {
   return frontends.flatMap(({ listeners, backend }, frontend) => {
     const keepalive = backends.find(({ name }) => name === backend)?.keepalive;
@@ -109,31 +103,6 @@ function openAll({ frontends, backends }: Plan): Listener[] {
 
 function open(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
   const fd = openListener(listener, keepalive);
-  if (fd < 0) throw refusal(listener, -fd);
+  if (fd < 0) throw new CannotRun(refusal(listener, -fd));
   return fd;
-}
-
-function refusal({ address, port }: ListenerPlan, errno: number): CannotRun {
-  const place = formatEndpoint(address, port);
-  switch (errno) {
-    case EADDRINUSE:
-      return new CannotRun(
-        `cannot listen on ${place}: port ${port} is in use by another program; ` +
-          `stop it ("ss -ltnp sport = :${port}" names it) or choose another port`,
-      );
-    case EACCES:
-      return new CannotRun(
-        `cannot listen on ${place}: ports below 1024 need the capability CAP_NET_BIND_SERVICE; ` +
-          "grant it (setcap cap_net_bind_service+p, or the container's NET_BIND_SERVICE)",
-      );
-    case EADDRNOTAVAIL:
-      return new CannotRun(
-        `cannot listen on ${place}: no interface of this host carries ${address}; ` +
-          "configure it, or listen on vip:ROUTER for the address of a virtual router",
-      );
-    default:
-      return new CannotRun(
-        `cannot listen on ${place}: ${new SystemError("bind", errno).message}`,
-      );
-  }
 }

@@ -2,6 +2,7 @@
  * `lintel check`: everything that is wrong with a file, at once. It changes nothing anywhere.
  */
 
+import { StatusSchema } from "../admin/model.ts";
 import type { HostFacts } from "../config/host.ts";
 import { hostProblems } from "../config/host.ts";
 import { checkAllNodes, loadConfig, resolvedConfig, type Source } from "../config/load.ts";
@@ -9,6 +10,7 @@ import { nodeNames } from "../config/node.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import { readYaml } from "../config/yaml_tree.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import { AdminClient, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -21,12 +23,26 @@ export interface CheckOptions {
   readonly json?: boolean;
 }
 
+/** What of the host a check looks at. */
+export interface Host {
+  readonly hostFacts: () => HostFacts;
+  /** The plan's listeners that this host refuses. */
+  readonly refusedListeners: (plan: Plan) => readonly RefusedListener[];
+}
+
+/** A listener that cannot be had, and why. */
+export interface RefusedListener {
+  readonly address: string;
+  readonly port: number;
+  readonly message: string;
+}
+
 /** Checks the file for every node, or for the one that is named. */
-export function check(
+export async function check(
   options: CheckOptions,
   terminal: Terminal,
-  hostFacts: () => HostFacts,
-): number {
+  { hostFacts, refusedListeners }: Host,
+): Promise<number> {
   const { config: file, node } = options;
   const text = readConfiguration(file);
   const host = options.offline ? null : hostFacts();
@@ -38,18 +54,42 @@ export function check(
     node,
   };
   const verdict = judge(text, source);
+  const refused = verdict.here ? await notOurs(refusedListeners(verdict.here), verdict.here) : [];
+  const missing = refused.map(({ message }) => message);
+  const exitCode = verdict.problems.length > 0
+    ? EXIT.invalidConfiguration
+    : missing.length > 0
+    ? EXIT.hostLacks
+    : EXIT.done;
   if (options.json) {
     const { problems, warnings, plans } = verdict;
     const nodes = plans.map((plan) => ({ node: plan.node, ...countsOf(plan) }));
-    terminal.out(JSON.stringify({ file, problems, warnings, nodes }, null, 2) + "\n");
-    return problems.length > 0 ? EXIT.invalidConfiguration : EXIT.done;
+    terminal.out(JSON.stringify({ file, problems, missing, warnings, nodes }, null, 2) + "\n");
+    return exitCode;
   }
   const warnings = verdict.warnings.map((one) => ({ ...one, message: `warning: ${one.message}` }));
   for (const one of [...warnings, ...verdict.problems]) terminal.err(`${formatProblem(one)}\n`);
-  if (verdict.problems.length > 0) return EXIT.invalidConfiguration;
+  for (const message of missing) terminal.err(`${message}\n`);
+  if (exitCode !== EXIT.done) return exitCode;
   if (verdict.notice) terminal.err(`${verdict.notice}\n`);
   terminal.out(options.resolved ? resolve(text, source) : verdict.plans.map(summary).join(""));
   return EXIT.done;
+}
+
+/** Leaves out the listeners that the running appliance of this host holds itself. */
+async function notOurs(
+  refused: readonly RefusedListener[],
+  { admin }: Plan,
+): Promise<readonly RefusedListener[]> {
+  if (refused.length === 0) return [];
+  using client = new AdminClient({ address: `unix:${admin.socket}`, token: undefined });
+  const held = await client.get("/v1/status").then(
+    ({ body }) => readAs(StatusSchema, body).frontends.flatMap(({ listeners }) => listeners),
+    () => [],
+  );
+  return refused.filter(({ address, port }) =>
+    !held.some((one) => one.bound && one.address === address && one.port === port)
+  );
 }
 
 /** The file's text. @throws {Failure} */
@@ -70,6 +110,8 @@ interface Verdict {
   readonly problems: readonly Problem[];
   readonly warnings: readonly Problem[];
   readonly plans: readonly Plan[];
+  /** What this host would run, if it is one of the nodes and may be looked at. */
+  readonly here?: Plan;
   /** What was not checked, and why. */
   readonly notice?: string;
 }
@@ -95,6 +137,7 @@ function judge(text: string, source: Source): Verdict {
     problems: onHost.problems,
     warnings: [...found.warnings, ...onHost.warnings],
     plans,
+    here: here.plan,
   };
 }
 
@@ -113,6 +156,7 @@ function judgeNode(text: string, source: Source): Verdict {
     problems: onHost.problems,
     warnings: [...warnings, ...onHost.warnings],
     plans: [plan],
+    here: plan,
   };
 }
 

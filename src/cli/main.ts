@@ -4,8 +4,7 @@
  */
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
-import type { HostFacts } from "../config/host.ts";
-import { check, type CheckOptions } from "./check.ts";
+import { check, type CheckOptions, type Host } from "./check.ts";
 import { AdminClient } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import {
@@ -22,7 +21,8 @@ import { processTerminal, type Terminal } from "./terminal.ts";
 export interface Commands {
   /** Runs an appliance until it is stopped, and answers with the exit code. */
   readonly run: (options: { file: string; node?: string | undefined }) => Promise<number>;
-  readonly hostFacts: () => HostFacts;
+  readonly hostFacts: Host["hostFacts"];
+  readonly refusedListeners: Host["refusedListeners"];
   readonly build: {
     readonly version: string;
     readonly kind: string;
@@ -95,7 +95,7 @@ function addRun(program: Command, { run }: Commands, terminal: Terminal, end: En
     });
 }
 
-function addCheck(program: Command, { hostFacts }: Commands, terminal: Terminal, end: End): void {
+function addCheck(program: Command, commands: Commands, terminal: Terminal, end: End): void {
   program.command("check")
     .description("Validate everything, for every node unless one is named.")
     .addOption(configOption(terminal))
@@ -103,8 +103,8 @@ function addCheck(program: Command, { hostFacts }: Commands, terminal: Terminal,
     .option("--offline", "skip what only this host can tell")
     .option("--resolved", "print the file with every default filled in")
     .option("--json", "print problems, warnings and nodes as JSON")
-    .action((options: CheckOptions) => {
-      end(check(options, terminal, hostFacts));
+    .action(async (options: CheckOptions) => {
+      end(await check(options, terminal, commands));
     });
 }
 

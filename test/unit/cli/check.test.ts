@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { check, type CheckOptions } from "../../../src/cli/check.ts";
+import { check, type CheckOptions, type RefusedListener } from "../../../src/cli/check.ts";
 import { Failure } from "../../../src/cli/exit_code.ts";
 import type { HostFacts } from "../../../src/config/host.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
@@ -39,13 +39,21 @@ function hostWith(...addresses: string[]): HostFacts {
   };
 }
 
-function lintelCheck(text: string, options: Omit<CheckOptions, "config">, host?: HostFacts) {
+async function lintelCheck(
+  text: string,
+  options: Omit<CheckOptions, "config">,
+  host?: HostFacts,
+  refused: readonly RefusedListener[] = [],
+) {
   const config = `${directory}/lintel.yaml`;
   Deno.writeTextFileSync(config, text);
   const terminal = new FakeTerminal();
-  const exitCode = check({ config, ...options }, terminal, () => {
-    if (!host) throw new Error("the host was asked");
-    return host;
+  const exitCode = await check({ config, ...options }, terminal, {
+    hostFacts() {
+      if (!host) throw new Error("the host was asked");
+      return host;
+    },
+    refusedListeners: () => refused,
   });
   const relative = (output: string) => output.replaceAll(`${directory}/`, "");
   return { exitCode, stdout: relative(terminal.stdout), stderr: relative(terminal.stderr) };
@@ -54,41 +62,48 @@ function lintelCheck(text: string, options: Omit<CheckOptions, "config">, host?:
 const SUMMARY = "ok, 1 virtual router, 1 frontend, 1 backend, 2 servers";
 
 describe("lintel check", () => {
-  it("says in one line what each node would run, and asks no host when offline", () => {
-    expect(lintelCheck(TWO_NODES, { offline: true })).toEqual({
+  it("says in one line what each node would run, and asks no host when offline", async () => {
+    expect(await lintelCheck(TWO_NODES, { offline: true })).toEqual({
       exitCode: 0,
       stdout: `lb1: ${SUMMARY}\nlb2: ${SUMMARY}\n`,
       stderr: "",
     });
-    expect(lintelCheck(TWO_NODES, { offline: true, node: "lb2" }).stdout)
+    expect((await lintelCheck(TWO_NODES, { offline: true, node: "lb2" })).stdout)
       .toBe(`lb2: ${SUMMARY}\n`);
   });
 
-  it("says that a host which is none of the nodes cannot tell everything", () => {
-    const { exitCode, stdout, stderr } = lintelCheck(TWO_NODES, {}, hostWith("10.9.9.9"));
+  it("says that a host which is none of the nodes cannot tell everything", async () => {
+    const { exitCode, stdout, stderr } = await lintelCheck(TWO_NODES, {}, hostWith("10.9.9.9"));
     expect(exitCode).toBe(0);
     expect(stdout).toBe(`lb1: ${SUMMARY}\nlb2: ${SUMMARY}\n`);
     expect(stderr).toMatch(/^this host is none of lb1, lb2: .* unchecked\n$/);
   });
 
-  it.each([{}, { node: "lb1" }])("compares with the host that is the node (%j)", (options) => {
-    const { exitCode, stdout, stderr } = lintelCheck(TWO_NODES, options, hostWith("172.16.0.2"));
-    expect(exitCode).toBe(3);
-    expect(stdout).toBe("");
-    expect(stderr).toMatch(/^lintel\.yaml:5:\d+: virtualRouters\.api\.interface: .*eth7/m);
-  });
+  it.each([{}, { node: "lb1" }])(
+    "compares with the host that is the node (%j)",
+    async (options) => {
+      const { exitCode, stdout, stderr } = await lintelCheck(
+        TWO_NODES,
+        options,
+        hostWith("172.16.0.2"),
+      );
+      expect(exitCode).toBe(3);
+      expect(stdout).toBe("");
+      expect(stderr).toMatch(/^lintel\.yaml:5:\d+: virtualRouters\.api\.interface: .*eth7/m);
+    },
+  );
 
-  it("does not compare another node with this host", () => {
+  it("does not compare another node with this host", async () => {
     const host = hostWith("172.16.0.2");
-    expect(lintelCheck(TWO_NODES, { node: "lb2" }, host)).toMatchObject({ exitCode: 0 });
+    expect(await lintelCheck(TWO_NODES, { node: "lb2" }, host)).toMatchObject({ exitCode: 0 });
   });
 
-  it("prints every problem with its place and ends 3", () => {
+  it("prints every problem with its place and ends 3", async () => {
     const broken = TWO_NODES.replace("vrid: 60", "vrid: 600").replace(
       "backend: web",
       "backend: wep",
     );
-    const { exitCode, stdout, stderr } = lintelCheck(broken, { offline: true });
+    const { exitCode, stdout, stderr } = await lintelCheck(broken, { offline: true });
     expect(exitCode).toBe(3);
     expect(stdout).toBe("");
     const lines = stderr.trimEnd().split("\n");
@@ -96,40 +111,51 @@ describe("lintel check", () => {
     for (const line of lines) expect(line).toMatch(/^lintel\.yaml:\d+:\d+: /);
   });
 
-  it("names the nodes there are where another one is asked for", () => {
-    const { exitCode, stderr } = lintelCheck(TWO_NODES, { offline: true, node: "lb3" });
+  it("names the nodes there are where another one is asked for", async () => {
+    const { exitCode, stderr } = await lintelCheck(TWO_NODES, { offline: true, node: "lb3" });
     expect(exitCode).toBe(3);
     expect(stderr).toMatch(/--node names lb3, but the nodes are lb1, lb2/);
   });
 
-  it("prints all of it as JSON", () => {
-    const good = lintelCheck(TWO_NODES, { offline: true, json: true });
+  it("prints all of it as JSON", async () => {
+    const good = await lintelCheck(TWO_NODES, { offline: true, json: true });
     expect(JSON.parse(good.stdout)).toEqual({
       file: "lintel.yaml",
       problems: [],
+      missing: [],
       warnings: [],
       nodes: ["lb1", "lb2"].map((node) => (
         { node, virtualRouters: 1, frontends: 1, backends: 1, servers: 2 }
       )),
     });
-    const bad = lintelCheck("frontends: 5\n", { offline: true, json: true });
+    const bad = await lintelCheck("frontends: 5\n", { offline: true, json: true });
     expect(bad.exitCode).toBe(3);
     expect(JSON.parse(bad.stdout).problems[0]).toMatchObject({ line: 1, path: "frontends" });
   });
 
-  it("prints the file with every default filled in", () => {
-    const { exitCode, stdout } = lintelCheck(TWO_NODES, {
+  it("prints the file with every default filled in", async () => {
+    const { exitCode, stdout } = await lintelCheck(TWO_NODES, {
       offline: true,
       node: "lb1",
       resolved: true,
     });
     expect(exitCode).toBe(0);
     expect(stdout).toMatch(/^stopTimeout: 30s$/m);
-    expect(lintelCheck(stdout, { offline: true })).toMatchObject({ exitCode: 0, stderr: "" });
+    expect(await lintelCheck(stdout, { offline: true })).toMatchObject({ exitCode: 0, stderr: "" });
   });
 
-  it("refuses a file that is not there", () => {
-    expect(() => check({ config: `${directory}/none` }, new FakeTerminal(), () => hostWith()))
-      .toThrow(Failure);
+  it("ends 4 where this host refuses a listener, and says which", async () => {
+    const text = TWO_NODES.replace(/interface: eth7/, "interface: eth0");
+    const message = "cannot listen on 172.16.0.10:6443: port 6443 is in use by another program";
+    const refused = [{ address: "172.16.0.10", port: 6443, message }];
+    const { exitCode, stderr } = await lintelCheck(text, {}, hostWith("172.16.0.2"), refused);
+    expect(stderr).toBe(`${message}\n`);
+    expect(exitCode).toBe(4);
+  });
+
+  it("refuses a file that is not there", async () => {
+    const host = { hostFacts: () => hostWith(), refusedListeners: () => [] };
+    await expect(check({ config: `${directory}/none` }, new FakeTerminal(), host))
+      .rejects.toThrow(Failure);
   });
 });

@@ -18,6 +18,7 @@ async function lintel(args: string, env: Record<string, string> = {}) {
     hostFacts: () => {
       throw new Error("the host was asked");
     },
+    refusedListeners: () => [],
     build: { version: "1.2.3", kind: "source", deno: "2.9.6", v8: "15.0" },
   };
   const exitCode = await main(args.split(" ").filter((arg) => arg !== ""), commands, terminal);

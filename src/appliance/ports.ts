@@ -1,0 +1,47 @@
+/**
+ * Whether this host lets us listen where a plan says, and in words why not. It keeps nothing open.
+ */
+
+import { formatEndpoint } from "../core/net/prefix.ts";
+import type { ListenerPlan, Plan } from "../core/plan/plan.ts";
+import { probePort } from "../dataplane/listener.ts";
+import { EACCES, EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../linux/errno.ts";
+
+/** A listener that cannot be had. */
+export interface RefusedListener {
+  readonly address: string;
+  readonly port: number;
+  /** The place, the cause and the remedy. */
+  readonly message: string;
+}
+
+/**
+ * The plan's listeners that cannot be had. SO_REUSEPORT would let us in beside a foreign owner of a
+ * port, so this asks without it.
+ */
+export function refusedListeners({ frontends }: Plan): RefusedListener[] {
+  return frontends.flatMap(({ listeners }) => listeners).flatMap((listener) => {
+    const { address, port } = listener;
+    const answer = probePort(listener);
+    return answer < 0 ? [{ address, port, message: refusal(listener, -answer) }] : [];
+  });
+}
+
+/** Why a listener cannot be had, and what to do. */
+export function refusal({ address, port }: ListenerPlan, errno: number): string {
+  const place = formatEndpoint(address, port);
+  switch (errno) {
+    case EADDRINUSE:
+      return `cannot listen on ${place}: port ${port} is in use by another program; ` +
+        `stop it ("ss -ltnp sport = :${port}" names it) or choose another port`;
+    case EACCES:
+      return `cannot listen on ${place}: ports below 1024 need the capability ` +
+        "CAP_NET_BIND_SERVICE; grant it (setcap cap_net_bind_service+p, or the container's " +
+        "NET_BIND_SERVICE)";
+    case EADDRNOTAVAIL:
+      return `cannot listen on ${place}: no interface of this host carries ${address}; ` +
+        "configure it, or listen on vip:ROUTER for the address of a virtual router";
+    default:
+      return `cannot listen on ${place}: ${new SystemError("bind", errno).message}`;
+  }
+}
