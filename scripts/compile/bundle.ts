@@ -19,18 +19,14 @@ export async function bundleProduct(
 ): Promise<string> {
   const directory = await Deno.makeTempDir({ prefix: "lintel-bundle-" });
   try {
-    const [main, speaker, dataplane, prober] = await Promise.all([
-      bundle("mod.ts", `${directory}/main.js`),
-      bundle(WORKERS.speaker, `${directory}/speaker.js`),
-      bundle(WORKERS.dataplane, `${directory}/dataplane.js`),
-      bundle(WORKERS.prober, `${directory}/prober.js`),
-    ]);
-    return [
-      firstLine({ kind, workers: { speaker, dataplane, prober } }),
-      secondLine(variables),
-      main,
-    ]
-      .join("\n");
+    // One after the other: the first fetches esbuild, and two at once trip over each other.
+    const main = await bundle("mod.ts", `${directory}/main.js`);
+    const workers = {
+      speaker: await bundle(WORKERS.speaker, `${directory}/speaker.js`),
+      dataplane: await bundle(WORKERS.dataplane, `${directory}/dataplane.js`),
+      prober: await bundle(WORKERS.prober, `${directory}/prober.js`),
+    };
+    return [firstLine({ kind, workers }), secondLine(variables), main].join("\n");
   } finally {
     await Deno.remove(directory, { recursive: true });
   }
