@@ -1,0 +1,71 @@
+/**
+ * A real nginx on a host of the lab: one process, which answers with its name.
+ */
+
+import type { Host } from "../../scripts/lab/host.ts";
+import { connects } from "./connects.ts";
+import type { Process } from "../../scripts/lab/process.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
+
+/** What it answers. */
+export interface NginxOptions {
+  /** Where requests are answered; default 80. */
+  readonly port?: number;
+  /** A second port, for checks alone: they must not be counted with clients. */
+  readonly checkPort?: number;
+}
+
+/** A running nginx: any path answers the host's name, `/files/` what is in the host's directory. */
+export class Nginx {
+  readonly host: Host;
+  #process: Process;
+
+  private constructor(host: Host, file: string) {
+    this.host = host;
+    this.#process = host.spawn(["nginx", "-e", "stderr", "-c", file]);
+  }
+
+  /** Starts one, and waits until it accepts connections. */
+  static async start(host: Host, { port = 80, checkPort }: NginxOptions = {}): Promise<Nginx> {
+    const file = host.write("nginx.conf", configuration(host, port, checkPort));
+    const nginx = new Nginx(host, file);
+    await eventually(`nginx on ${host.name} listens`, () => {
+      if (nginx.#process.ended) throw new Error(nginx.#process.output);
+      return connects(host, "127.0.0.1", checkPort ?? port);
+    });
+    return nginx;
+  }
+
+  /** SIGKILL. */
+  async kill(): Promise<void> {
+    await this.#process.stop("SIGKILL");
+  }
+}
+
+function configuration(host: Host, port: number, checkPort: number | undefined): string {
+  const check = checkPort === undefined ? "" : `  server {
+    listen ${checkPort};
+    location / { return 200 "${host.name} is well\\n"; }
+  }`;
+  return `daemon off;
+master_process off;
+user root;
+pid ${host.directory}/nginx.pid;
+events { worker_connections 8192; }
+http {
+  access_log off;
+  sendfile on;
+  keepalive_requests 100000000;
+  keepalive_timeout 1h;
+  server {
+    listen ${port} backlog=8192;
+    listen [::]:${port} backlog=8192;
+    add_header x-server ${host.name};
+    location / { return 200 "${host.name}\\n"; }
+    location /files/ { alias ${host.directory}/files/; }
+    location /slow/ { alias ${host.directory}/files/; limit_rate 1m; }
+  }
+${check}
+}
+`;
+}
