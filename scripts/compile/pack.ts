@@ -87,8 +87,7 @@ function roundUp(size: number, unit: number): number {
 }
 
 function changed(how: string): string {
-  return `lintel cannot be put into this deno (${Deno.version.deno}), which is built another way: ` +
-    `${how}. ` +
+  return `lintel cannot be put into this deno (${Deno.version.deno}): ${how}. ` +
     "Take the version that README names, or set DENORT_BIN to use `deno compile`.";
 }
 
