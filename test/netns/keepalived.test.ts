@@ -71,7 +71,7 @@ describe.each(CASES)(
       const stopped = higher.stop();
       const takenMs = await watch.gained(lower.host, since);
       await stopped;
-      const boundMs = skewTime(PRIORITY.lower, terms.intervalMs) + GRACEFUL_SLACK_MS;
+      const boundMs = skewTime(terms, PRIORITY.lower, terms.intervalMs) + GRACEFUL_SLACK_MS;
       const { gapMs, failed } = await pair.client.since(since);
       figures(pair.title(`planned stop of ${higher.name}`), { takenMs, boundMs, gapMs, failed });
       expect(takenMs).toBeLessThan(boundMs + watch.stallMs(since));
@@ -84,7 +84,8 @@ describe.each(CASES)(
       const since = monotonicMs();
       await higher.kill();
       const takenMs = await watch.gained(lower.host, since);
-      const boundMs = activeDownInterval(PRIORITY.lower, terms.intervalMs) + SIGKILL_SLACK_MS;
+      const boundMs = activeDownInterval(terms, PRIORITY.lower, terms.intervalMs) +
+        SIGKILL_SLACK_MS;
       const { gapMs } = await pair.client.since(since);
       figures(pair.title(`SIGKILL of ${higher.name}`), { takenMs, boundMs, gapMs });
       expect(takenMs).toBeLessThan(boundMs + watch.stallMs(since));
@@ -165,7 +166,7 @@ class Pair implements AsyncDisposable {
     const takenMs = await watch.gained(higher.host, since);
     await this.agree(higher);
     const { intervalMs } = this.#terms;
-    const boundMs = START_MS + activeDownInterval(PRIORITY.higher, intervalMs);
+    const boundMs = START_MS + activeDownInterval({ version: 3 }, PRIORITY.higher, intervalMs);
     const overlapMs = watch.overlapMs(since);
     const vacantMs = watch.vacantMs(since);
     const { gapMs, failed } = await this.client.since(since);
