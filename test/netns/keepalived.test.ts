@@ -7,7 +7,6 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { delay } from "../../scripts/lab/wait.ts";
-import { activeDownInterval, skewTime } from "../../src/core/vrrp/router.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { answerers } from "./arp.ts";
 import { figures, isSoak } from "./figures.ts";
@@ -15,6 +14,7 @@ import { Keepalived } from "./keepalived.ts";
 import { Nginx } from "./nginx.ts";
 import { ProbeClient } from "./probe_client.ts";
 import { Lintel, product } from "./product.ts";
+import { activeDownMs, skewMs } from "./standard.ts";
 import { VipWatch } from "./vip_watch.ts";
 
 const VIP = "172.16.0.10";
@@ -71,7 +71,7 @@ describe.each(CASES)(
       const stopped = higher.stop();
       const takenMs = await watch.gained(lower.host, since);
       await stopped;
-      const boundMs = skewTime(terms, PRIORITY.lower, terms.intervalMs) + GRACEFUL_SLACK_MS;
+      const boundMs = skewMs(terms, PRIORITY.lower) + GRACEFUL_SLACK_MS;
       const { gapMs, failed } = await pair.client.since(since);
       figures(pair.title(`planned stop of ${higher.name}`), { takenMs, boundMs, gapMs, failed });
       expect(takenMs).toBeLessThan(boundMs + watch.stallMs(since));
@@ -84,7 +84,7 @@ describe.each(CASES)(
       const since = monotonicMs();
       await higher.kill();
       const takenMs = await watch.gained(lower.host, since);
-      const boundMs = activeDownInterval(terms, PRIORITY.lower, terms.intervalMs) +
+      const boundMs = activeDownMs(terms, PRIORITY.lower) +
         SIGKILL_SLACK_MS;
       const { gapMs } = await pair.client.since(since);
       figures(pair.title(`SIGKILL of ${higher.name}`), { takenMs, boundMs, gapMs });
@@ -166,7 +166,7 @@ class Pair implements AsyncDisposable {
     const takenMs = await watch.gained(higher.host, since);
     await this.agree(higher);
     const { intervalMs } = this.#terms;
-    const boundMs = START_MS + activeDownInterval({ version: 3 }, PRIORITY.higher, intervalMs);
+    const boundMs = START_MS + activeDownMs(this.#terms, PRIORITY.higher);
     const overlapMs = watch.overlapMs(since);
     const vacantMs = watch.vacantMs(since);
     const { gapMs, failed } = await this.client.since(since);
