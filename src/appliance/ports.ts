@@ -6,6 +6,7 @@ import { formatEndpoint } from "../core/net/prefix.ts";
 import type { ListenerPlan, Plan } from "../core/plan/plan.ts";
 import { probePort } from "../dataplane/listener.ts";
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../linux/errno.ts";
+import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 
 /** A listener that cannot be had. */
 export interface RefusedListener {
@@ -20,6 +21,7 @@ export interface RefusedListener {
  * port, so this asks without it.
  */
 export function refusedListeners({ frontends }: Plan): RefusedListener[] {
+  raise(CAP_NET_BIND_SERVICE);
   return frontends.flatMap(({ listeners }) => listeners).flatMap((listener) => {
     const { address, port } = listener;
     const answer = probePort(listener);
