@@ -1,6 +1,6 @@
 /**
- * Buffers for bytes that one side has sent and the other does not take yet. There are so many and no
- * more; who finds none must leave the bytes in the kernel.
+ * Buffers for bytes that one side has sent and the other does not take yet. There are so many and
+ * no more; who finds none must leave the bytes in the kernel.
  */
 
 /** A fixed number of buffers of {@linkcode BUFFER_BYTES}, lent by number. */

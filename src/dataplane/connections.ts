@@ -94,7 +94,9 @@ export class Connections {
     }
   }
 
-  /** Counts what has moved since the last time, and takes pipes from those that have moved nothing. */
+  /**
+   * Counts what has moved since the last time, and takes pipes from those that have moved nothing.
+   */
   sweep(): void {
     const { table, tally } = this.#parts;
     for (let slot = 0; slot < this.#used; slot++) {

@@ -50,7 +50,9 @@ export interface Parts {
   readonly tally: Tally;
 }
 
-/** Connects the slots of a table; a slot's deadline in the wheel is its while it is not connected. */
+/**
+ * Connects the slots of a table; a slot's deadline in the wheel is its while it is not connected.
+ */
 export class Connector {
   readonly #parts: Parts;
 

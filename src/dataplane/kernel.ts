@@ -1,6 +1,7 @@
 /**
- * The system calls that the data plane makes, as it needs them. In production they are Linux's; tests
- * put a kernel of their own in their place, with partial writes, resets and missing descriptors.
+ * The system calls that the data plane makes, as it needs them. In production they are Linux's;
+ * tests put a kernel of their own in their place, with partial writes, resets and missing
+ * descriptors.
  *
  * Every call answers as Linux does: ≥ 0, or −errno.
  */

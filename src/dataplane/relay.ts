@@ -2,10 +2,10 @@
  * Moves the bytes of one direction of a connection, from one side to the other, as far as it goes
  * without waiting. It never closes a descriptor and never waits: it says what has come of it.
  *
- * Sides are edge-triggered: an event says once that something changed. So a side is read until it is
- * empty, or until the other side takes no more. A read that comes back short proves emptiness only
- * as long as the side has not announced its end: an end that came with the last bytes makes no event
- * of its own. That is what the flag ENDING is for; it is never taken back.
+ * Sides are edge-triggered: an event says once that something changed. So a side is read until it
+ * is empty, or until the other side takes no more. A read that comes back short proves emptiness
+ * only as long as the side has not announced its end: an end that came with the last bytes makes no
+ * event of its own. That is what the flag ENDING is for; it is never taken back.
  */
 
 import { EAGAIN, EINVAL } from "../linux/errno.ts";

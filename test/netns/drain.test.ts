@@ -1,6 +1,6 @@
 /**
- * Drain and weights at run time, under load: from the answer on, no new connection reaches a drained
- * server, by what arrives at the server's own interface; and nobody's request fails.
+ * Drain and weights at run time, under load: from the answer on, no new connection reaches a
+ * drained server, by what arrives at the server's own interface; and nobody's request fails.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";

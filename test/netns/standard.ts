@@ -1,6 +1,6 @@
 /**
- * The timers of the standard, computed here once more: what the product believes of them is what the
- * tests are to find out.
+ * The timers of the standard, computed here once more: what the product believes of them is what
+ * the tests are to find out.
  */
 
 /** What the timers depend on. */
