@@ -69,8 +69,8 @@ export class Routers {
       trackers: [],
       timers: {
         advertisementIntervalSeconds: plan.advertisementIntervalMs / 1e3,
-        activeDownIntervalSeconds: activeDownInterval(effective, intervalMs) / 1e3,
-        skewSeconds: skewTime(effective, intervalMs) / 1e3,
+        activeDownIntervalSeconds: activeDownInterval(plan, effective, intervalMs) / 1e3,
+        skewSeconds: skewTime(plan, effective, intervalMs) / 1e3,
         deadmanSeconds: plan.deadmanMs === null ? null : plan.deadmanMs / 1e3,
       },
       counters: this.#counters(row),

@@ -89,7 +89,7 @@ function nextOnGrid(router: VirtualRouter, advertiseAt: Instant, now: Instant): 
 
 /** Whether our advertisement is so late that every Backup must have taken over by now. */
 function isOverdue(router: VirtualRouter, state: Active, now: Instant): boolean {
-  const patience = activeDownInterval(PRIORITY_OWNER - 1, router.advertisementIntervalMs);
+  const patience = activeDownInterval(router, PRIORITY_OWNER - 1, router.advertisementIntervalMs);
   return now - state.advertisedAt > patience;
 }
 

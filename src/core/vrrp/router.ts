@@ -25,17 +25,27 @@ export function isOwner(router: VirtualRouter): boolean {
 }
 
 /**
- * Skew_Time: makes the router of higher priority the first to notice that the Active is gone.
+ * Skew_Time: makes the router of higher priority the first to notice that the Active is gone. A part
+ * of the interval in version 3, of a second in version 2 (RFC 3768, section 6.1).
  *
  * @param activeIntervalMs the Active's advertisement interval.
  */
-export function skewTime(priority: number, activeIntervalMs: number): number {
-  return (PRIORITIES - priority) * activeIntervalMs / PRIORITIES;
+export function skewTime(
+  { version }: Pick<VirtualRouter, "version">,
+  priority: number,
+  activeIntervalMs: number,
+): number {
+  const wholeMs = version === 2 ? 1_000 : activeIntervalMs;
+  return (PRIORITIES - priority) * wholeMs / PRIORITIES;
 }
 
 /** Active_Down_Interval: silence for so long means that there is no Active any more. */
-export function activeDownInterval(priority: number, activeIntervalMs: number): number {
-  return DOWN_ADVERTISEMENTS * activeIntervalMs + skewTime(priority, activeIntervalMs);
+export function activeDownInterval(
+  router: Pick<VirtualRouter, "version">,
+  priority: number,
+  activeIntervalMs: number,
+): number {
+  return DOWN_ADVERTISEMENTS * activeIntervalMs + skewTime(router, priority, activeIntervalMs);
 }
 
 /**

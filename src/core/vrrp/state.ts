@@ -144,7 +144,7 @@ export function backupState(
     name: "backup",
     priority,
     source,
-    activeDownAt: now + activeDownInterval(priority, activeIntervalMs),
+    activeDownAt: now + activeDownInterval(router, priority, activeIntervalMs),
     activeIntervalMs,
     takeover: "peerSilent",
     graced: false,

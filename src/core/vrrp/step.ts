@@ -73,7 +73,8 @@ function shutdown(router: VirtualRouter, state: State, now: Instant): Step {
       return left(state);
     case "active": {
       const { priority, source, renewAt } = state;
-      const patience = skewTime(LOWEST_PRIORITY, router.advertisementIntervalMs) + YIELD_GRACE_MS;
+      const patience = skewTime(router, LOWEST_PRIORITY, router.advertisementIntervalMs) +
+        YIELD_GRACE_MS;
       const leaveAt = now + Math.min(patience, YIELD_MAX_MS);
       return {
         state: { name: "leaving", phase: "yielding", leaveAt, renewAt, priority, source },
@@ -103,7 +104,7 @@ function activeDown(router: VirtualRouter, state: Backup, now: Instant): Step {
   if (latenessMs < 0) return stay(state);
   // Nobody ran us for a while: the peer may have been heard by nobody. One skew decides.
   if (latenessMs > state.activeIntervalMs / 2 && !state.graced) {
-    const activeDownAt = now + skewTime(state.priority, state.activeIntervalMs);
+    const activeDownAt = now + skewTime(router, state.priority, state.activeIntervalMs);
     return stay({ ...state, activeDownAt, graced: true });
   }
   return takeOver(router, state, state.takeover, now);
@@ -156,7 +157,7 @@ function heardInBackup(
   now: Instant,
 ): Step {
   if (priority === PRIORITY_RELEASE) {
-    const activeDownAt = now + skewTime(state.priority, state.activeIntervalMs);
+    const activeDownAt = now + skewTime(router, state.priority, state.activeIntervalMs);
     return stay({ ...state, activeDownAt, takeover: "peerReleased", graced: false });
   }
   // Not resetting the timer is how we preempt: it runs out and we take over.
@@ -174,8 +175,8 @@ function tracked(router: VirtualRouter, state: State, priority: number, now: Ins
   if (next.name === "active") return advertiseSoon(router, next, now);
   if (next.name !== "backup" || state.name !== "backup") return stay(next);
   const { activeIntervalMs } = state;
-  const before = skewTime(state.priority, activeIntervalMs);
-  const activeDownAt = state.activeDownAt + skewTime(priority, activeIntervalMs) - before;
+  const before = skewTime(router, state.priority, activeIntervalMs);
+  const activeDownAt = state.activeDownAt + skewTime(router, priority, activeIntervalMs) - before;
   return stay({ ...next, activeDownAt });
 }
 

@@ -8,17 +8,28 @@ import {
 import { ROUTER } from "../../../conformance/trial.ts";
 
 describe("skewTime() and activeDownInterval()", () => {
-  it.each([
-    // Priority, interval, skew and down interval, all in milliseconds.
-    [100, 1000, 609.375, 3609.375],
-    [100, 100, 60.9375, 360.9375],
-    [100, 10, 6.09375, 36.09375],
-    [254, 1000, 7.8125, 3007.8125],
-    [1, 1000, 996.09375, 3996.09375],
-    [255, 1000, 3.90625, 3003.90625],
-  ])("priority %i every %i ms: %f ms and %f ms", (priority, intervalMs, skewMs, downMs) => {
-    expect(skewTime(priority, intervalMs)).toBe(skewMs);
-    expect(activeDownInterval(priority, intervalMs)).toBe(downMs);
+  it.each(
+    [
+      // Version, priority, interval, skew and down interval, all in milliseconds.
+      [2, 100, 1000, 609.375, 3609.375],
+      [2, 100, 5000, 609.375, 15609.375],
+      [3, 100, 5000, 3046.875, 18046.875],
+      [3, 100, 1000, 609.375, 3609.375],
+      [3, 100, 100, 60.9375, 360.9375],
+      [3, 100, 10, 6.09375, 36.09375],
+      [3, 254, 1000, 7.8125, 3007.8125],
+      [3, 1, 1000, 996.09375, 3996.09375],
+      [3, 255, 1000, 3.90625, 3003.90625],
+    ] as const,
+  )("version %i, priority %i every %i ms: %f ms and %f ms", (
+    version,
+    priority,
+    intervalMs,
+    skewMs,
+    downMs,
+  ) => {
+    expect(skewTime({ version }, priority, intervalMs)).toBe(skewMs);
+    expect(activeDownInterval({ version }, priority, intervalMs)).toBe(downMs);
   });
 });
 
