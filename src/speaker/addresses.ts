@@ -98,8 +98,8 @@ export interface AddressProblem {
 }
 
 /**
- * Removes from every interface the virtual addresses of `plans` that a predecessor has left behind,
- * unless this node owns them.
+ * Removes from every interface the virtual addresses of `plans` that a predecessor has left behind:
+ * those with our mark, unless this node owns them. An address that somebody else put there stays.
  *
  * @returns the addresses that were there, each with the kernel's answer: 0, or −errno.
  */
@@ -111,6 +111,7 @@ export function removeLeftOvers(
   const virtual = plans.filter(({ priority }) => priority !== PRIORITY_OWNER)
     .flatMap((plan) => plan.addresses.map(({ address }) => bytesOf(address)));
   return addresses
+    .filter(({ protocol }) => protocol === IFAPROT_VRRP)
     .filter(({ address }) => virtual.some((one) => sameAddress(one, address)))
     .map((found) => ({
       address: formatAddress(found.address),
