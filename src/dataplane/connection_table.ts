@@ -156,7 +156,7 @@ export const RELAYING = 3;
  * It has announced its end, or an error: reads go on until the end is reached. Never taken back.
  */
 export const ENDING = 1 << 0;
-/** It has failed: what was received before is passed on, then the other side is reset. */
+/** It has failed: what can be passed on at once is, then the other side is reset. */
 export const FAILED = 1 << 1;
 /** Its end of stream has been read. */
 export const ENDED = 1 << 2;

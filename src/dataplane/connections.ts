@@ -168,12 +168,9 @@ export class Connections {
       if (table.generation[side] !== generation) return;
     }
     if ((events & ~EPOLLOUT) === 0) return;
-    if ((table.flags[side]! & PASSED) === 0) {
-      // A blocked direction goes on when the other side is writable.
-      if ((table.flags[side]! & BLOCKED) === 0) this.#run(side, now);
-    } else if ((events & EPOLLERR) !== 0) {
-      this.#abort(side);
-    }
+    // A direction that has ended has no more to do, a blocked one goes on with the other side.
+    if ((table.flags[side]! & (PASSED | BLOCKED)) === 0) this.#run(side, now);
+    else if ((events & EPOLLERR) !== 0) this.#abort(side);
   }
 
   #run(side: number, now: number): void {
@@ -185,6 +182,8 @@ export class Connections {
     const { table } = this.#parts;
     switch (outcome) {
       case BLOCKS:
+        // Nobody is kept waiting for a side that is gone, until a slow reader has read it all.
+        if ((table.flags[side]! & FAILED) !== 0) return this.#abort(side);
         return this.#watchOutput(side ^ 1);
       case BUSY:
         return this.#enqueue(side);
@@ -195,7 +194,7 @@ export class Connections {
       case SOURCE_FAILS:
         return this.#abort(side);
       case TARGET_FAILS:
-        // What the failed side had sent before is still worth delivering.
+        // What the failed side had sent before is worth delivering, if that needs no waiting.
         this.#relay.abandon(side);
         table.flags[side]! = (table.flags[side]! | ENDED | PASSED) & ~BLOCKED;
         if ((table.flags[side ^ 1]! & ENDED) !== 0) return this.#abort(side ^ 1);
@@ -254,13 +253,12 @@ export class Connections {
 
   /** A side has failed: the other one is to learn it the same way. */
   #abort(side: number): void {
-    const { kernel, table, tally } = this.#parts;
+    const { table, tally } = this.#parts;
     tally.server(table.row(side >> 1), (side & 1) === 0 ? "clientReset" : "serverReset");
-    kernel.lingerReset(table.fd[side ^ 1]! as Fd);
-    this.#close(side >> 1);
+    this.#cut(side >> 1);
   }
 
-  /** We end the connection: neither side is to take what it has for complete. */
+  /** We end the connection: neither side may take what it has for complete. */
   #cut(slot: number): void {
     const { kernel, table } = this.#parts;
     for (let side = 2 * slot; side <= 2 * slot + 1; side++) {

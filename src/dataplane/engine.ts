@@ -75,12 +75,8 @@ export class Engine {
     return this.#isStopped;
   }
 
-  /**
-   * Waits for something to do, half a second at most, and does it.
-   *
-   * @returns whether the eventfd was written: there may be orders.
-   */
-  turn(): boolean {
+  /** Waits for something to do, half a second at most, and does it. Orders are for the caller. */
+  turn(): void {
     const { epoll, table, wheel } = this.#parts;
     const count = this.#events.wait(epoll, this.#waitMs());
     const now = this.#kernel.now();
@@ -109,7 +105,6 @@ export class Engine {
     if (now >= this.#beatAt) this.#beat(now);
     if (this.#isDraining && table.open === 0) this.#drained();
     if (isWoken) this.#kernel.clear(this.#start.wake);
-    return isWoken;
   }
 
   /** Carries out an order. */

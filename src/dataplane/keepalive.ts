@@ -16,14 +16,14 @@ import type { SocketIo } from "./kernel.ts";
 
 /** Turns keepalive on for a socket, or for all that a listener will accept. @see tcp(7) */
 export function keepAlive(
-  { setOption }: Pick<SocketIo, "setOption">,
+  io: Pick<SocketIo, "setOption">,
   fd: Fd,
   { idleMs, intervalMs, probes }: KeepalivePlan,
 ): void {
-  setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
-  setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(idleMs));
-  setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(intervalMs));
-  setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
+  io.setOption(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+  io.setOption(fd, IPPROTO_TCP, TCP_KEEPIDLE, seconds(idleMs));
+  io.setOption(fd, IPPROTO_TCP, TCP_KEEPINTVL, seconds(intervalMs));
+  io.setOption(fd, IPPROTO_TCP, TCP_KEEPCNT, probes);
 }
 
 /** The kernel counts in whole seconds, and refuses 0. */

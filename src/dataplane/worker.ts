@@ -6,6 +6,7 @@
 import { Engine } from "./engine.ts";
 import { linux } from "./kernel.ts";
 import type { Order, Report, StartOrder } from "./orders.ts";
+import { signal } from "../linux/eventfd.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 
 /** Orders that have arrived and are not carried out yet. */
@@ -24,13 +25,16 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 async function run(start: StartOrder): Promise<void> {
   const workers = new WorkerTable(start.workers);
   const engine = new Engine(start, linux, report);
-  let seen = workers.orders(start.worker);
+  let received = 0;
   report({ kind: "ready" });
   while (!engine.isStopped) {
-    if (!engine.turn()) continue;
-    const counted = workers.orders(start.worker);
-    await receive(Math.max(1, counted - seen));
-    seen = counted;
+    engine.turn();
+    const missing = workers.orders(start.worker) - received;
+    if (missing <= 0) continue;
+    await receive(missing);
+    received += inbox.length;
+    // What has been posted may take its time to come: the next turn must not sleep.
+    if (inbox.length < missing) signal(start.wake);
     for (const order of inbox.splice(0)) engine.carryOut(order);
   }
   self.close();

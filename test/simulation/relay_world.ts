@@ -1,0 +1,226 @@
+/**
+ * Clients and servers around one engine, on a kernel of our own. Every byte says where in which
+ * stream it belongs, so that whoever receives it can tell whether it is the right one.
+ */
+
+import { connectionMemory } from "../../src/dataplane/connection_memory.ts";
+import { Engine } from "../../src/dataplane/engine.ts";
+import type { Backend, Report, StartOrder } from "../../src/dataplane/orders.ts";
+import { EAGAIN } from "../../src/linux/errno.ts";
+import { Counters } from "../../src/memory/counters.ts";
+import { Histogram } from "../../src/memory/histogram.ts";
+import { type Row, ServerTable } from "../../src/memory/server_table.ts";
+import {
+  CONNECT_BOUNDS,
+  FRONTEND_COUNTERS,
+  LAG_BOUNDS,
+  SERVER_COUNTERS,
+} from "../../src/memory/traffic.ts";
+import { WorkerTable } from "../../src/memory/worker_table.ts";
+import { type Endpoint, FakeKernel, randomOf } from "./relay_kernel.ts";
+
+/** What may be set differently from the usual. */
+export interface WorldOptions {
+  readonly seed?: number;
+  readonly servers?: number;
+  readonly maxConnections?: number;
+  readonly backend?: Partial<Backend>;
+}
+
+/** One engine with one frontend and one backend. */
+export class World {
+  readonly kernel: FakeKernel;
+  readonly engine: Engine;
+  readonly reports: Report[] = [];
+  readonly servers: ServerTable;
+  readonly listener;
+  readonly wake;
+  readonly #start: StartOrder;
+
+  constructor({ seed = 1, servers = 2, maxConnections = 64, backend = {} }: WorldOptions = {}) {
+    this.kernel = new FakeKernel(randomOf(seed));
+    this.listener = this.kernel.listen();
+    this.wake = this.kernel.eventfd();
+    const rows = Array.from({ length: servers }, (_, row) => row as Row);
+    this.servers = new ServerTable(servers);
+    for (const row of rows) {
+      this.servers.setWeight(row, 100);
+      this.servers.setAdmin(row, "ready");
+      this.servers.setHealth(row, "up");
+    }
+    this.#start = {
+      kind: "start",
+      worker: 0,
+      wake: this.wake,
+      listeners: [{
+        fd: this.listener,
+        frontend: 0,
+        address: "192.0.2.1",
+        port: 80,
+        virtualRouter: "vip",
+      }],
+      frontends: [{ name: "web", backend: 0 }],
+      backends: [{ ...backendOf(rows), ...backend }],
+      maxConnections,
+      connections: connectionMemory(maxConnections),
+      servers: this.servers.buffer,
+      workers: new WorkerTable(1).buffer,
+      serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length)).shape,
+      frontendCounters: new Counters(shape(1, FRONTEND_COUNTERS.length)).shape,
+      connectDurations: new Histogram({ bounds: CONNECT_BOUNDS, rows: 1, stripes: 1 }).shape,
+      workerLag: new Histogram({ bounds: LAG_BOUNDS, rows: 1, stripes: 1 }).shape,
+    };
+    this.engine = new Engine(this.#start, this.kernel, (report) => this.reports.push(report));
+  }
+
+  /** Turns the engine until `isDone`, or for so long in virtual time. @returns whether it is done. */
+  run(isDone: () => boolean, limitMs = 60_000): boolean {
+    const giveUpAt = this.kernel.clock + limitMs;
+    while (!isDone()) {
+      if (this.kernel.clock > giveUpAt) return false;
+      this.engine.turn();
+    }
+    return true;
+  }
+
+  /** Turns the engine for a while. */
+  pass(durationMs: number): void {
+    const until = this.kernel.clock + durationMs;
+    this.run(() => this.kernel.clock >= until, 2 * durationMs);
+  }
+
+  /** A server's count. */
+  server(row: number, column: (typeof SERVER_COUNTERS)[number]): number {
+    return new Counters(this.#start.serverCounters).total(row, SERVER_COUNTERS.indexOf(column));
+  }
+
+  /** Connections that count as active at a server. */
+  active(row: number): number {
+    return this.servers.active(row as Row);
+  }
+
+  /** The frontend's count. */
+  frontend(column: (typeof FRONTEND_COUNTERS)[number]): number {
+    return new Counters(this.#start.frontendCounters).total(0, FRONTEND_COUNTERS.indexOf(column));
+  }
+
+  /** Connections that the worker has published. */
+  get connections(): number {
+    return new WorkerTable(this.#start.workers).connections(0);
+  }
+}
+
+/** What a peer does in its life. */
+export interface Script {
+  /** Bytes to send. */
+  readonly bytes: number;
+  /** What follows: the end of the stream, an immediate close, a reset, or silence. */
+  readonly then: "end" | "close" | "reset" | "nothing";
+  /** Reads only once so much has been sent; `Infinity` never reads. */
+  readonly readsAfter: number;
+  /** Waits for the other's end before it sends. */
+  readonly listensFirst: boolean;
+}
+
+/** A client or a server of the world. */
+export class Peer {
+  readonly id: number;
+  readonly end: Endpoint;
+  readonly script: Script;
+  sent = 0;
+  received = 0;
+  /** The sender of what is received, as the bytes say. */
+  from: number | undefined;
+  outcome: "open" | "end" | "reset" = "open";
+  hasFinished = false;
+  readonly #kernel: FakeKernel;
+
+  constructor(kernel: FakeKernel, end: Endpoint, id: number, script: Script) {
+    this.#kernel = kernel;
+    this.end = end;
+    this.id = id;
+    this.script = script;
+    this.#later();
+  }
+
+  /** Whether it expects nothing more and has nothing more to do. */
+  get isDone(): boolean {
+    return this.end.isClosed || (this.outcome === "reset");
+  }
+
+  #act(): void {
+    if (this.isDone) return;
+    if (this.sent >= this.script.readsAfter || this.hasFinished) this.#read();
+    if (this.isDone) return;
+    if (!this.script.listensFirst || this.outcome !== "open") this.#write();
+    if (this.hasFinished && this.outcome !== "open") this.end.close();
+    this.#later();
+  }
+
+  #later(): void {
+    this.#kernel.after(this.#kernel.random() * 2, () => this.#act());
+  }
+
+  #read(): void {
+    const bytes = new Uint8Array(1 + Math.floor(this.#kernel.random() ** 2 * 300_000));
+    const count = this.end.recv(bytes);
+    if (count === -EAGAIN || this.outcome !== "open") return;
+    if (count <= 0) this.outcome = count === 0 ? "end" : "reset";
+    for (let at = 0; at < count; at++) {
+      this.from ??= bytes[0];
+      if (bytes[at] !== byteOf(this.from ?? 0, this.received)) {
+        throw new Error(`peer ${this.id}: byte ${this.received} is not what ${this.from} sent`);
+      }
+      this.received++;
+    }
+  }
+
+  #write(): void {
+    if (this.hasFinished) return;
+    const rest = this.script.bytes - this.sent;
+    // One more than there is room for, so that a send is refused now and then.
+    const wanted = 1 + Math.floor(this.#kernel.random() ** 2 * 500_000);
+    const bytes = new Uint8Array(Math.min(rest, wanted, this.end.sendRoom + 1));
+    const count = bytes.length;
+    for (let at = 0; at < count; at++) bytes[at] = byteOf(this.id, this.sent + at);
+    const sent = count === 0 ? 0 : this.end.send(bytes);
+    if (sent > 0) this.sent += sent;
+    else if (sent < 0 && sent !== -EAGAIN) this.outcome = "reset";
+    if (this.sent < this.script.bytes || this.script.then === "nothing") return;
+    this.hasFinished = true;
+    if (this.script.then === "end") this.end.end();
+    if (this.script.then === "reset") this.end.lingersNot = true;
+    if (this.script.then !== "end") this.end.close();
+  }
+}
+
+/** The byte at a place of the stream of a peer; the first one is the peer's id. */
+function byteOf(id: number, at: number): number {
+  return at === 0 ? id : (at * 31 + (at >> 8) * 17 + id * 7) & 0xff;
+}
+
+function backendOf(rows: readonly Row[]): Backend {
+  return {
+    name: "web",
+    balance: "roundrobin",
+    connectTimeoutMs: 5000,
+    idleTimeoutMs: 3_600_000,
+    halfClosedTimeoutMs: 1_800_000,
+    keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
+    retries: 3,
+    redispatch: true,
+    servers: rows.map((row) => ({
+      name: `server${row}`,
+      address: "192.0.2.100",
+      family: 4,
+      port: 8000 + row,
+      weight: 100,
+      state: "ready",
+    })),
+    rows,
+  };
+}
+
+function shape(rows: number, columns: number) {
+  return { rows, columns, stripes: 1 };
+}
