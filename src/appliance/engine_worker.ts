@@ -44,7 +44,9 @@ export class EngineWorker<Order, Report> {
 
   /** Starts the thread. */
   start(): void {
-    const { engine, name, report, start } = this.#options;
+    const { engine, name, report, start, table } = this.#options;
+    // Orders that its predecessor was given will never come to it.
+    table.forgetOrders(this.row);
     const worker = new Worker(workerUrl(engine), { type: "module", name });
     worker.onmessage = ({ data }: MessageEvent<Report>) => report(data);
     worker.onerror = (event) => {

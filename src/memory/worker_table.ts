@@ -38,7 +38,12 @@ export class WorkerTable {
     Atomics.add(this.#cells, worker * COLUMNS + ORDERS, 1);
   }
 
-  /** How many messages have been posted to the worker. */
+  /** Begins to count anew: a new worker is about to be started in this row. */
+  forgetOrders(worker: number): void {
+    Atomics.store(this.#cells, worker * COLUMNS + ORDERS, 0);
+  }
+
+  /** How many messages have been posted to the worker since it was started. */
   orders(worker: number): number {
     return Atomics.load(this.#cells, worker * COLUMNS + ORDERS);
   }

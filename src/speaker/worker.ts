@@ -5,7 +5,7 @@
 
 import { monotonicMs } from "../linux/clock.ts";
 import { errorName } from "../linux/errno.ts";
-import { clear } from "../linux/eventfd.ts";
+import { clear, signal } from "../linux/eventfd.ts";
 import type { Fd } from "../linux/libc.ts";
 import {
   CAP_NET_ADMIN,
@@ -47,14 +47,16 @@ async function run(start: StartOrder): Promise<void> {
     observeLateness: (seconds) => lag?.observe(start.worker, start.worker, seconds),
   });
   report({ kind: "ready" });
-  let seen = workers.orders(start.worker);
+  let received = 0;
   while (!speaker.isDone) {
     workers.beat(start.worker, monotonicMs());
-    if (!speaker.turn()) continue;
-    clear(start.wake as Fd);
-    const counted = workers.orders(start.worker);
-    await receive(Math.max(1, counted - seen));
-    seen = counted;
+    if (speaker.turn()) clear(start.wake as Fd);
+    const missing = workers.orders(start.worker) - received;
+    if (missing <= 0) continue;
+    await receive(missing);
+    received += inbox.length;
+    // What has been posted may take its time to come: the next turn must not sleep.
+    if (inbox.length < missing) signal(start.wake as Fd);
     for (const order of inbox.splice(0)) carryOut(speaker, order);
   }
   report({ kind: "stopped" });

@@ -34,6 +34,9 @@ describe("WorkerTable", () => {
     table.order(1);
     other.setConnections(0, 42);
     expect([other.orders(0), other.orders(1)]).toEqual([0, 2]);
+    table.forgetOrders(1);
+    table.order(1);
+    expect(other.orders(1)).toBe(1);
     expect([table.connections(0), table.connections(1)]).toEqual([42, 0]);
   });
 });
