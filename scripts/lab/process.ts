@@ -2,7 +2,7 @@
  * A command running inside a host of the lab, with its output kept in memory.
  */
 
-import { DeadlinePassed, delay, eventually } from "./wait.ts";
+import { DeadlinePassed, eventually } from "./wait.ts";
 
 /** How a command is started. */
 export interface SpawnOptions {
@@ -109,8 +109,12 @@ export class Process {
 
   /** Waits for the end of the command. */
   async end(deadlineMs = 10_000): Promise<Deno.CommandStatus> {
-    const late = delay(deadlineMs).then(() => undefined);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<undefined>((resolve) => {
+      timer = setTimeout(() => resolve(undefined), deadlineMs);
+    });
     const status = await Promise.race([this.status, late]);
+    clearTimeout(timer);
     if (!status) throw new DeadlinePassed(`${this.name} did not end within ${deadlineMs} ms`);
     return status;
   }
