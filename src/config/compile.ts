@@ -27,7 +27,9 @@ export function compile(compilation: Compilation): Plan {
     engine: config.engine,
     stopTimeoutMs: milliseconds(config.stopTimeout),
     admin,
+    trackers: [],
     virtualRouters,
+    syncGroups: [],
     frontends: compileFrontends(compilation, virtualRouters, admin),
     backends: compileBackends(compilation),
   });

@@ -67,7 +67,7 @@ export class Participant {
       renewIntervalMs: plan.deadmanMs === null || plan.priority === PRIORITY_OWNER
         ? null
         : RENEW_INTERVAL_MS,
-      announceRepeat: plan.announceRepeat,
+      announceRepeat: plan.announce.repeat,
     };
     this.#addresses = new VirtualAddresses(plan, around.route);
     this.#table = around.table;

@@ -19,7 +19,10 @@ export interface Plan {
   readonly engine: "auto" | "epoll";
   readonly stopTimeoutMs: number;
   readonly admin: AdminPlan;
+  /** What virtual routers may track, each run once. */
+  readonly trackers: readonly TrackerPlan[];
   readonly virtualRouters: readonly VirtualRouterPlan[];
+  readonly syncGroups: readonly SyncGroupPlan[];
   readonly frontends: readonly FrontendPlan[];
   readonly backends: readonly BackendPlan[];
 }
@@ -62,26 +65,66 @@ export interface VirtualRouterPlan {
   readonly version: 2 | 3;
   /** The virtual addresses in the order they are advertised. */
   readonly addresses: readonly AddressPlan[];
+  /** Carried like `addresses`, but not advertised; of any family. */
+  readonly excludedAddresses: readonly AddressPlan[];
+  /** Installed while Active. */
+  readonly routes: readonly RoutePlan[];
+  readonly rules: readonly RulePlan[];
   readonly priority: number;
   readonly advertisementIntervalMs: number;
   readonly preempt: boolean;
+  readonly preemptDelayMs: number;
   /** `null` means multicast. */
   readonly unicast: UnicastPlan | null;
   /** This node's own address of the family, where the file names it. */
   readonly nodeAddress: string | null;
+  /** The password of version 2, at most eight octets; `null` means none. */
+  readonly password: string | null;
   readonly checksum: "rfc5798" | "rfc9568";
-  /** Gratuitous ARPs sent at once on becoming Active. */
-  readonly announceRepeat: number;
-  /**
-   * The kernel drops the VIP this long after the last renewal at the latest; `null` means never.
-   */
+  /** Whether the form that is not sent is rejected. */
+  readonly strictChecksum: boolean;
+  /** What to do with an advertisement that has another list of addresses. */
+  readonly addressList: "ignore" | "drop";
+  /** What the election depends on. */
+  readonly track: readonly TrackPlan[];
+  readonly announce: AnnouncePlan;
+  /** The kernel drops the VIP this long after the last renewal at the latest; `null` means never. */
   readonly deadmanMs: number | null;
+  /** What to do at start with a virtual address that is on the host without our mark. */
+  readonly existingAddress: "remove" | "refuse";
+  readonly startDelayMs: number;
+  readonly notify: NotifyPlan | null;
+  readonly virtualMac: boolean;
 }
 
 /** A virtual address and the prefix length it is installed with. */
 export interface AddressPlan {
   readonly address: string;
   readonly prefixLength: number;
+}
+
+/** A route that goes with a virtual router. */
+export interface RoutePlan {
+  /** Destination as ADDRESS/LENGTH. */
+  readonly to: string;
+  /** The gateway; `null` means on the link. */
+  readonly via: string | null;
+  /** Outgoing interface; `null` means the virtual router's. */
+  readonly interface: string | null;
+  /** Preferred source address. */
+  readonly source: string | null;
+  readonly table: number;
+  readonly metric: number | null;
+}
+
+/** A rule that goes with a virtual router: which packets look into which routing table. */
+export interface RulePlan {
+  readonly family: Family;
+  /** ADDRESS/LENGTH; `null` means any. */
+  readonly from: string | null;
+  readonly to: string | null;
+  readonly table: number;
+  readonly priority: number | null;
 }
 
 /** Advertisements sent to each peer instead of the multicast group. */
@@ -92,6 +135,71 @@ export interface UnicastPlan {
   readonly ttl: number;
   /** Whether advertisements from anybody but `peers` are refused. */
   readonly checkSource: boolean;
+}
+
+/** Gratuitous ARPs and unsolicited neighbour advertisements. */
+export interface AnnouncePlan {
+  /** Copies sent at once on becoming Active. */
+  readonly repeat: number;
+  /** A second burst so much later; 0 means none. */
+  readonly delayMs: number;
+  /** Announced anew this often while Active; `null` means never. */
+  readonly refreshMs: number | null;
+  readonly refreshRepeat: number;
+}
+
+/** Who is told of each change of state, in order. */
+export interface NotifyPlan {
+  /** Program and arguments. */
+  readonly command: readonly string[] | null;
+  readonly webhook: string | null;
+}
+
+/** What a bad tracker does to a virtual router: `yield` gives it up, points move its priority. */
+export type TrackEffect =
+  | { readonly kind: "yield" }
+  /** Negative: added while bad; positive: added while good. */
+  | { readonly kind: "points"; readonly points: number };
+
+/** What a virtual router tracks. */
+export type TrackPlan =
+  | { readonly kind: "tracker"; readonly tracker: string; readonly effect: TrackEffect }
+  | {
+    readonly kind: "dataplane";
+    /** Frontends that are watched. */
+    readonly frontends: readonly string[];
+    /** Fewer usable servers are bad. */
+    readonly minUsable: number;
+    /** A stalled worker or an unbound listener always yields; this is for missing servers. */
+    readonly effect: TrackEffect;
+  };
+
+/** Something that can be good or bad. */
+export type TrackerPlan =
+  | {
+    readonly type: "interface";
+    readonly name: string;
+    readonly interface: string;
+    readonly downDelayMs: number;
+    readonly upDelayMs: number;
+  }
+  | {
+    readonly type: "script";
+    readonly name: string;
+    /** Program and arguments, run without a shell. */
+    readonly command: readonly string[];
+    readonly intervalMs: number;
+    readonly timeoutMs: number;
+    readonly rise: number;
+    readonly fall: number;
+  }
+  /** Bad while the file exists. */
+  | { readonly type: "file"; readonly name: string; readonly path: string };
+
+/** Virtual routers that are Active together or not at all. */
+export interface SyncGroupPlan {
+  readonly name: string;
+  readonly members: readonly string[];
 }
 
 /** Where connections arrive and which backend takes them. */

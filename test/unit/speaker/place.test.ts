@@ -9,23 +9,9 @@ import {
   type Link,
 } from "../../../src/core/wire/rtnetlink.ts";
 import { findPlace } from "../../../src/speaker/place.ts";
+import { routerPlan } from "../plans.ts";
 
-const PLAN: VirtualRouterPlan = {
-  name: "api",
-  interface: "eth0",
-  family: 4,
-  vrid: 51,
-  version: 3,
-  addresses: [{ address: "10.77.0.100", prefixLength: 32 }],
-  priority: 100,
-  advertisementIntervalMs: 1000,
-  preempt: true,
-  unicast: null,
-  nodeAddress: null,
-  checksum: "rfc5798",
-  announceRepeat: 5,
-  deadmanMs: 3000,
-};
+const PLAN = routerPlan();
 const LO = link(1, "lo");
 const ETH0 = link(2, "eth0");
 const ETH1 = link(3, "eth1");

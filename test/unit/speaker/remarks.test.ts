@@ -1,25 +1,10 @@
 import { describe, expect, it } from "vitest";
-import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
+import { routerPlan } from "../plans.ts";
 import type { Advertisement } from "../../../src/core/wire/vrrp.ts";
 import type { LogReport, Report } from "../../../src/speaker/orders.ts";
 import { Remarks } from "../../../src/speaker/remarks.ts";
 
-const PLAN: VirtualRouterPlan = {
-  name: "api",
-  interface: "eth0",
-  family: 4,
-  vrid: 51,
-  version: 3,
-  addresses: [],
-  priority: 255,
-  advertisementIntervalMs: 1000,
-  preempt: true,
-  unicast: null,
-  nodeAddress: null,
-  checksum: "rfc5798",
-  announceRepeat: 5,
-  deadmanMs: 3000,
-};
+const PLAN = routerPlan({ addresses: [], priority: 255 });
 const HEARD: Advertisement = {
   vrid: 51,
   priority: 100,
