@@ -19,7 +19,9 @@ describe("compile", () => {
         probes: null,
         tokens: [],
       },
+      trackers: [],
       virtualRouters: [],
+      syncGroups: [],
       frontends: [],
       backends: [],
     });
