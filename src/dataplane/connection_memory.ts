@@ -3,11 +3,11 @@
  * worker writes it in passing; nobody reads it before the worker is gone.
  */
 
-import { close, lingerReset } from "../linux/socket.ts";
 import type { Fd } from "../linux/libc.ts";
 import { Counters } from "../memory/counters.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
+import { type Kernel, linux } from "./kernel.ts";
 import type { StartOrder } from "./orders.ts";
 
 /** Zeroed memory for a worker's `maxConnections`. 0 means none, in every cell. */
@@ -52,7 +52,10 @@ export function layConnections(
  *
  * @returns how many connections were reset.
  */
-export function reclaim(start: StartOrder): number {
+export function reclaim(
+  start: StartOrder,
+  kernel: Pick<Kernel, "close" | "lingerReset"> = linux,
+): number {
   const memory = layConnections(start.connections, start.maxConnections);
   const { fds, rows, frontends } = memory;
   const servers = new ServerTable(start.servers);
@@ -65,11 +68,11 @@ export function reclaim(start: StartOrder): number {
   }
   for (const fd of fds) {
     if (fd === 0) continue;
-    lingerReset(fd as Fd);
-    close(fd as Fd);
+    kernel.lingerReset(fd as Fd);
+    kernel.close(fd as Fd);
   }
   for (const fd of [...memory.epoll, ...memory.pipes]) {
-    if (fd !== 0) close(fd as Fd);
+    if (fd !== 0) kernel.close(fd as Fd);
   }
   new Int32Array(start.connections).fill(0);
   return connections;

@@ -30,9 +30,12 @@ export class Pipes {
   take(now: number): number {
     if (this.#available === 0) return NO_PIPE;
     const pipe = this.#free[this.#available - 1]!;
-    if (this.#ends[2 * pipe] === 0 && (now < this.#refusedUntil || !this.#open(pipe))) {
-      this.#refusedUntil = Math.max(this.#refusedUntil, now + REFUSED_MS);
-      return NO_PIPE;
+    if (this.#ends[2 * pipe] === 0) {
+      if (now < this.#refusedUntil) return NO_PIPE;
+      if (!this.#open(pipe)) {
+        this.#refusedUntil = now + REFUSED_MS;
+        return NO_PIPE;
+      }
     }
     this.#available--;
     return pipe;

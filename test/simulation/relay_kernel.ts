@@ -1,7 +1,8 @@
 /**
- * A kernel of our own for the data plane: sockets, pipes, epoll and a clock, decided by one seed. It
- * is as unkind as TCP may be (partial writes, ends that come with the last bytes, resets, descriptors
- * that run out, spurious wake-ups) and never unkinder. Nothing here waits: time is a number.
+ * A kernel of our own for the data plane: sockets, pipes, epoll and a clock, decided by one seed.
+ * It is as unkind as TCP may be (partial writes, ends that come with the last bytes, resets,
+ * descriptors that run out, spurious wake-ups) and never unkinder. Nothing here waits: time is a
+ * number.
  */
 
 import type { Events, Kernel } from "../../src/dataplane/kernel.ts";
@@ -180,6 +181,7 @@ export class FakeKernel implements Kernel {
   readonly random: () => number;
   readonly #things = new Map<number, Thing>();
   readonly #watches = new Map<number, Watch>();
+  #isInterrupted = false;
   readonly #agenda: { readonly at: number; readonly act: () => void }[] = [];
 
   constructor(random: () => number) {
@@ -196,6 +198,11 @@ export class FakeKernel implements Kernel {
     const at = this.clock + delayMs;
     const place = this.#agenda.findIndex((one) => one.at > at);
     this.#agenda.splice(place < 0 ? this.#agenda.length : place, 0, { at, act });
+  }
+
+  /** Has a wait that is under way then return, as a signal would. */
+  interruptAfter(delayMs: number): void {
+    this.after(delayMs, () => this.#isInterrupted = true);
   }
 
   /** Opens a listener, as the appliance would. */
@@ -414,7 +421,10 @@ export class FakeKernel implements Kernel {
         this.#agenda.shift()!.act();
       }
       const ready = this.#collect(capacity);
-      if (ready.length > 0 || this.clock >= giveUpAt) return ready;
+      if (ready.length > 0 || this.clock >= giveUpAt || this.#isInterrupted) {
+        this.#isInterrupted = false;
+        return ready;
+      }
       this.clock = Math.min(giveUpAt, this.#agenda[0]?.at ?? giveUpAt);
     }
   }

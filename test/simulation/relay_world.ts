@@ -35,7 +35,7 @@ export class World {
   readonly servers: ServerTable;
   readonly listener;
   readonly wake;
-  readonly #start: StartOrder;
+  readonly start: StartOrder;
 
   constructor({ seed = 1, servers = 2, maxConnections = 64, backend = {} }: WorldOptions = {}) {
     this.kernel = new FakeKernel(randomOf(seed));
@@ -48,7 +48,7 @@ export class World {
       this.servers.setAdmin(row, "ready");
       this.servers.setHealth(row, "up");
     }
-    this.#start = {
+    this.start = {
       kind: "start",
       worker: 0,
       wake: this.wake,
@@ -70,10 +70,10 @@ export class World {
       connectDurations: new Histogram({ bounds: CONNECT_BOUNDS, rows: 1, stripes: 1 }).shape,
       workerLag: new Histogram({ bounds: LAG_BOUNDS, rows: 1, stripes: 1 }).shape,
     };
-    this.engine = new Engine(this.#start, this.kernel, (report) => this.reports.push(report));
+    this.engine = new Engine(this.start, this.kernel, (report) => this.reports.push(report));
   }
 
-  /** Turns the engine until `isDone`, or for so long in virtual time. @returns whether it is done. */
+  /** Turns the engine until `isDone`, or for so long. @returns whether it is done. */
   run(isDone: () => boolean, limitMs = 60_000): boolean {
     const giveUpAt = this.kernel.clock + limitMs;
     while (!isDone()) {
@@ -86,12 +86,13 @@ export class World {
   /** Turns the engine for a while. */
   pass(durationMs: number): void {
     const until = this.kernel.clock + durationMs;
+    this.kernel.interruptAfter(durationMs);
     this.run(() => this.kernel.clock >= until, 2 * durationMs);
   }
 
   /** A server's count. */
   server(row: number, column: (typeof SERVER_COUNTERS)[number]): number {
-    return new Counters(this.#start.serverCounters).total(row, SERVER_COUNTERS.indexOf(column));
+    return new Counters(this.start.serverCounters).total(row, SERVER_COUNTERS.indexOf(column));
   }
 
   /** Connections that count as active at a server. */
@@ -101,12 +102,17 @@ export class World {
 
   /** The frontend's count. */
   frontend(column: (typeof FRONTEND_COUNTERS)[number]): number {
-    return new Counters(this.#start.frontendCounters).total(0, FRONTEND_COUNTERS.indexOf(column));
+    return new Counters(this.start.frontendCounters).total(0, FRONTEND_COUNTERS.indexOf(column));
   }
 
   /** Connections that the worker has published. */
   get connections(): number {
-    return new WorkerTable(this.#start.workers).connections(0);
+    return new WorkerTable(this.start.workers).connections(0);
+  }
+
+  /** How long ago it left a sign of life. */
+  get silence(): number | undefined {
+    return new WorkerTable(this.start.workers).silence(0, this.kernel.clock);
   }
 }
 

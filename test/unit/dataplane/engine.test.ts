@@ -1,0 +1,266 @@
+import { describe, expect, it } from "vitest";
+import { reclaim } from "../../../src/dataplane/connection_memory.ts";
+import { Engine } from "../../../src/dataplane/engine.ts";
+import { SO_KEEPALIVE, TCP_KEEPIDLE } from "../../../src/linux/socket.ts";
+import type { Endpoint } from "../../simulation/relay_kernel.ts";
+import { World, type WorldOptions } from "../../simulation/relay_world.ts";
+
+describe("deadlines", () => {
+  it("cut a connection on which nothing has moved either way", () => {
+    const { world, client, server } = relayed({ backend: { idleTimeoutMs: 2000 } });
+    world.pass(1500);
+    server.send(Uint8Array.of(1));
+    world.pass(1900);
+    expect(client.isDead).toBe(false);
+    world.pass(200);
+    expect([client.isDead, server.isDead]).toEqual([true, true]);
+    expect(world.server(0, "idleTimeout")).toBe(1);
+    expect(world.active(0)).toBe(0);
+  });
+
+  it("are others once one side has ended", () => {
+    const backend = { idleTimeoutMs: 60_000, halfClosedTimeoutMs: 1000 };
+    const { world, client, server } = relayed({ backend });
+    world.pass(10_000);
+    expect(client.isDead).toBe(false);
+    client.end();
+    world.pass(950);
+    expect(server.isDead).toBe(false);
+    world.pass(150);
+    expect(server.isDead).toBe(true);
+  });
+
+  it("reach an hour", () => {
+    const { world, client } = relayed({ backend: { idleTimeoutMs: 3_600_000 } });
+    world.pass(3_590_000);
+    expect(client.isDead).toBe(false);
+    world.pass(11_000);
+    expect(client.isDead).toBe(true);
+  });
+
+  it("turn keepalive on at servers of connections that last", () => {
+    const { world, server } = relayed();
+    expect(server.other?.options.has(SO_KEEPALIVE)).toBe(false);
+    world.pass(6000);
+    expect(server.other?.options.get(SO_KEEPALIVE)).toBe(1);
+    expect(server.other?.options.get(TCP_KEEPIDLE)).toBe(60);
+  });
+});
+
+describe("shortages", () => {
+  it("of slots let clients wait until one is free", () => {
+    const { world, clients, servers } = worldOf({ maxConnections: 2 }, 5);
+    world.pass(100);
+    expect(servers.length).toBe(2);
+    expect(world.reports.filter(({ kind }) => kind === "log").length).toBe(1);
+    const turns = turnsOf(world, 1000);
+    expect(turns).toBeLessThan(100);
+    clients[0]!.lingersNot = true;
+    clients[0]!.close();
+    world.pass(100);
+    expect(servers.length).toBe(3);
+    for (const client of clients) client.close();
+    for (const server of servers) server.close();
+    world.pass(500);
+    for (const server of servers) server.close();
+    world.pass(500);
+    expect(world.frontend("opened")).toBe(5);
+    expect(world.frontend("closed")).toBe(5);
+  });
+
+  it("of descriptors at accept let clients wait, without spinning", () => {
+    const { world, servers } = worldOf({}, 0);
+    world.kernel.limit = world.kernel.open;
+    const client = world.kernel.dial(world.listener);
+    expect(turnsOf(world, 2000)).toBeLessThan(200);
+    expect(client.isDead).toBe(false);
+    world.kernel.limit += 2;
+    world.pass(200);
+    expect(servers.length).toBe(1);
+  });
+
+  it("of descriptors for the server are a failed attempt, tried again", () => {
+    const { world, servers } = worldOf({ servers: 1 }, 0);
+    world.kernel.limit = world.kernel.open + 1;
+    world.kernel.dial(world.listener);
+    world.pass(500);
+    expect(world.server(0, "connectError")).toBe(1);
+    world.kernel.limit += 1;
+    world.pass(1000);
+    expect(servers.length).toBe(1);
+  });
+
+  it("of buffers leave bytes in the kernel", () => {
+    const { world, clients, servers } = worldOf({ maxConnections: 700 }, 600, 1000);
+    world.pass(100);
+    expect(servers.length).toBe(600);
+    const sent = servers.map(() => 0);
+    for (let turn = 0; turn < 5; turn++) {
+      servers.forEach((server, index) => {
+        sent[index]! += Math.max(0, server.send(PATTERN.subarray(sent[index]! % PATTERN.length)));
+      });
+      world.pass(5);
+    }
+    expect(world.kernel.calls.get("peek") ?? 0).toBeGreaterThan(0);
+    const received = clients.map(() => 0);
+    let wrong = 0;
+    for (let turn = 0; turn < 30; turn++) {
+      clients.forEach((client, index) => {
+        const bytes = new Uint8Array(1000);
+        const count = Math.max(0, client.recv(bytes));
+        for (let at = 0; at < count; at++) {
+          if (bytes[at] !== PATTERN[(received[index]! + at) % PATTERN.length]) wrong++;
+        }
+        received[index]! += count;
+      });
+      world.pass(1);
+    }
+    expect(wrong).toBe(0);
+    expect(received.reduce(add)).toBe(sent.reduce(add));
+  });
+});
+
+describe("orders", () => {
+  it("release: accepts no more on a virtual router's listeners, resets what came by them", () => {
+    const { world, client, server } = relayed();
+    const waiting = world.kernel.dial(world.listener);
+    world.engine.carryOut({ kind: "release", virtualRouter: "vip" });
+    expect(world.reports.at(-1)).toEqual({
+      kind: "released",
+      virtualRouter: "vip",
+      connections: 1,
+    });
+    expect([client, server, waiting].map(({ isDead }) => isDead)).toEqual([true, true, true]);
+    const later = world.kernel.dial(world.listener);
+    expect(turnsOf(world, 1000)).toBeLessThan(20);
+    expect(later.isDead).toBe(false);
+    expect(world.frontend("opened")).toBe(1);
+  });
+
+  it("release: leaves others alone", () => {
+    const { world, client } = relayed();
+    world.engine.carryOut({ kind: "release", virtualRouter: "other" });
+    expect(world.reports.at(-1)).toMatchObject({ kind: "released", connections: 0 });
+    world.pass(10);
+    expect(client.isDead).toBe(false);
+  });
+
+  it("listen: accepts again after a release", () => {
+    const { world } = relayed();
+    world.engine.carryOut({ kind: "release", virtualRouter: "vip" });
+    const fd = world.kernel.listen();
+    const listener = { fd, frontend: 0, address: "192.0.2.1", port: 80, virtualRouter: "vip" };
+    world.engine.carryOut({ kind: "listen", listeners: [listener] });
+    world.kernel.dial(fd);
+    world.pass(10);
+    expect(world.frontend("opened")).toBe(2);
+  });
+
+  it("drain: serves who is there or waits, accepts no more, and says when it is empty", () => {
+    const { world, client, server, servers } = relayed();
+    const waiting = world.kernel.dial(world.listener);
+    world.engine.carryOut({ kind: "drain" });
+    expect(kinds(world)).toEqual(["draining"]);
+    world.pass(50);
+    expect(servers.length).toBe(2);
+    expect(client.isDead).toBe(false);
+    world.kernel.dial(world.listener);
+    world.pass(50);
+    expect(world.frontend("opened")).toBe(2);
+    for (const end of [client, server, waiting, servers[1]!]) end.end();
+    world.pass(50);
+    expect(kinds(world)).toEqual(["draining", "drained"]);
+  });
+
+  it("drain: is over at once where nothing is open", () => {
+    const world = new World();
+    world.engine.carryOut({ kind: "drain" });
+    world.pass(300);
+    expect(kinds(world)).toEqual(["draining", "drained"]);
+  });
+
+  it("stop: resets what is left and leaves no descriptor", () => {
+    const { world, client, server } = relayed();
+    world.engine.carryOut({ kind: "stop" });
+    world.engine.carryOut({ kind: "stop" });
+    expect(world.reports).toEqual([{ kind: "stopped", connections: 1 }]);
+    expect([client.isDead, server.isDead, world.engine.isStopped]).toEqual([true, true, true]);
+    // The listener and the eventfd are the appliance's.
+    expect(world.kernel.open).toBe(2);
+    expect(world.active(0)).toBe(0);
+  });
+
+  it("are not waited for: a written eventfd ends the wait, once", () => {
+    const world = new World();
+    world.pass(10);
+    world.kernel.signal(world.wake);
+    const before = world.kernel.clock;
+    world.engine.turn();
+    expect(world.kernel.clock - before).toBeLessThan(1);
+    expect(turnsOf(world, 1000)).toBeLessThan(20);
+  });
+});
+
+describe("signs of life", () => {
+  it("are left several times a second, with the connections", () => {
+    const { world } = relayed();
+    world.pass(400);
+    expect(world.connections).toBe(1);
+    for (let turn = 0; turn < 10; turn++) {
+      world.pass(300);
+      expect(world.silence).toBeLessThan(500);
+    }
+  });
+});
+
+describe("reclaim()", () => {
+  it("closes what a crashed worker has left and settles its counts", () => {
+    const { world, client, server } = relayed();
+    const { start, kernel } = world;
+    const count = reclaim(start, kernel);
+    expect(count).toBe(1);
+    expect([client.isDead, server.isDead]).toEqual([true, true]);
+    expect(kernel.open).toBe(2);
+    expect(world.active(0)).toBe(0);
+    expect(world.frontend("closed")).toBe(1);
+    expect(reclaim(start, kernel)).toBe(0);
+    const engine = new Engine(start, kernel, () => {});
+    kernel.dial(world.listener);
+    for (let turn = 0; turn < 20; turn++) engine.turn();
+    expect(world.frontend("opened")).toBe(2);
+  });
+});
+
+const PATTERN = Uint8Array.from({ length: 3000 }, (_, at) => at % 253);
+
+function worldOf(options: WorldOptions, count: number, room = 100_000) {
+  const world = new World(options);
+  world.kernel.room = () => room;
+  const servers: Endpoint[] = [];
+  world.kernel.answer = () => ({ accept: (end) => servers.push(end) });
+  const clients = Array.from({ length: count }, () => world.kernel.dial(world.listener));
+  return { world, clients, servers };
+}
+
+function relayed(options: WorldOptions = {}) {
+  const { world, clients, servers } = worldOf({ servers: 1, ...options }, 1);
+  world.run(() => servers.length > 0);
+  world.pass(5);
+  return { world, client: clients[0]!, server: servers[0]!, servers };
+}
+
+/** How often the engine turns in a while in which there is nothing to do. */
+function turnsOf(world: World, durationMs: number): number {
+  let turns = 0;
+  const until = world.kernel.clock + durationMs;
+  for (; world.kernel.clock < until; turns++) world.engine.turn();
+  return turns;
+}
+
+function kinds(world: World): string[] {
+  return world.reports.map(({ kind }) => kind);
+}
+
+function add(left: number, right: number): number {
+  return left + right;
+}
