@@ -12,7 +12,7 @@ export async function product(): Promise<readonly string[]> {
   return [await compile()];
 }
 
-/** What every configuration here begins with; the admin socket is where `Appliance` looks. */
+/** What every configuration here begins with, unless it has an `admin` of its own. */
 export const COMMON = `stateDirectory: \${HOST_DIRECTORY}
 admin: { socket: "\${HOST_DIRECTORY}/admin.sock" }
 `;
@@ -20,7 +20,8 @@ admin: { socket: "\${HOST_DIRECTORY}/admin.sock" }
 /** A running product. */
 export class Lintel extends Appliance {
   constructor(host: Host, lintel: readonly string[], config: string, node?: string) {
-    super(host, { lintel, config: COMMON + config, ...(node === undefined ? {} : { node }) });
+    const whole = /^admin:/m.test(config) ? config : COMMON + config;
+    super(host, { lintel, config: whole, ...(node === undefined ? {} : { node }) });
   }
 
   /** A virtual router. */
