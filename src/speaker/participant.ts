@@ -15,17 +15,12 @@ import {
   type TransitionReason,
 } from "../core/vrrp/state.ts";
 import { step } from "../core/vrrp/step.ts";
-import {
-  type Advertisement,
-  type Expectation,
-  GROUP_IPV4,
-  MAX_TTL,
-  type RejectionReason,
-} from "../core/wire/vrrp.ts";
+import type { Advertisement, RejectionReason } from "../core/wire/vrrp.ts";
 import { EEXIST, errorName } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
 import type { RouterTable } from "../memory/router_table.ts";
 import { type AddressProblem, VirtualAddresses } from "./addresses.ts";
+import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
 import type { Report } from "./orders.ts";
 import type { NoPlace, Place } from "./place.ts";
@@ -105,7 +100,8 @@ export class Participant {
   }
 
   /** An interface and a primary address have been found; the LAN may be another than before. */
-  settle({ link, source, peersOnLink }: Place, lan: Lan, now: number): void {
+  settle(place: Place, lan: Lan, now: number): void {
+    const { link, source } = place;
     if (this.#lan && this.#lan !== lan) {
       this.leave({ down: true, why: `interface ${this.#lan.link.name} was replaced` }, now);
     }
@@ -114,7 +110,9 @@ export class Participant {
       this.#addresses.moveTo(link.index);
     }
     this.#transmitter.moveTo(lan, source);
-    lan.expectations.set(this.plan.vrid, this.#expectation(source, peersOnLink));
+    const { destinations } = this.#transmitter;
+    const expectation = expectationOf(this.plan, place, this.#addresses.bytes, destinations);
+    lan.expectations.set(this.plan.vrid, expectation);
     this.#why = `interface ${link.name} is up with ${formatAddress(source)}`;
     this.#remarks.forget("place");
     this.give({ kind: "interface", source, down: false }, now);
@@ -254,22 +252,6 @@ export class Participant {
         : this.plan.advertisementIntervalMs,
       source: source && Uint8Array.from(source),
     });
-  }
-
-  #expectation(source: Uint8Array, peersOnLink: boolean): Expectation {
-    const { unicast, vrid, version, advertisementIntervalMs } = this.plan;
-    const routed = unicast !== null && (!peersOnLink || unicast.ttl !== MAX_TTL);
-    return {
-      vrid,
-      version,
-      intervalMs: advertisementIntervalMs,
-      addresses: this.#addresses.bytes,
-      owner: this.plan.priority === PRIORITY_OWNER,
-      source,
-      destination: unicast ? source : GROUP_IPV4,
-      minTtl: routed ? 0 : MAX_TTL,
-      peers: unicast?.checkSource ? this.#transmitter.destinations : null,
-    };
   }
 }
 

@@ -8,6 +8,7 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_OWNER } from "../core/vrrp/router.ts";
 import type { Advertisement } from "../core/wire/vrrp.ts";
 import { errorName } from "../linux/errno.ts";
+import { sentForm } from "./expectation.ts";
 import type { LogReport, Report } from "./orders.ts";
 
 /** The log of one virtual router. */
@@ -49,8 +50,7 @@ export class Remarks {
 
   /** What is odd about an advertisement that is taken all the same. */
   onAdvertisement(plan: VirtualRouterPlan, heard: Advertisement, now: number): void {
-    const sent = plan.checksum === "rfc9568" ? "plain" : "pseudoHeader";
-    const otherForm = plan.version === 3 && heard.checksum !== sent;
+    const otherForm = plan.version === 3 && heard.checksum !== sentForm(plan);
     const otherInterval = heard.intervalMs !== plan.advertisementIntervalMs;
     const bothOwn = heard.priority === PRIORITY_OWNER && plan.priority === PRIORITY_OWNER;
     if (!otherForm && !otherInterval && !bothOwn && heard.sameAddresses) return;

@@ -8,9 +8,15 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_RELEASE } from "../core/vrrp/router.ts";
 import { GRATUITOUS_ARP_BYTES, writeGratuitousArp } from "../core/wire/arp.ts";
 import { IPV4_HEADER_BYTES, writeIpv4Header } from "../core/wire/ipv4.ts";
-import { GROUP_IPV4, MAX_TTL, PROTOCOL_VRRP, writeAdvertisement } from "../core/wire/vrrp.ts";
+import {
+  authenticationData,
+  MAX_TTL,
+  PROTOCOL_VRRP,
+  writeAdvertisement,
+} from "../core/wire/vrrp.ts";
 import { inetAddress } from "../linux/sockaddr.ts";
 import type { RouterTable } from "../memory/router_table.ts";
+import { groupOf, sentForm } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
 
 /** Sends for one virtual router by the LAN it is on. */
@@ -22,6 +28,7 @@ export class Transmitter {
   readonly #addresses: readonly Uint8Array<ArrayBuffer>[];
   readonly #table: RouterTable;
   readonly #sockaddrs: readonly Uint8Array<ArrayBuffer>[];
+  readonly #password: Uint8Array | null;
   readonly #packet = new Uint8Array(PACKET_BYTES);
   #lan: Lan | undefined;
   #source: Uint8Array | null = null;
@@ -40,7 +47,8 @@ export class Transmitter {
     this.#table = table;
     this.destinations = plan.unicast
       ? plan.unicast.peers.flatMap((peer) => parseAddress(peer)?.bytes ?? [])
-      : [GROUP_IPV4];
+      : [groupOf(plan)];
+    this.#password = plan.password === null ? null : authenticationData(plan.password);
     this.#sockaddrs = this.destinations.map((destination) => inetAddress(destination, 0));
   }
 
@@ -95,7 +103,7 @@ export class Transmitter {
   }
 
   #write(priority: number, source: Uint8Array, destination: Uint8Array): number {
-    const { vrid, version, advertisementIntervalMs, checksum, unicast } = this.#plan;
+    const { vrid, version, advertisementIntervalMs, unicast } = this.#plan;
     const payloadBytes = writeAdvertisement(this.#packet, IPV4_HEADER_BYTES, {
       version,
       vrid,
@@ -104,7 +112,8 @@ export class Transmitter {
       addresses: this.#addresses,
       source,
       destination,
-      checksum: checksum === "rfc9568" ? "plain" : "pseudoHeader",
+      checksum: sentForm(this.#plan),
+      password: this.#password,
     });
     // From 1 on and never 0, which the kernel would replace.
     this.#identification = this.#identification % 0xffff + 1;

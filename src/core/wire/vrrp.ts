@@ -53,6 +53,12 @@ export interface Expectation {
   readonly minTtl: number;
   /** Whoever else sends is refused; `null` takes all. */
   readonly peers: readonly Uint8Array[] | null;
+  /** Authentication data of version 2, eight octets; `null` means none. */
+  readonly password: Uint8Array | null;
+  /** The one form of checksum that is taken in version 3 over IPv4; `null` takes all. */
+  readonly checksum: ChecksumForm | null;
+  /** What becomes of an advertisement with some of our addresses, or with more. */
+  readonly otherAddresses: "ignore" | "drop";
 }
 
 /** What is sent. */
@@ -66,6 +72,8 @@ export interface OutgoingAdvertisement {
   readonly source: Uint8Array;
   readonly destination: Uint8Array;
   readonly checksum: "plain" | "pseudoHeader";
+  /** Authentication data of version 2 (RFC 2338, section 5.3.10.1); `null` means none. */
+  readonly password: Uint8Array | null;
 }
 
 /**
@@ -122,12 +130,26 @@ export function writeAdvertisement(
   for (const [index, address] of addresses.entries()) {
     message.set(address, HEADER_BYTES + index * addressBytes);
   }
+  if (version === 2 && advertisement.password) {
+    message[AUTH_TYPE] = AUTH_TYPE_PASSWORD;
+    message.set(advertisement.password, length - AUTHENTICATION_BYTES);
+  }
   const covered = version === 3 && (addressBytes === 16 || advertisement.checksum !== "plain");
   const initial = covered ? pseudoHeaderSum(source, destination, length) : 0;
   const checksum = checksumOf(onesComplementSum(message, 0, length, initial));
   message[CHECKSUM] = checksum >> 8;
   message[CHECKSUM + 1] = checksum;
   return length;
+}
+
+/**
+ * A password as version 2 sends it: padded with zeros, and cut at eight octets (RFC 2338, section
+ * 5.3.10.1).
+ */
+export function authenticationData(password: string): Uint8Array {
+  const data = new Uint8Array(AUTHENTICATION_BYTES);
+  data.set(new TextEncoder().encode(password).subarray(0, AUTHENTICATION_BYTES));
+  return data;
 }
 
 /** Length of a message with so many addresses of `addressBytes` octets. */
@@ -153,6 +175,8 @@ function brokenBytes(
   if (message.length !== messageBytes(version, message[COUNT]!, packet.source.length)) {
     return "length";
   }
+  const covered = version === 3 && packet.source.length === 4;
+  if (covered && expected?.checksum && form !== expected.checksum) return "checksum";
   return form ? undefined : "checksum";
 }
 
@@ -163,9 +187,8 @@ function brokenRule(packet: Packet, expected: Expectation): RejectionReason | un
   const message = packet.payload;
   const { version } = expected;
   if (message[COUNT] === 0) return "addressCount";
-  // RFC 3768 reserves types 1 and 2 of RFC 2338 and knows no others.
-  if (version === 2 && message[AUTH_TYPE]! > AUTH_TYPE_LAST) return "authenticationType";
-  if (version === 2 && message[AUTH_TYPE] !== AUTH_TYPE_NONE) return "authenticationMismatch";
+  const unauthentic = version === 2 ? brokenAuthentication(message, expected) : undefined;
+  if (unauthentic) return unauthentic;
   const intervalMs = intervalOf(message);
   if (intervalMs === 0 || version === 2 && intervalMs !== expected.intervalMs) return "interval";
   const isIpv6 = packet.source.length === 16;
@@ -181,8 +204,29 @@ function brokenRule(packet: Packet, expected: Expectation): RejectionReason | un
     return "unknownPeer";
   }
   const common = commonAddresses(message, packet.source.length, expected);
-  const tolerated = version === 3 ? common !== "none" : message[PRIORITY] === PRIORITY_OWNER;
-  return common === "same" || tolerated ? undefined : "addressList";
+  if (common === "same") return undefined;
+  // None of ours: somebody else's virtual router, which must not make us give ours up.
+  if (common === "none" || expected.otherAddresses === "drop") return "addressList";
+  return version === 3 || message[PRIORITY] === PRIORITY_OWNER ? undefined : "addressList";
+}
+
+/** Version 2: RFC 3768, section 7.1; passwords are RFC 2338, section 5.3.6.1. */
+function brokenAuthentication(
+  message: Uint8Array,
+  { password }: Expectation,
+): RejectionReason | undefined {
+  const type = message[AUTH_TYPE]!;
+  // RFC 3768 reserves types 1 and 2 of RFC 2338 and knows no others.
+  if (type > AUTH_TYPE_LAST) return "authenticationType";
+  if (type !== (password ? AUTH_TYPE_PASSWORD : AUTH_TYPE_NONE)) return "authenticationMismatch";
+  if (!password) return undefined;
+  // Always all octets, so that the time it takes tells nothing.
+  const start = message.length - AUTHENTICATION_BYTES;
+  let difference = 0;
+  for (let at = 0; at < AUTHENTICATION_BYTES; at++) {
+    difference |= message[start + at]! ^ password[at]!;
+  }
+  return difference === 0 ? undefined : "authenticationFailure";
 }
 
 /** Which bytes the checksum of a message covers; `undefined` if it is wrong in every form. */
@@ -252,8 +296,10 @@ export const REJECTION_REASONS = [
   "addressCount",
   /** An authentication type nobody has defined. */
   "authenticationType",
-  /** Authentication where none is configured. */
+  /** Authentication where none is configured, or none where it is. */
   "authenticationMismatch",
+  /** Another password than ours. */
+  "authenticationFailure",
   /** Version 2: not ours; version 3: zero (erratum 8301). */
   "interval",
   /** It has our own source address: a reflection, or somebody has taken it. */
@@ -264,7 +310,7 @@ export const REJECTION_REASONS = [
   "destination",
   /** Not one of the configured unicast peers. */
   "unknownPeer",
-  /** Version 2: other addresses than ours; version 3: none of ours, so another virtual router. */
+  /** None of our addresses, so another virtual router; version 2: any other list than ours. */
   "addressList",
 ] as const;
 
@@ -277,12 +323,16 @@ export const PROTOCOL_VRRP = 112;
 /** 224.0.0.18 (RFC 9568, section 5.1.1.2). */
 export const GROUP_IPV4 = Uint8Array.of(224, 0, 0, 18);
 
+/** ff02::12 (RFC 9568, section 5.1.2.2). */
+export const GROUP_IPV6 = Uint8Array.of(0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x12);
+
 /** TTL or hop limit of every multicast advertisement (RFC 9568, section 5.1.1.3). */
 export const MAX_TTL = 255;
 
 const TYPE_ADVERTISEMENT = 1;
 const PRIORITY_OWNER = 255;
 const AUTH_TYPE_NONE = 0;
+const AUTH_TYPE_PASSWORD = 1;
 const AUTH_TYPE_LAST = 2;
 const AUTHENTICATION_BYTES = 8;
 /** Version 2 counts seconds, version 3 centiseconds. */

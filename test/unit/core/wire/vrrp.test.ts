@@ -5,6 +5,7 @@ import { checksumOf, onesComplementSum } from "../../../../src/core/net/checksum
 import type { Packet } from "../../../../src/core/wire/ipv4.ts";
 import {
   type Advertisement,
+  authenticationData,
   type Expectation,
   GROUP_IPV4,
   messageBytes,
@@ -32,6 +33,7 @@ const V3: OutgoingAdvertisement = {
   source: PEER,
   destination: GROUP_IPV4,
   checksum: "pseudoHeader",
+  password: null,
 };
 const V2: OutgoingAdvertisement = { ...V3, version: 2, intervalMs: 1000 };
 
@@ -45,8 +47,13 @@ const EXPECTS_V3: Expectation = {
   destination: GROUP_IPV4,
   minTtl: 255,
   peers: null,
+  password: null,
+  checksum: null,
+  otherAddresses: "ignore",
 };
 const EXPECTS_V2: Expectation = { ...EXPECTS_V3, version: 2, intervalMs: 1000 };
+const PASSWORD = authenticationData("s3cret");
+const EXPECTS_PASSWORD: Expectation = { ...EXPECTS_V2, password: PASSWORD };
 
 describe("writeAdvertisement()", () => {
   it("writes version 2 with its eight octets of authentication data", () => {
@@ -59,6 +66,11 @@ describe("writeAdvertisement()", () => {
 
   it("writes version 3 with a plain checksum", () => {
     expect(hex(write({ ...V3, checksum: "plain" }))).toBe(KEEPALIVED_V3.replace("7532", "6010"));
+  });
+
+  it("writes a password, and covers it by the checksum", () => {
+    expect(hex(write({ ...V2, password: PASSWORD })))
+      .toBe("21336401010132ff" + "0a4d0064" + "7333637265740000");
   });
 
   it("keeps the order of the addresses and the reserved bits zero", () => {
@@ -113,11 +125,12 @@ describe("parseAdvertisement()", () => {
       }),
       source: address.filter((bytes) => bytes.join(".") !== OURS.join(".")),
       checksum: fc.constantFrom("plain" as const, "pseudoHeader" as const),
+      password: fc.option(fc.uint8Array({ minLength: 8, maxLength: 8 })),
     });
     fc.assert(fc.property(outgoing, ({ interval, ...rest }) => {
       const intervalMs = interval * (rest.version === 2 ? 1000 : 10);
       const sent = { ...rest, intervalMs, destination: GROUP_IPV4 };
-      const expected = { ...EXPECTS_V3, ...rest, intervalMs, source: OURS };
+      const expected = { ...EXPECTS_V3, ...rest, checksum: null, intervalMs, source: OURS };
       expect(parse(packetOf(sent), expected)).toMatchObject({
         vrid: rest.vrid,
         priority: rest.priority,
@@ -160,8 +173,8 @@ describe("parseAdvertisement()", () => {
     expect(parse(packet, EXPECTS_V3)).toMatchObject({ intervalMs: 2000 });
   });
 
-  it("keeps the addresses of a version 2 owner", () => {
-    const packet = packetOf({ ...V2, priority: 255, addresses: [bytesOf("10.77.0.101")] });
+  it("keeps the addresses of a version 2 owner, if ours are among them", () => {
+    const packet = packetOf({ ...V2, priority: 255, addresses: [VIP, bytesOf("10.77.0.101")] });
     expect(parse(packet, EXPECTS_V2)).toMatchObject({ priority: 255, sameAddresses: false });
   });
 
@@ -195,6 +208,20 @@ const BROKEN: [string, Rejection["rejected"], Expectation, () => Packet][] = [
   ["authentication type 3", "authenticationType", EXPECTS_V2, () => set(4, 3, V2)],
   ["authentication type 1", "authenticationMismatch", EXPECTS_V2, () => set(4, 1, V2)],
   ["authentication type 2", "authenticationMismatch", EXPECTS_V2, () => set(4, 2, V2)],
+  ["no password", "authenticationMismatch", EXPECTS_PASSWORD, () => packetOf(V2)],
+  ["another password", "authenticationFailure", EXPECTS_PASSWORD, () => packetOf(otherPassword())],
+  [
+    "the right password in the wrong octets",
+    "authenticationFailure",
+    EXPECTS_PASSWORD,
+    () => early(packetOf({ ...V2, password: PASSWORD })),
+  ],
+  [
+    "a checksum without pseudo-header where only that is taken",
+    "checksum",
+    { ...EXPECTS_V3, checksum: "pseudoHeader" },
+    () => packetOf({ ...V3, checksum: "plain" }),
+  ],
   ["interval 0 in version 3", "interval", EXPECTS_V3, () => packetOf({ ...V3, intervalMs: 0 })],
   ["interval 2 in version 2", "interval", EXPECTS_V2, () => packetOf({ ...V2, intervalMs: 2000 })],
   ["our own address", "ownAddress", EXPECTS_V3, () => packetOf({ ...V3, source: OURS })],
@@ -217,6 +244,18 @@ const BROKEN: [string, Rejection["rejected"], Expectation, () => Packet][] = [
     "addressList",
     EXPECTS_V2,
     () => packetOf({ ...V2, addresses: [VIP, bytesOf("10.77.0.101")] }),
+  ],
+  [
+    "more than our addresses where that is to be dropped",
+    "addressList",
+    { ...EXPECTS_V3, otherAddresses: "drop" },
+    () => packetOf({ ...V3, addresses: [VIP, bytesOf("10.77.0.101")] }),
+  ],
+  [
+    "none of our addresses in version 2, by their owner",
+    "addressList",
+    EXPECTS_V2,
+    () => packetOf({ ...V2, priority: 255, addresses: [bytesOf("10.77.0.101")] }),
   ],
   [
     "none of our addresses in version 3",
@@ -277,6 +316,16 @@ describe("parseAdvertisement() rejects", () => {
   });
 });
 
+describe("authenticationData()", () => {
+  it.each([
+    ["s3cret", "7333637265740000"],
+    ["exactly8", "65786163746c7938"],
+    ["twelve chars", "7477656c76652063"],
+  ])("pads and cuts %s", (password, data) => {
+    expect(hex(authenticationData(password))).toBe(data);
+  });
+});
+
 function parse(packet: Packet, expected: Expectation): Advertisement | Rejection {
   return parseAdvertisement(packet, new Map([[expected.vrid, expected]]));
 }
@@ -306,6 +355,17 @@ function longer(packet: Packet, by: number): Packet {
   const payload = new Uint8Array(packet.payload.length + by);
   payload.set(packet.payload);
   return { ...packet, payload };
+}
+
+/** It counts two more addresses, so that the password comes too early. */
+function early(packet: Packet): Packet {
+  const moved = longer(packet, 8);
+  moved.payload[3]! += 2;
+  return repair(moved);
+}
+
+function otherPassword(): OutgoingAdvertisement {
+  return { ...V2, password: authenticationData("s3creT") };
 }
 
 /** One octet changed, and the checksum right again. */
