@@ -22,13 +22,15 @@ import {
  * Who may import whom: each folder of the tree and what it may see beside itself. Packages are
  * named with their colon; `node:` is any built-in module. An edge that is not here does not exist.
  *
- * core ← config, memory, linux ← speaker, dataplane, prober ← metrics, admin ← cli, appliance
+ * core ← config, memory, linux ← speaker, dataplane, prober, journal ← metrics, admin ← cli,
+ * appliance
  */
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   "src/core/net": [],
   "src/core/health": [],
   "src/core/balance": ["src/core/net"],
   "src/core/plan": ["src/core/net"],
+  "src/core/track": ["src/core/plan"],
   "src/core/wire": ["src/core/net"],
   "src/core/vrrp": ["src/core/net", "src/core/wire"],
   "src/memory": [],
@@ -37,6 +39,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   "src/speaker": ["src/core", "src/memory", "src/linux"],
   "src/dataplane": ["src/core", "src/memory", "src/linux"],
   "src/prober": ["src/core", "src/memory", "src/linux", "node:"],
+  "src/journal": ["src/core"],
   "src/metrics": ["src/core", "src/memory", "npm:prom-client"],
   "src/admin": ["src/core", "src/config", "npm:hono", "npm:@hono/zod-openapi", "npm:zod", "node:"],
   "src/cli": ["src/core", "src/config", "src/admin", "src/linux", "src/appliance", "npm:commander"],
