@@ -3,6 +3,7 @@
  * is for others to say.
  */
 
+import { monotonicMs } from "../linux/clock.ts";
 import { eventfd, signal } from "../linux/eventfd.ts";
 import { must } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -21,7 +22,7 @@ export interface EngineWorkerOptions<Order, Report> {
   /** The first order, also after a restart. */
   readonly start: (wake: Fd) => Order;
   readonly report: (report: Report) => void;
-  /** The worker has died; its successor starts after this. */
+  /** The worker has died; its successor starts after this, unless the worker is ended here. */
   readonly lost: () => void;
 }
 
@@ -35,11 +36,19 @@ export class EngineWorker<Order, Report> {
   readonly #wake: Fd = must("eventfd", eventfd());
   #worker: Worker | undefined;
   #ended = false;
+  #startedAt = 0;
+  /** How often it has died early, in a row. */
+  #failures = 0;
 
   constructor(options: EngineWorkerOptions<Order, Report>) {
     this.#options = options;
     this.name = options.name;
     this.row = options.row;
+  }
+
+  /** Whether there is a thread: not before the start, nor between a death and the next start. */
+  get isRunning(): boolean {
+    return this.#worker !== undefined;
   }
 
   /** Starts the thread. */
@@ -55,12 +64,14 @@ export class EngineWorker<Order, Report> {
       this.#died(worker, `${event.message} (${event.filename}:${event.lineno})`);
     };
     this.#worker = worker;
+    this.#startedAt = monotonicMs();
     worker.postMessage(start(this.#wake));
   }
 
-  /** Gives the worker an order and wakes it. */
+  /** Gives the worker an order and wakes it; one that is not running gets none. */
   post(order: Order): void {
-    this.#worker?.postMessage(order);
+    if (!this.#worker) return;
+    this.#worker.postMessage(order);
     this.#options.table.order(this.row);
     signal(this.#wake);
   }
@@ -76,10 +87,13 @@ export class EngineWorker<Order, Report> {
     if (this.#ended || this.#worker !== worker) return;
     this.#worker = undefined;
     worker.terminate();
-    this.restarts++;
-    const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** (this.restarts - 1), MAX_RESTART_PAUSE_MS);
-    this.#options.log.write("error", `died and is started again in ${pauseMs} ms: ${cause}`);
+    const isSteady = monotonicMs() - this.#startedAt >= STEADY_MS;
+    this.#failures = isSteady ? 1 : this.#failures + 1;
+    const pauseMs = Math.min(RESTART_PAUSE_MS * 2 ** (this.#failures - 1), MAX_RESTART_PAUSE_MS);
     this.#options.lost();
+    if (this.#ended) return this.#options.log.write("error", `died while stopping: ${cause}`);
+    this.restarts++;
+    this.#options.log.write("error", `died and is started again in ${pauseMs} ms: ${cause}`);
     setTimeout(() => {
       if (!this.#ended) this.start();
     }, pauseMs);
@@ -88,3 +102,5 @@ export class EngineWorker<Order, Report> {
 
 const RESTART_PAUSE_MS = 50;
 const MAX_RESTART_PAUSE_MS = 5_000;
+/** Who dies after so long a time is started again as if for the first time. */
+const STEADY_MS = 60_000;

@@ -46,6 +46,7 @@ export class Engines {
   readonly #speakerLog = logOf("speaker");
   /** Who waits for which report of which worker. */
   readonly #awaited = new Map<string, () => void>();
+  #isStopping = false;
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -69,13 +70,14 @@ export class Engines {
     for (const worker of this.#dataplane) worker.start();
     this.#prober.start();
     await Promise.all(ready);
-    if (this.#parts.plan.virtualRouters.length > 0) this.#speaker.start();
+    if (this.#parts.plan.virtualRouters.length > 0 && !this.#isStopping) this.#speaker.start();
   }
 
   /** Leaves all virtual routers in the planned way: peers take over, then the addresses go. */
   async leave(): Promise<void> {
+    this.#beginToStop();
     if (this.#parts.plan.virtualRouters.length === 0) return;
-    const stopped = this.#next(this.#speaker.name, "stopped");
+    const stopped = this.#answer(this.#speaker, "stopped");
     this.#speaker.post({ kind: "stop" });
     await stopped;
     this.#speaker.end();
@@ -88,8 +90,9 @@ export class Engines {
 
   /** Accepts no more, calls `deaf` once that is so, and waits until no connection is left. */
   async drain(deaf: () => void): Promise<void> {
-    const draining = this.#dataplane.map(({ name }) => this.#next(name, "draining"));
-    const drained = this.#dataplane.map(({ name }) => this.#next(name, "drained"));
+    this.#beginToStop();
+    const draining = this.#dataplane.map((worker) => this.#answer(worker, "draining"));
+    const drained = this.#dataplane.map((worker) => this.#answer(worker, "drained"));
     for (const worker of this.#dataplane) worker.post({ kind: "drain" });
     await Promise.all(draining);
     deaf();
@@ -98,12 +101,21 @@ export class Engines {
 
   /** Resets what is left and ends forwarding and checks. */
   async stop(): Promise<void> {
+    this.#beginToStop();
     const workers = [...this.#dataplane, this.#prober];
-    const stopped = workers.map(({ name }) => this.#next(name, "stopped"));
+    const stopped = workers.map((worker) => this.#answer(worker, "stopped"));
     for (const worker of this.#dataplane) worker.post({ kind: "stop" });
     this.#prober.post({ kind: "stop" });
     await Promise.all(stopped);
     for (const worker of workers) worker.end();
+  }
+
+  /** From now on a worker that is dead, or dies, has no successor. */
+  #beginToStop(): void {
+    this.#isStopping = true;
+    for (const worker of [...this.#dataplane, this.#speaker, this.#prober]) {
+      if (!worker.isRunning) worker.end();
+    }
   }
 
   #dataplaneWorker(row: number): EngineWorker<DataplaneOrder, DataplaneReport> {
@@ -112,7 +124,7 @@ export class Engines {
     const log = logOf(name);
     const connections = connectionMemory(maxConnections);
     let started: DataplaneStart;
-    return new EngineWorker({
+    const worker: EngineWorker<DataplaneOrder, DataplaneReport> = new EngineWorker({
       engine: "dataplane",
       name,
       row,
@@ -132,8 +144,10 @@ export class Engines {
       lost: () => {
         const reset = reclaim(started);
         log.write("warn", `reset the ${reset} connections that the worker left`);
+        this.#noteLost(worker);
       },
     });
+    return worker;
   }
 
   #tables() {
@@ -172,7 +186,7 @@ export class Engines {
       }),
       report: (report) => this.#heardSpeaker(report),
       // Its addresses expire by themselves; the successor removes what is left.
-      lost: () => this.#settle("speaker", "stopped"),
+      lost: () => this.#noteLost(this.#speaker),
     });
   }
 
@@ -193,7 +207,7 @@ export class Engines {
         seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
       }),
       report: (report) => this.#heardProber(report),
-      lost: () => {},
+      lost: () => this.#noteLost(this.#prober),
     });
   }
 
@@ -229,7 +243,7 @@ export class Engines {
    * The addresses of `router` are about to go: first its listeners and connections, then the word.
    */
   async #release(router: string): Promise<void> {
-    const released = this.#dataplane.map(({ name }) => this.#next(name, `released ${router}`));
+    const released = this.#dataplane.map((worker) => this.#answer(worker, `released ${router}`));
     for (const worker of this.#dataplane) worker.post({ kind: "release", virtualRouter: router });
     await Promise.all(released);
     this.#parts.frontends.release(router);
@@ -256,9 +270,23 @@ export class Engines {
     });
   }
 
-  /** The next report of a kind from a worker; a worker that has died counts as having reported. */
+  /** The answer of a worker to an order; one that is not running, or dies, owes none. */
+  #answer({ name, isRunning }: { name: string; isRunning: boolean }, kind: string): Promise<void> {
+    return isRunning ? this.#next(name, kind) : Promise.resolve();
+  }
+
+  /** The next report of a kind from a worker, or from its successor. */
   #next(worker: string, kind: string): Promise<void> {
     return new Promise((resolve) => this.#awaited.set(`${worker} ${kind}`, resolve));
+  }
+
+  /** A worker has died: it will answer no order, and report itself ready if it is started again. */
+  #noteLost(worker: { readonly name: string; end(): void }): void {
+    for (const key of [...this.#awaited.keys()]) {
+      const [name = "", ...kind] = key.split(" ");
+      if (name === worker.name && kind[0] !== "ready") this.#settle(name, kind.join(" "));
+    }
+    if (this.#isStopping) worker.end();
   }
 
   #settle(worker: string, kind: string): void {

@@ -103,8 +103,10 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     engines.onFailure = (message) => reject(new CannotRun(message));
   });
   try {
-    await Promise.race([engines.start(), failed]);
-    log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" });
+    const started = engines.start().then(() =>
+      log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" })
+    );
+    await Promise.race([started, failed, signals.first]);
     await Promise.race([signals.first, failed]);
     appliance.stopping = true;
     await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
