@@ -178,6 +178,9 @@ export class Engines {
       start: (wake) => ({
         kind: "start",
         routers: plan.virtualRouters,
+        groups: plan.syncGroups,
+        trackers: plan.trackers,
+        participate: true,
         worker: row,
         workers: memory.workers.buffer,
         wake,

@@ -2,19 +2,33 @@
  * What the appliance posts to the speaker's worker, and what the worker posts back. Plain data.
  */
 
-import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import type { PublicState, TransitionReason } from "../core/vrrp/state.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
 import type { RouterTableShape } from "../memory/router_table.ts";
 
 /** What the appliance asks of the speaker. */
-export type Order = StartOrder | StopOrder | ReleasedOrder;
+export type Order =
+  | StartOrder
+  | ParticipateOrder
+  | TrackOrder
+  | FailoverOrder
+  | UnholdOrder
+  | StandbyOrder
+  | StopOrder
+  | ReleasedOrder;
 
-/** Take part in these virtual routers. The first order, once. */
+/** Remove what a predecessor has left, and listen. The first order, once. */
 export interface StartOrder {
   readonly kind: "start";
   /** A virtual router's row in the router table is its index here. */
   readonly routers: readonly VirtualRouterPlan[];
+  /** Virtual routers that are Active together or not at all. */
+  readonly groups: readonly SyncGroupPlan[];
+  /** Those of interfaces are the speaker's own; the others come as {@linkcode TrackOrder}. */
+  readonly trackers: readonly TrackerPlan[];
+  /** Whether it takes part at once, without a {@linkcode ParticipateOrder}. */
+  readonly participate: boolean;
   /** The speaker's row in the worker table and in `lag`. */
   readonly worker: number;
   /** Memory of the worker table. */
@@ -24,6 +38,53 @@ export interface StartOrder {
   readonly table: RouterTableShape;
   /** Lateness of the worker's deadlines; `null` if nobody wants it. */
   readonly lag: HistogramShape | null;
+}
+
+/** What held the start back is over: take part, each virtual router after its `startDelayMs`. */
+export interface ParticipateOrder {
+  readonly kind: "participate";
+}
+
+/**
+ * What the appliance's trackers make of a virtual router: all but those of interfaces. Replaces the
+ * order before it. Within a sync group the greatest gain and the greatest loss of any member hold
+ * for all of them, and so does a yield.
+ */
+export interface TrackOrder {
+  readonly kind: "track";
+  readonly router: string;
+  /** Added to the configured priority. */
+  readonly points: number;
+  /** Why it must be given up, in words; `null` if it need not. */
+  readonly yield: string | null;
+}
+
+/**
+ * Hand a virtual router over to a peer, with its whole sync group, and preempt nobody for `holdMs`.
+ * Answered by a {@linkcode HandedOverReport}. Unless `force`, this node goes on as Active if no
+ * peer takes over.
+ */
+export interface FailoverOrder {
+  readonly kind: "failover";
+  readonly router: string;
+  readonly holdMs: number;
+  readonly force: boolean;
+}
+
+/** `preempt` applies again to the virtual router and its sync group. */
+export interface UnholdOrder {
+  readonly kind: "unhold";
+  readonly router: string;
+}
+
+/**
+ * Hand every virtual router over and refuse to be Active; or no longer. Answered by a
+ * {@linkcode StandbyReport}. Unless `force`, all is as before if a peer fails to take over.
+ */
+export interface StandbyOrder {
+  readonly kind: "standby";
+  readonly enabled: boolean;
+  readonly force: boolean;
 }
 
 /** Leave every virtual router in the planned way; a second one leaves at once. */
@@ -39,7 +100,7 @@ export interface ReleasedOrder {
 
 /** What the speaker tells the appliance. */
 export type Report =
-  /** Left-over addresses are gone and the virtual routers take part. */
+  /** Left-over addresses are gone and advertisements are heard. */
   | { readonly kind: "ready" }
   | LogReport
   | TransitionReport
@@ -49,6 +110,8 @@ export type Report =
     readonly router: string;
     readonly addresses: readonly string[];
   }
+  | HandedOverReport
+  | StandbyReport
   /** Every virtual router has been left; the worker may be terminated. */
   | { readonly kind: "stopped" }
   | FailedReport;
@@ -71,6 +134,37 @@ export interface TransitionReport {
   /** CLOCK_MONOTONIC, in milliseconds. */
   readonly at: number;
   /** What led to it, in words. */
+  readonly detail: string;
+  /** Effective, after the change. */
+  readonly priority: number;
+  /** The peer heard last, if it was heard since the last change. */
+  readonly peer: string | null;
+  /** How long ago the last advertisement of a peer was heard; `null` if none ever was. */
+  readonly lastAdvertisementAgeMs: number | null;
+  /** How much later than wanted the thread woke up before this. */
+  readonly latenessMs: number;
+  /** What all trackers together add to the configured priority. */
+  readonly points: number;
+  /** Why it is given up, in words; `null` if it is not. */
+  readonly yield: string | null;
+}
+
+/** How a {@linkcode FailoverOrder} has ended. */
+export interface HandedOverReport {
+  readonly kind: "handedOver";
+  /** As in the order. */
+  readonly router: string;
+  readonly ok: boolean;
+  /** What has become of it, in words. */
+  readonly detail: string;
+}
+
+/** How a {@linkcode StandbyOrder} has ended. */
+export interface StandbyReport {
+  readonly kind: "standby";
+  /** Whether this node is in standby now. */
+  readonly enabled: boolean;
+  readonly ok: boolean;
   readonly detail: string;
 }
 

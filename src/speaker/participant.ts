@@ -49,6 +49,10 @@ export class Participant {
   #reason: TransitionReason | null = null;
   #since: number;
   #heard: { readonly advertisement: Advertisement; readonly at: number } | undefined;
+  /** When the last advertisement of a peer was heard. */
+  #heardAt: number | null = null;
+  /** How late the thread was when it woke up last. */
+  #latenessMs = 0;
   #why = "";
 
   constructor(plan: VirtualRouterPlan, row: number, around: Surroundings, now: number) {
@@ -142,6 +146,8 @@ export class Participant {
     }
     this.#remarks.onAdvertisement(this.plan, advertisement, now);
     this.#heard = { advertisement, at: now };
+    this.#heardAt = now;
+    this.#latenessMs = 0;
     this.#table.setPeer(this.#row, { address: source, priority, intervalMs, at: now });
     this.give({ kind: "advertisement", advertisement }, now);
     // Gaps are counted between advertisements of an Active that we wait for.
@@ -159,6 +165,7 @@ export class Participant {
 
   /** Time has passed: the deadline lay `latenessMs` ago. */
   tick(latenessMs: number, now: number): void {
+    this.#latenessMs = latenessMs;
     if (latenessMs > 0) this.#table.noteLateness(this.#row, latenessMs);
     if (latenessMs > this.plan.advertisementIntervalMs / 2) {
       this.#table.count(this.#row, "lateWakeups");
@@ -206,7 +213,21 @@ export class Participant {
     this.#table.countTransition(this.#row, reason);
     this.#publish();
     const detail = this.#detail(reason);
-    this.#report({ kind: "transition", router: this.plan.name, from, to, reason, at: now, detail });
+    this.#report({
+      kind: "transition",
+      router: this.plan.name,
+      from,
+      to,
+      reason,
+      at: now,
+      detail,
+      priority: this.#state.priority,
+      peer: this.#heard ? formatAddress(this.#heard.advertisement.source) : null,
+      lastAdvertisementAgeMs: this.#heardAt === null ? null : now - this.#heardAt,
+      latenessMs: this.#latenessMs,
+      points: 0,
+      yield: null,
+    });
     if (to === "active") this.#heard = undefined;
   }
 

@@ -67,12 +67,17 @@ export class Transmitter {
     });
   }
 
-  /** Advertises once to each destination. @returns 0, or the last −errno. */
-  advertise(priority: number): number {
+  /**
+   * Advertises once to each destination.
+   *
+   * @param intervalMs what it says of the time until the next one.
+   * @returns 0, or the last −errno.
+   */
+  advertise(priority: number, intervalMs = this.#plan.advertisementIntervalMs): number {
     let failed = 0;
     if (!this.#lan || !this.#source) return failed;
     for (const [index, destination] of this.destinations.entries()) {
-      const length = this.#write(priority, this.#source, destination);
+      const length = this.#write(priority, intervalMs, this.#source, destination);
       const sockaddr = this.#sockaddrs[index];
       const result = sockaddr ? this.#lan.send(this.#packet, length, sockaddr) : 0;
       if (result < 0) failed = result;
@@ -102,13 +107,18 @@ export class Transmitter {
     this.#table.count(this.#row, result < 0 ? "sendErrors" : counter);
   }
 
-  #write(priority: number, source: Uint8Array, destination: Uint8Array): number {
-    const { vrid, version, advertisementIntervalMs, unicast } = this.#plan;
+  #write(
+    priority: number,
+    intervalMs: number,
+    source: Uint8Array,
+    destination: Uint8Array,
+  ): number {
+    const { vrid, version, unicast } = this.#plan;
     const payloadBytes = writeAdvertisement(this.#packet, IPV4_HEADER_BYTES, {
       version,
       vrid,
       priority,
-      intervalMs: advertisementIntervalMs,
+      intervalMs,
       addresses: this.#addresses,
       source,
       destination,
