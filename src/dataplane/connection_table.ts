@@ -25,9 +25,7 @@ export class ConnectionTable {
   readonly failures: Uint16Array;
   /** By slot: when the last byte moved, either way. */
   readonly lastActiveAt: Float64Array;
-  /**
-   * By slot: when the attempt to connect began; while it waits for the next one, when that is due.
-   */
+  /** By slot: when the last attempt to connect began. */
   readonly attemptAt: Float64Array;
 
   /** By side: its descriptor; 0 for none. Shared, so that a crash leaves no descriptor behind. */

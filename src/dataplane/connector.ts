@@ -88,10 +88,16 @@ export class Connector {
     return this.#failed(slot, error, now);
   }
 
-  /** The deadline of a slot that is not connected has come. */
+  /** The deadline of a slot that is not connected has come, or a minute has passed. */
   expire(slot: number, now: number): Progress {
-    const { chooser, table } = this.#parts;
-    if (table.phase[slot] === CONNECTING) return this.#failed(slot, ETIMEDOUT, now);
+    const { chooser, table, wheel } = this.#parts;
+    if (table.phase[slot] === CONNECTING) {
+      const deadline = table.attemptAt[slot]! + chooser.backend(slot).connectTimeoutMs;
+      if (now >= deadline) return this.#failed(slot, ETIMEDOUT, now);
+      // It is further away than the wheel reaches.
+      wheel.schedule(slot, deadline);
+      return PENDING;
+    }
     if (chooser.isUsable(slot)) return this.#attempt(slot, now);
     // The server has left while we waited; what it was like to others is no reason to give up.
     const server = chooser.backend(slot).redispatch ? chooser.choose(slot) : NO_SERVER;

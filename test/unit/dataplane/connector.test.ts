@@ -104,6 +104,16 @@ describe("an accepted connection", () => {
     expect(client.isDead).toBe(true);
   });
 
+  it.each([500, 5_000, 120_000])("waits %i ms for an answer where it is to", (connectTimeoutMs) => {
+    const { world } = worldOf({ answers: ["silent"], backend: { connectTimeoutMs, retries: 0 } });
+    const client = dial(world);
+    world.pass(connectTimeoutMs - 50);
+    expect(client.isDead).toBe(false);
+    world.pass(150);
+    expect(client.isDead).toBe(true);
+    expect(world.server(0, "connectTimeout")).toBe(1);
+  });
+
   it("tries the same server again after a pause, so often and no more", () => {
     const { world, tried } = worldOf({ answers: [ECONNREFUSED], backend: { retries: 3 } });
     const client = dial(world);
