@@ -4,7 +4,7 @@
  */
 
 import { EPOLLIN } from "../linux/epoll.ts";
-import { must } from "../linux/errno.ts";
+import { EINTR, must } from "../linux/errno.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor, LISTENER } from "./acceptor.ts";
 import { Buffers } from "./buffers.ts";
@@ -79,6 +79,7 @@ export class Engine {
   turn(): void {
     const { epoll, table, wheel } = this.#parts;
     const count = this.#events.wait(epoll, this.#waitMs());
+    if (count < 0 && count !== -EINTR) must("epoll_wait", count);
     const now = this.#kernel.now();
     this.#now = now;
     this.#relay.now = now;

@@ -52,8 +52,8 @@ export function openListener(listener: ListenerPlan, keepalive: KeepalivePlan): 
  * @returns 0, or −errno: `-EADDRINUSE` if somebody has the port.
  */
 export function probePort(listener: ListenerPlan): number {
-  // Others who bind with SO_REUSEADDR are noticed only when both listen.
-  const fd = open(listener, () => {}, (fd) => listen(fd, 1));
+  // Not listening, so that nobody can connect to what is about to be closed.
+  const fd = open(listener, () => {}, () => 0);
   return fd < 0 ? fd : close(fd);
 }
 

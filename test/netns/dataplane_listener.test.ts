@@ -1,0 +1,181 @@
+import { createHash } from "node:crypto";
+import { describe, expect, it } from "vitest";
+import { reclaim } from "../../src/dataplane/connection_memory.ts";
+import { openListener, probePort } from "../../src/dataplane/listener.ts";
+import { EADDRINUSE, EADDRNOTAVAIL, ECONNRESET, must } from "../../src/linux/errno.ts";
+import {
+  accept,
+  close,
+  getOption,
+  IPPROTO_TCP,
+  SO_KEEPALIVE,
+  SOL_SOCKET,
+  TCP_KEEPCNT,
+  TCP_KEEPIDLE,
+  TCP_KEEPINTVL,
+  TCP_NODELAY,
+  TCP_USER_TIMEOUT,
+} from "../../src/linux/socket.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
+import { Peer, PeerListener } from "./dataplane_peer.ts";
+import { Dataplane, unusedPort } from "./dataplane_rig.ts";
+
+const KEEPALIVE = { idleMs: 61_000, intervalMs: 11_000, probes: 7, userTimeoutMs: 90_000 };
+
+describe("openListener()", () => {
+  it("gives accepted sockets all they need", async () => {
+    const port = unusedPort();
+    const plan = { address: "127.0.0.1", port, virtualRouter: null };
+    const listener = must("listen", openListener(plan, KEEPALIVE));
+    using _ = await Deno.connect({ hostname: "127.0.0.1", port });
+    const accepted = must("accept", accept(listener));
+    const tcp = (name: number) => getOption(accepted, IPPROTO_TCP, name);
+    expect(getOption(accepted, SOL_SOCKET, SO_KEEPALIVE)).toBe(1);
+    expect([TCP_NODELAY, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_USER_TIMEOUT].map(tcp))
+      .toEqual([1, 61, 11, 7, 90_000]);
+    close(accepted);
+    close(listener);
+  });
+
+  it("opens several on one port, and none beside a foreigner", () => {
+    const port = unusedPort();
+    const plan = { address: "127.0.0.1", port, virtualRouter: null };
+    const listeners = [1, 2].map(() => must("listen", openListener(plan, KEEPALIVE)));
+    listeners.forEach(close);
+    using _ = Deno.listen({ hostname: "127.0.0.1", port });
+    expect(openListener(plan, KEEPALIVE)).toBe(-EADDRINUSE);
+  });
+
+  it("opens on an address that is elsewhere only for a virtual router", () => {
+    const port = unusedPort();
+    for (const address of ["192.0.2.77", "2001:db8::77"]) {
+      expect(openListener({ address, port, virtualRouter: null }, KEEPALIVE)).toBe(-EADDRNOTAVAIL);
+      close(must("listen", openListener({ address, port, virtualRouter: "vip" }, KEEPALIVE)));
+    }
+  });
+
+  it.each([
+    { address: "*", reachable: ["127.0.0.1", "::1"] },
+    { address: "0.0.0.0", reachable: ["127.0.0.1"] },
+    { address: "::", reachable: ["::1"] },
+  ])("on $address is reached by $reachable", async ({ address, reachable }) => {
+    const port = unusedPort();
+    const listener = must(
+      "listen",
+      openListener({ address, port, virtualRouter: null }, KEEPALIVE),
+    );
+    const reached: string[] = [];
+    for (const hostname of ["127.0.0.1", "::1"]) {
+      await Deno.connect({ hostname, port }).then((connection) => {
+        reached.push(hostname);
+        connection.close();
+      }, () => {});
+    }
+    expect(reached).toEqual(reachable);
+    close(listener);
+  });
+});
+
+describe("probePort()", () => {
+  it("notices a foreign owner who would let us in beside him", () => {
+    const port = unusedPort();
+    const plan = { address: "127.0.0.1", port, virtualRouter: null };
+    const foreign = must("listen", openListener(plan, KEEPALIVE));
+    expect(probePort(plan)).toBe(-EADDRINUSE);
+    expect(probePort({ ...plan, address: "*" })).toBe(-EADDRINUSE);
+    close(foreign);
+    expect(probePort(plan)).toBe(0);
+  });
+});
+
+describe("a data-plane worker", () => {
+  it("accepts by both families at * and connects to IPv6 servers", async () => {
+    await using server = Deno.serve(
+      { hostname: "::1", port: 0, onListen() {} },
+      () => new Response("six"),
+    );
+    const { port } = server.addr;
+    const six = {
+      name: "six",
+      address: "::1",
+      family: 6,
+      port,
+      weight: 1,
+      state: "ready",
+    } as const;
+    await using dataplane = await Dataplane.start({
+      servers: [port],
+      address: "*",
+      backend: { servers: [six] },
+    });
+    for (const host of ["127.0.0.1", "[::1]"]) {
+      const response = await fetch(`http://${host}:${dataplane.port}/`);
+      expect(await response.text()).toBe("six");
+    }
+  });
+
+  it("connects to the port that the client asked for where a server has none", async () => {
+    const port = unusedPort("127.0.0.9");
+    await using server = Deno.serve(
+      { hostname: "127.0.0.9", port, onListen() {} },
+      () => new Response("same port"),
+    );
+    const plan = { name: "a", address: "127.0.0.9", family: 4, weight: 1, state: "ready" } as const;
+    await using dataplane = await Dataplane.start({
+      servers: [port],
+      port,
+      backend: { servers: [{ ...plan, port: null }] },
+    });
+    const response = await fetch(`http://127.0.0.1:${port}/`);
+    expect([await response.text(), server.addr.port]).toEqual(["same port", dataplane.port]);
+  });
+
+  it("moves 200 MB unharmed", async () => {
+    const chunk = crypto.getRandomValues(new Uint8Array(65_536));
+    const chunks = 3200;
+    await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, () => {
+      let sent = 0;
+      return new Response(
+        new ReadableStream({
+          pull(controller) {
+            chunk[sent % chunk.length]! ^= 0x5a;
+            controller.enqueue(chunk.slice());
+            if (++sent === chunks) controller.close();
+          },
+        }),
+      );
+    });
+    await using dataplane = await Dataplane.start({ servers: [server.addr.port] });
+    const expected = createHash("sha1");
+    const copy = chunk.slice();
+    for (let sent = 0; sent < chunks; sent++) {
+      copy[sent % copy.length]! ^= 0x5a;
+      expected.update(copy);
+    }
+    const received = createHash("sha1");
+    const { body } = await fetch(`http://127.0.0.1:${dataplane.port}/`);
+    for await (const part of body ?? []) received.update(part);
+    expect(received.digest("hex")).toBe(expected.digest("hex"));
+    expect(dataplane.frontend("sentBytes")).toBeGreaterThan(0);
+  });
+
+  it("that has died leaves nothing behind once it is reclaimed, and has a successor", async () => {
+    using server = new PeerListener();
+    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    using client = Peer.dial(dataplane.port);
+    await client.sendAll("hello");
+    using accepted = await server.next();
+    await accepted.next();
+    const start = await dataplane.crash();
+    expect(reclaim(start)).toBe(1);
+    expect(await client.next()).toBe(-ECONNRESET);
+    expect(await accepted.next()).toBe(-ECONNRESET);
+    expect(dataplane.open).toBe(0);
+    dataplane.spawn(start);
+    using next = Peer.dial(dataplane.port);
+    await next.sendAll("again");
+    using again = await server.next();
+    expect(await again.next()).toBe(5);
+    await eventually("it is counted", () => dataplane.open === 1);
+  });
+});

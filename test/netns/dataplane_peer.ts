@@ -1,0 +1,134 @@
+/**
+ * Peers that do with a connection what programs seldom do: reset it, stop reading, count what fits.
+ * They are bare sockets; whatever they wait for, they ask for again and again.
+ */
+
+import { EAGAIN, EINPROGRESS, must } from "../../src/linux/errno.ts";
+import type { Fd } from "../../src/linux/libc.ts";
+import { inetAddressOf, readInetAddress, SOCKADDR_IN_BYTES } from "../../src/linux/sockaddr.ts";
+import {
+  accept,
+  AF_INET,
+  bind,
+  close,
+  connect,
+  getsockname,
+  IPPROTO_TCP,
+  lingerReset,
+  listen,
+  recv,
+  send,
+  SHUT_WR,
+  shutdown,
+  SOCK_STREAM,
+  socket,
+} from "../../src/linux/socket.ts";
+import { delay, eventually } from "../../scripts/lab/wait.ts";
+
+/** One end of a connection. */
+export class Peer implements Disposable {
+  readonly #fd: Fd;
+  #isOpen = true;
+
+  constructor(fd: Fd) {
+    this.#fd = fd;
+  }
+
+  /** Connects to a port of the loopback. */
+  static dial(port: number): Peer {
+    const fd = must("socket", socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+    const result = connect(fd, inetAddressOf("127.0.0.1", port));
+    if (result !== -EINPROGRESS) must("connect", result);
+    return new Peer(fd);
+  }
+
+  /** Sends what the kernel takes. @returns how much, or −errno. */
+  send(bytes: Uint8Array<ArrayBuffer>): number {
+    return send(this.#fd, bytes, bytes.length);
+  }
+
+  /** Sends all, in time. */
+  async sendAll(text: string): Promise<void> {
+    let rest = new TextEncoder().encode(text);
+    while (rest.length > 0) {
+      const sent = this.send(rest);
+      // ENOTCONN and EAGAIN: the connection is not made yet, or full.
+      if (sent > 0) rest = rest.slice(sent);
+      else await delay(1);
+    }
+  }
+
+  /** What comes next: bytes, an end (0) or an error (−errno). */
+  async next(target = new Uint8Array(65_536)): Promise<number> {
+    let result = -EAGAIN;
+    await eventually("something arrives", () => (result = recv(this.#fd, target)) !== -EAGAIN, {
+      everyMs: 1,
+    });
+    return result;
+  }
+
+  /** All text up to the end; throws on a reset. */
+  async text(): Promise<string> {
+    const bytes = new Uint8Array(65_536);
+    let text = "";
+    for (let count = await this.next(bytes); count !== 0; count = await this.next(bytes)) {
+      text += new TextDecoder().decode(bytes.subarray(0, must("recv", count)));
+    }
+    return text;
+  }
+
+  /** Ends what it sends. */
+  end(): void {
+    must("shutdown", shutdown(this.#fd, SHUT_WR));
+  }
+
+  /** Resets the connection. */
+  reset(): void {
+    lingerReset(this.#fd);
+    this.close();
+  }
+
+  close(): void {
+    if (this.#isOpen) close(this.#fd);
+    this.#isOpen = false;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+}
+
+/** A server whose connections are taken one by one. */
+export class PeerListener implements Disposable {
+  readonly port: number;
+  readonly #fd: Fd;
+
+  constructor() {
+    this.#fd = must("socket", socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+    must("bind", bind(this.#fd, inetAddressOf("127.0.0.1", 0)));
+    must("listen", listen(this.#fd, 1024));
+    const address = new Uint8Array(SOCKADDR_IN_BYTES);
+    must("getsockname", getsockname(this.#fd, address));
+    this.port = readInetAddress(address).port;
+  }
+
+  /** The next connection. */
+  async next(): Promise<Peer> {
+    let fd: Fd | undefined;
+    await eventually("somebody connects", () => {
+      const result = accept(this.#fd);
+      if (result >= 0) fd = result;
+      return fd !== undefined;
+    }, { everyMs: 1 });
+    return new Peer(must("accept", fd ?? (-EAGAIN as Fd)));
+  }
+
+  /** Whether nobody waits. */
+  get isIdle(): boolean {
+    return accept(this.#fd) === -EAGAIN;
+  }
+
+  [Symbol.dispose](): void {
+    close(this.#fd);
+  }
+}

@@ -1,0 +1,199 @@
+/**
+ * Data-plane workers as the appliance runs them, on this host's loopback, with real sockets.
+ */
+
+import { connectionMemory, layConnections } from "../../src/dataplane/connection_memory.ts";
+import { openListener, probePort } from "../../src/dataplane/listener.ts";
+import type { Backend, Listener, Order, Report, StartOrder } from "../../src/dataplane/orders.ts";
+import { must } from "../../src/linux/errno.ts";
+import { eventfd, signal } from "../../src/linux/eventfd.ts";
+import type { Fd } from "../../src/linux/libc.ts";
+import { close } from "../../src/linux/socket.ts";
+import { Counters } from "../../src/memory/counters.ts";
+import { Histogram } from "../../src/memory/histogram.ts";
+import { type Row, ServerTable } from "../../src/memory/server_table.ts";
+import {
+  CONNECT_BOUNDS,
+  FRONTEND_COUNTERS,
+  LAG_BOUNDS,
+  SERVER_COUNTERS,
+} from "../../src/memory/traffic.ts";
+import { WorkerTable } from "../../src/memory/worker_table.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
+
+/** What may be set differently from the usual. */
+export interface DataplaneOptions {
+  /** The servers' ports. */
+  readonly servers: readonly number[];
+  readonly address?: string;
+  readonly port?: number;
+  readonly workers?: number;
+  readonly maxConnections?: number;
+  readonly backend?: Partial<Backend>;
+}
+
+/** One frontend on an unused port, one backend, some workers. */
+export class Dataplane implements AsyncDisposable {
+  readonly port: number;
+  readonly servers: ServerTable;
+  readonly reports: Report[] = [];
+  readonly workers: WorkerTable;
+  readonly #threads: { readonly worker: Worker; readonly start: StartOrder }[] = [];
+  readonly #listeners: Listener[] = [];
+  #died = 0;
+  readonly #serverCounters: Counters;
+  readonly #frontendCounters: Counters;
+
+  private constructor(options: DataplaneOptions) {
+    const { servers, address = "127.0.0.1", workers = 1, maxConnections = 2000 } = options;
+    const rows = servers.map((_, row) => row as Row);
+    this.port = options.port ?? unusedPort(address);
+    this.servers = new ServerTable(Math.max(1, rows.length));
+    for (const row of rows) {
+      this.servers.setWeight(row, 100);
+      this.servers.setAdmin(row, "ready");
+      this.servers.setHealth(row, "up");
+    }
+    this.workers = new WorkerTable(workers);
+    const shape = { rows: Math.max(1, rows.length), stripes: workers };
+    this.#serverCounters = new Counters({ ...shape, columns: SERVER_COUNTERS.length });
+    this.#frontendCounters = new Counters({ ...shape, columns: FRONTEND_COUNTERS.length });
+    const durations = new Histogram({ bounds: CONNECT_BOUNDS, rows: 1, stripes: workers });
+    const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
+    const backend = { ...usual(servers), rows, ...options.backend };
+    for (let worker = 0; worker < workers; worker++) {
+      const plan = { address, port: this.port, virtualRouter: "vip" };
+      const fd = must("listen", openListener(plan, backend.keepalive));
+      const listener = { ...plan, fd, frontend: 0 };
+      this.#listeners.push(listener);
+      this.spawn({
+        kind: "start",
+        worker,
+        wake: must("eventfd", eventfd()),
+        listeners: [listener],
+        frontends: [{ name: "web", backend: 0 }],
+        backends: [backend],
+        maxConnections,
+        connections: connectionMemory(maxConnections),
+        servers: this.servers.buffer,
+        workers: this.workers.buffer,
+        serverCounters: this.#serverCounters.shape,
+        frontendCounters: this.#frontendCounters.shape,
+        connectDurations: durations.shape,
+        workerLag: lag.shape,
+      });
+    }
+  }
+
+  /** Starts the workers and waits until they accept. */
+  static async start(options: DataplaneOptions): Promise<Dataplane> {
+    const dataplane = new Dataplane(options);
+    await dataplane.reported("ready");
+    return dataplane;
+  }
+
+  /** A server's count. */
+  server(row: number, column: (typeof SERVER_COUNTERS)[number]): number {
+    return this.#serverCounters.total(row, SERVER_COUNTERS.indexOf(column));
+  }
+
+  /** The frontend's count. */
+  frontend(column: (typeof FRONTEND_COUNTERS)[number]): number {
+    return this.#frontendCounters.total(0, FRONTEND_COUNTERS.indexOf(column));
+  }
+
+  /** How many connections are open. */
+  get open(): number {
+    const closed = this.frontend("closed");
+    return this.frontend("opened") - closed;
+  }
+
+  /** Gives all workers an order. */
+  order(order: Order): void {
+    for (const { worker, start } of this.#threads) {
+      worker.postMessage(order);
+      this.workers.order(start.worker);
+      signal(start.wake);
+    }
+  }
+
+  /** Waits until each worker has reported so. */
+  async reported(kind: Report["kind"]): Promise<void> {
+    const count = () => this.reports.filter((report) => report.kind === kind).length;
+    await eventually(kind, () => count() >= this.#threads.length, { everyMs: 2 });
+  }
+
+  /** Waits until no connection is left. */
+  async empty(): Promise<void> {
+    await eventually("no connection is left", () => this.open === 0, { everyMs: 5 });
+  }
+
+  /** Closes the listeners, as the appliance does once no worker accepts any more. */
+  closeListeners(): void {
+    for (const { fd } of this.#listeners.splice(0)) close(fd);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.order({ kind: "stop" });
+    await this.reported("stopped");
+    this.closeListeners();
+    for (const { worker, start } of this.#threads) {
+      worker.terminate();
+      close(start.wake);
+    }
+  }
+
+  /** Has the first worker die of an error. @returns what it was started with. */
+  async crash(): Promise<StartOrder> {
+    const { start } = this.#threads[0]!;
+    const { epoll } = layConnections(start.connections, start.maxConnections);
+    close(epoll[0]! as Fd);
+    epoll[0] = 0;
+    await eventually("the worker has died", () => this.#died > 0);
+    this.#threads.shift();
+    return start;
+  }
+
+  /** Starts a worker. */
+  spawn(start: StartOrder): void {
+    const url = new URL("../../src/dataplane/worker.ts", import.meta.url);
+    const worker = new Worker(url, { type: "module" });
+    worker.onmessage = ({ data }: MessageEvent<Report>) => this.reports.push(data);
+    worker.onerror = (event) => {
+      event.preventDefault();
+      this.#died++;
+    };
+    this.workers.forgetOrders(start.worker);
+    worker.postMessage(start);
+    this.#threads.push({ worker, start });
+  }
+}
+
+/** A port of the loopback that nobody has. */
+export function unusedPort(address = "127.0.0.1"): number {
+  for (;;) {
+    const port = 10_000 + Math.floor(Math.random() * 20_000);
+    if (probePort({ address, port, virtualRouter: null }) === 0) return port;
+  }
+}
+
+function usual(servers: readonly number[]): Omit<Backend, "rows"> {
+  return {
+    name: "web",
+    balance: "roundrobin",
+    connectTimeoutMs: 2000,
+    idleTimeoutMs: 3_600_000,
+    halfClosedTimeoutMs: 30_000,
+    keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
+    retries: 3,
+    redispatch: true,
+    servers: servers.map((port, row) => ({
+      name: `server${row}`,
+      address: "127.0.0.1",
+      family: 4,
+      port,
+      weight: 100,
+      state: "ready",
+    })),
+  };
+}
