@@ -3,50 +3,44 @@
  * was there before us, and what the host owns, keeps its lifetime and stays.
  */
 
-import { formatAddress, parseAddress, sameAddress } from "../core/net/address.ts";
-import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import { formatAddress, isLinkLocal, parseAddress, sameAddress } from "../core/net/address.ts";
+import type { AddressPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_OWNER } from "../core/vrrp/router.ts";
 import {
   addAddress,
+  IFA_F_NODAD,
+  IFA_F_NOPREFIXROUTE,
   type InterfaceAddress,
   removeAddress,
+  SCOPE_LINK,
   SCOPE_UNIVERSE,
 } from "../core/wire/rtnetlink.ts";
-import { EADDRNOTAVAIL, ENODEV } from "../linux/errno.ts";
+import { EADDRNOTAVAIL, EEXIST, ENODEV } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
 
 /** The virtual addresses of one virtual router. */
 export class VirtualAddresses {
   /** In the order they are advertised. */
   readonly bytes: readonly Uint8Array<ArrayBuffer>[];
+  /** Carried like these, but not advertised. */
+  readonly excluded: readonly Uint8Array<ArrayBuffer>[];
   readonly #plan: VirtualRouterPlan;
-  readonly #route: RouteSocket;
+  readonly #route: Pick<RouteSocket, "request">;
   #requests: readonly Requests[] = [];
 
-  constructor(plan: VirtualRouterPlan, route: RouteSocket) {
+  constructor(plan: VirtualRouterPlan, route: Pick<RouteSocket, "request">) {
     this.#plan = plan;
     this.#route = route;
     this.bytes = plan.addresses.map(({ address }) => bytesOf(address));
+    this.excluded = plan.excludedAddresses.map(({ address }) => bytesOf(address));
   }
 
   /** From now on the addresses belong on this interface. Not while any is held. */
   moveTo(index: number): void {
-    this.#requests = this.#plan.addresses.map(({ prefixLength }, at) => {
-      const address = this.bytes[at] ?? new Uint8Array(0);
-      const lifetime = lifetimeSeconds(this.#plan);
-      const entry: InterfaceAddress = {
-        index,
-        family: this.#plan.family,
-        address,
-        prefixLength,
-        scope: SCOPE_UNIVERSE,
-        flags: 0,
-        protocol: IFAPROT_VRRP,
-        validSeconds: lifetime,
-        preferredSeconds: lifetime,
-      };
+    this.#requests = carried(this.#plan).map((one) => {
+      const entry = entryFor(one, index, lifetimeSeconds(this.#plan));
       return {
-        text: formatAddress(address),
+        text: one.address,
         add: addAddress(entry, "refuse"),
         renew: addAddress(entry, "replace"),
         remove: removeAddress(entry),
@@ -57,18 +51,14 @@ export class VirtualAddresses {
 
   /** Puts the addresses on the interface. @returns what went wrong, for the log. */
   add(): readonly AddressProblem[] {
-    return this.#each((one) => {
-      // Replaced, one of ours comes back if it has just expired, and does not blink if it has not.
-      const result = this.#route.request(one.held ? one.renew : one.add);
-      one.held ||= result === 0;
-      return result;
-    });
+    return this.#each((one) => this.#put(one));
   }
 
-  /** Starts the lifetime of the addresses anew; nothing to do where they have none. */
+  /**
+   * Starts the lifetime of the addresses anew, and tries again to put those there that could not be.
+   */
   renew(): readonly AddressProblem[] {
-    if (lifetimeSeconds(this.#plan) === Infinity) return [];
-    return this.#each((one) => one.held ? this.#route.request(one.renew) : 0);
+    return this.#each((one) => this.#put(one));
   }
 
   /** Takes away what we have put there. */
@@ -79,6 +69,14 @@ export class VirtualAddresses {
       const result = this.#route.request(one.remove);
       return result === -EADDRNOTAVAIL || result === -ENODEV ? 0 : result;
     });
+  }
+
+  #put(one: Requests): number {
+    // Replaced, one of ours comes back if it has just expired, and does not blink if it has not.
+    const result = this.#route.request(one.held ? one.renew : one.add);
+    one.held ||= result === 0;
+    // An owner's addresses are there before us.
+    return result === -EEXIST && this.#plan.priority === PRIORITY_OWNER ? 0 : result;
   }
 
   #each(request: (one: Requests) => number): readonly AddressProblem[] {
@@ -109,7 +107,7 @@ export function removeLeftOvers(
   route: RouteSocket,
 ): readonly { readonly address: string; readonly result: number }[] {
   const virtual = plans.filter(({ priority }) => priority !== PRIORITY_OWNER)
-    .flatMap((plan) => plan.addresses.map(({ address }) => bytesOf(address)));
+    .flatMap((plan) => carried(plan).map(({ address }) => bytesOf(address)));
   return addresses
     .filter(({ protocol }) => protocol === IFAPROT_VRRP)
     .filter(({ address }) => virtual.some((one) => sameAddress(one, address)))
@@ -127,6 +125,38 @@ interface Requests {
   readonly remove: Uint8Array<ArrayBuffer>;
   /** Whether it is there because of us. */
   held: boolean;
+}
+
+/** All addresses that a virtual router brings along. */
+function carried(plan: VirtualRouterPlan): readonly AddressPlan[] {
+  return [...plan.addresses, ...plan.excludedAddresses];
+}
+
+/**
+ * An IPv6 address must be of use at once, so nobody is asked whether it is taken (RFC 9568, section
+ * 8.2.2, leaves that to us): with the former Active still answering it would stay unusable for ever.
+ * It is deprecated from the start, so that no connection of this host's own starts from it, and its
+ * expiry must not take along the route to the network it shares with others.
+ */
+function entryFor(
+  { address: text, prefixLength }: AddressPlan,
+  index: number,
+  lifetime: number,
+): InterfaceAddress {
+  const address = bytesOf(text);
+  const isIpv4 = address.length === 4;
+  const routeless = prefixLength === 128 || lifetime !== Infinity ? IFA_F_NOPREFIXROUTE : 0;
+  return {
+    index,
+    family: isIpv4 ? 4 : 6,
+    address,
+    prefixLength,
+    scope: isLinkLocal(address) ? SCOPE_LINK : SCOPE_UNIVERSE,
+    flags: isIpv4 ? 0 : IFA_F_NODAD | routeless,
+    protocol: IFAPROT_VRRP,
+    validSeconds: lifetime,
+    preferredSeconds: isIpv4 ? lifetime : 0,
+  };
 }
 
 /** Gone this long after the last renewal, the kernel's own delay of up to a second included. */

@@ -1,0 +1,80 @@
+import { describe, expect, it } from "vitest";
+import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
+import { addAddress, type InterfaceAddress } from "../../../src/core/wire/rtnetlink.ts";
+import { EADDRNOTAVAIL, EEXIST, ENOBUFS, EPERM } from "../../../src/linux/errno.ts";
+import { VirtualAddresses } from "../../../src/speaker/addresses.ts";
+import { routerPlan } from "../plans.ts";
+
+describe("VirtualAddresses", () => {
+  it("adds once, then replaces, then removes", () => {
+    const { addresses, requests } = held({});
+    expect(addresses.add()).toEqual([]);
+    expect(addresses.renew()).toEqual([]);
+    expect(addresses.remove()).toEqual([]);
+    expect(requests).toEqual(["add", "replace", "remove"]);
+  });
+
+  it("leaves alone what was there before it, and says so", () => {
+    const { addresses, requests } = held({}, -EEXIST);
+    expect(addresses.add()).toEqual([{ address: "10.77.0.100", errno: EEXIST }]);
+    expect(addresses.remove()).toEqual([]);
+    expect(requests).toEqual(["add"]);
+  });
+
+  it.each([EEXIST, ENOBUFS])("adds later what errno %i has kept it from", (errno) => {
+    const { addresses, requests } = held({}, -errno, -errno, 0);
+    expect([addresses.add().length, addresses.renew().length]).toEqual([1, 1]);
+    expect(addresses.renew()).toEqual([]);
+    expect(addresses.remove()).toEqual([]);
+    expect(requests).toEqual(["add", "add", "add", "remove"]);
+  });
+
+  it("finds nothing wrong with an owner's address that is there already", () => {
+    const { addresses } = held({ priority: 255, deadmanMs: null }, -EEXIST);
+    expect(addresses.add()).toEqual([]);
+  });
+
+  it("finds nothing wrong with an address that is gone when it is to be removed", () => {
+    const { addresses } = held({}, 0, -EADDRNOTAVAIL);
+    addresses.add();
+    expect(addresses.remove()).toEqual([]);
+  });
+
+  it("tells what else the kernel refuses", () => {
+    const { addresses } = held({}, 0, 0, -EPERM);
+    addresses.add();
+    addresses.renew();
+    expect(addresses.remove()).toEqual([{ address: "10.77.0.100", errno: EPERM }]);
+  });
+});
+
+/** The addresses of a router with such a plan, over a kernel that gives these answers, then 0. */
+function held(said: Partial<VirtualRouterPlan>, ...answers: number[]) {
+  const requests: string[] = [];
+  const request = (message: Uint8Array) => {
+    const isAdd = message[TYPE] === addAddress(ANY, "refuse")[TYPE];
+    const how = isAdd && (message[FLAGS_HIGH]! & REPLACE) !== 0 ? "replace" : "add";
+    requests.push(isAdd ? how : "remove");
+    return answers.shift() ?? 0;
+  };
+  const addresses = new VirtualAddresses(routerPlan(said), { request });
+  addresses.moveTo(2);
+  return { addresses, requests };
+}
+
+const ANY: InterfaceAddress = {
+  index: 1,
+  family: 4,
+  address: new Uint8Array(4),
+  prefixLength: 32,
+  scope: 0,
+  flags: 0,
+  protocol: 0,
+  validSeconds: 1,
+  preferredSeconds: 1,
+};
+
+/** Places in a netlink message, and NLM_F_REPLACE in the upper octet of its flags. */
+const TYPE = 4;
+const FLAGS_HIGH = 7;
+const REPLACE = 1;
