@@ -4,6 +4,7 @@
 
 import type { HostAddress, HostFacts } from "../config/host.ts";
 import { formatAddress } from "../core/net/address.ts";
+import type { InterfaceAddress } from "../core/wire/rtnetlink.ts";
 import { SystemError } from "../linux/errno.ts";
 import { RouteSocket } from "../linux/netlink.ts";
 import { IFAPROT_VRRP } from "../speaker/addresses.ts";
@@ -21,7 +22,7 @@ export function hostFacts(): HostFacts {
     interface: names.get(one.index) ?? "",
     address: formatAddress(one.address),
     prefixLength: one.prefixLength,
-    ours: one.protocol === IFAPROT_VRRP,
+    ours: isOurs(one),
   }));
   const hostname = Deno.hostname();
   return {
@@ -33,7 +34,19 @@ export function hostFacts(): HostFacts {
   };
 }
 
+/**
+ * Whether an appliance of ours put an address there. Kernels before 5.18 keep no mark; there an
+ * address that is about to expire is taken for one, or a restart right after a crash would be
+ * refused for what the crash has left.
+ */
+export function isOurs({ protocol, validSeconds }: InterfaceAddress): boolean {
+  return protocol === IFAPROT_VRRP || protocol === 0 && validSeconds <= EXPIRES_SOON_SECONDS;
+}
+
 function orThrow<Value>(answer: readonly Value[] | number): readonly Value[] {
   if (typeof answer === "number") throw new SystemError("rtnetlink dump", -answer);
   return answer;
 }
+
+/** No lease of an address is as short. */
+const EXPIRES_SOON_SECONDS = 60;
