@@ -53,6 +53,7 @@ export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;
+export const EMSGSIZE = 90;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENETDOWN = 100;
@@ -80,6 +81,7 @@ const ERRORS = new Map<number, readonly [code: string, meaning: string]>([
   [ENFILE, ["ENFILE", "too many open files on this host"]],
   [EMFILE, ["EMFILE", "too many open files in this process"]],
   [EPIPE, ["EPIPE", "the other side has closed"]],
+  [EMSGSIZE, ["EMSGSIZE", "message too long"]],
   [EADDRINUSE, ["EADDRINUSE", "address already in use"]],
   [EADDRNOTAVAIL, ["EADDRNOTAVAIL", "address not on this host"]],
   [ENETDOWN, ["ENETDOWN", "network is down"]],

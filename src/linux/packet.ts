@@ -32,3 +32,4 @@ export function packetAddress(index: number, etherType: number): Uint8Array<Arra
 }
 
 export const ETH_P_ARP = 0x0806;
+export const ETH_P_IPV6 = 0x86dd;

@@ -205,6 +205,7 @@ export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
 export const SO_BINDTODEVICE = 25;
 export const SO_ATTACH_FILTER = 26;
+export const SO_RCVBUFFORCE = 33;
 
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;

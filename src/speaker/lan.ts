@@ -4,71 +4,95 @@
  * is.
  */
 
+import type { Family } from "../core/net/address.ts";
+
 import type { Expectation } from "../core/wire/vrrp.ts";
-import { GROUP_IPV4, PROTOCOL_VRRP } from "../core/wire/vrrp.ts";
+import { GROUP_IPV4, GROUP_IPV6, PROTOCOL_VRRP } from "../core/wire/vrrp.ts";
 import { type Packet, parseIpv4 } from "../core/wire/ipv4.ts";
 import type { Link } from "../core/wire/rtnetlink.ts";
 import type { Fd } from "../linux/libc.ts";
-import { ETH_P_ARP, packetAddress, packetSocket } from "../linux/packet.ts";
+import { IncomingMessage } from "../linux/message.ts";
+import { ETH_P_ARP, ETH_P_IPV6, packetAddress, packetSocket } from "../linux/packet.ts";
 import { attachDropAll, bindToDevice, joinGroup, setMulticastInterface } from "../linux/raw_ip.ts";
 import {
+  askForHeader,
+  IPV6_HDRINCL,
+  IPV6_MULTICAST_ALL,
+  IPV6_MULTICAST_IF,
+  IPV6_MULTICAST_LOOP,
+  joinGroupIpv6,
+  receiveIpv6,
+} from "../linux/raw_ipv6.ts";
+import {
   AF_INET,
+  AF_INET6,
   close,
   IP_HDRINCL,
   IP_MULTICAST_ALL,
   IP_MULTICAST_LOOP,
   IPPROTO_IP,
+  IPPROTO_IPV6,
   recv,
   sendto,
   setOption,
+  SO_RCVBUFFORCE,
   SOCK_RAW,
   socket,
+  SOL_SOCKET,
 } from "../linux/socket.ts";
 
-/** The sockets of one interface, IPv4. */
+/** The sockets of one interface and family. */
 export class Lan implements Disposable {
   readonly link: Link;
+  readonly family: Family;
   /** To wait on: readable when an advertisement has come. */
   readonly receiver: Fd;
   /** What the virtual routers on this interface expect to hear, by VRID. */
   readonly expectations = new Map<number, Expectation>();
   readonly #sender: Fd;
   readonly #announcer: Fd;
-  readonly #announceTo: Uint8Array<ArrayBuffer>;
+  readonly #arpTo: Uint8Array<ArrayBuffer>;
+  readonly #ipv6To: Uint8Array<ArrayBuffer>;
   readonly #inbox = new Uint8Array(INBOX_BYTES);
+  readonly #message = new IncomingMessage(INBOX_BYTES);
 
-  private constructor(link: Link, receiver: Fd, sender: Fd, announcer: Fd) {
+  private constructor(link: Link, family: Family, receiver: Fd, sender: Fd, announcer: Fd) {
     this.link = link;
+    this.family = family;
     this.receiver = receiver;
     this.#sender = sender;
     this.#announcer = announcer;
-    this.#announceTo = packetAddress(link.index, ETH_P_ARP);
+    this.#arpTo = packetAddress(link.index, ETH_P_ARP);
+    this.#ipv6To = packetAddress(link.index, ETH_P_IPV6);
   }
 
   /** Opens the sockets; −errno if the interface is gone or the kernel refuses. */
-  static open(link: Link, multicast: boolean): Lan | number {
+  static open(link: Link, family: Family, multicast: boolean): Lan | number {
     const opened: Fd[] = [];
-    const failed = openReceiver(opened, link, multicast) || openSender(opened, link) ||
-      keep(opened, packetSocket());
+    const sockets = family === 4
+      ? openReceiver(opened, link, multicast) || openSender(opened, link)
+      : openReceiverIpv6(opened, link, multicast) || openSenderIpv6(opened, link);
+    const failed = sockets || keep(opened, packetSocket());
     const [receiver, sender, announcer] = opened;
     if (failed || receiver === undefined || sender === undefined || announcer === undefined) {
       for (const fd of opened) close(fd);
       return failed;
     }
-    return new Lan(link, receiver, sender, announcer);
+    return new Lan(link, family, receiver, sender, announcer);
   }
 
   /**
    * Takes one packet, which stays valid until the next call.
    *
-   * @returns `undefined` for one that is not readable as IPv4; −errno, `-EAGAIN` when none waits.
+   * @returns `undefined` for one that is not readable as IP; −errno, `-EAGAIN` when none waits.
    */
   receive(): Packet | undefined | number {
+    if (this.family === 6) return receiveIpv6(this.receiver, this.#message);
     const length = recv(this.receiver, this.#inbox);
     return length < 0 ? length : parseIpv4(this.#inbox.subarray(0, length));
   }
 
-  /** Sends a packet, IPv4 header and all. @returns −errno if the kernel refuses. */
+  /** Sends a packet, IP header and all. @returns −errno if the kernel refuses. */
   send(
     packet: Uint8Array<ArrayBuffer>,
     length: number,
@@ -79,7 +103,8 @@ export class Lan implements Disposable {
 
   /** Sends a frame. @returns −errno if the kernel refuses. */
   announce(frame: Uint8Array<ArrayBuffer>): number {
-    return sendto(this.#announcer, frame, frame.length, this.#announceTo);
+    const isArp = frame[ETHER_TYPE] === ETH_P_ARP >> 8;
+    return sendto(this.#announcer, frame, frame.length, isArp ? this.#arpTo : this.#ipv6To);
   }
 
   /** @see close(2) */
@@ -93,7 +118,7 @@ export class Lan implements Disposable {
 /** Hears multicast of the one group by the one interface only, and unicast that came by it. */
 function openReceiver(opened: Fd[], { name, index }: Link, multicast: boolean): number {
   const fd = socket(AF_INET, SOCK_RAW, PROTOCOL_VRRP);
-  return keep(opened, fd) || failure(bindToDevice(fd, name)) ||
+  return keep(opened, fd) || failure(bindToDevice(fd, name)) || failure(makeRoom(fd)) ||
     failure(setOption(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0)) ||
     (multicast ? failure(joinGroup(fd, GROUP_IPV4, index)) : 0);
 }
@@ -104,6 +129,30 @@ function openSender(opened: Fd[], { name, index }: Link): number {
     failure(setOption(fd, IPPROTO_IP, IP_HDRINCL, 1)) ||
     failure(setMulticastInterface(fd, index)) ||
     failure(setOption(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0));
+}
+
+/**
+ * Checksums are not left to the kernel (`IPV6_CHECKSUM`), which would drop what is wrong without
+ * our counting it.
+ */
+function openReceiverIpv6(opened: Fd[], { name, index }: Link, multicast: boolean): number {
+  const fd = socket(AF_INET6, SOCK_RAW, PROTOCOL_VRRP);
+  return keep(opened, fd) || failure(bindToDevice(fd, name)) || failure(makeRoom(fd)) ||
+    failure(askForHeader(fd)) || failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)) ||
+    (multicast ? failure(joinGroupIpv6(fd, GROUP_IPV6, index)) : 0);
+}
+
+function openSenderIpv6(opened: Fd[], { name, index }: Link): number {
+  const fd = socket(AF_INET6, SOCK_RAW, PROTOCOL_VRRP);
+  return keep(opened, fd) || failure(attachDropAll(fd)) || failure(bindToDevice(fd, name)) ||
+    failure(setOption(fd, IPPROTO_IPV6, IPV6_HDRINCL, 1)) ||
+    failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index)) ||
+    failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0));
+}
+
+/** One socket hears every virtual router of an interface, and they may all speak at once. */
+function makeRoom(fd: Fd): number {
+  return setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
 }
 
 /** Remembers an opened descriptor. @returns 0, or the −errno it is instead. */
@@ -117,4 +166,7 @@ function failure(result: number): number {
 }
 
 /** An advertisement is far smaller, and what is larger is none. */
-const INBOX_BYTES = 2048;
+const INBOX_BYTES = 8192;
+const RECEIVE_BUFFER_BYTES = 1 << 20;
+
+const ETHER_TYPE = 12;

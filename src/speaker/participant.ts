@@ -72,7 +72,7 @@ export class Participant {
     this.#table = around.table;
     this.#report = around.report;
     this.#remarks = new Remarks(plan.name, around.report);
-    this.#transmitter = new Transmitter(plan, row, this.#addresses.bytes, around.table);
+    this.#transmitter = new Transmitter(plan, row, this.#addresses, around.table);
     this.#state = initialState(this.#router);
     this.#since = now;
     this.#publish();

@@ -3,16 +3,20 @@
  * Reads what the kernel has listed, and changes nothing.
  */
 
-import { formatAddress, parseAddress, sameAddress } from "../core/net/address.ts";
+import { formatAddress, isLinkLocal, parseAddress, sameAddress } from "../core/net/address.ts";
 import { contains } from "../core/net/prefix.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import { PRIORITY_OWNER } from "../core/vrrp/router.ts";
 import {
+  IFA_F_DADFAILED,
   IFA_F_SECONDARY,
+  IFA_F_TENTATIVE,
   IFF_RUNNING,
   IFF_UP,
   type InterfaceAddress,
   type Link,
 } from "../core/wire/rtnetlink.ts";
+import { IFAPROT_VRRP } from "./addresses.ts";
 
 /** An interface that works, and the address on it that advertisements come from. */
 export interface Place {
@@ -29,11 +33,16 @@ export interface NoPlace {
   readonly why: string;
 }
 
-/** Finds the place of a virtual router among all links and addresses of the host. */
+/**
+ * Finds the place of a virtual router among all links and addresses of the host.
+ *
+ * @param plans of all virtual routers: what is virtual in one is no other's source.
+ */
 export function findPlace(
   plan: VirtualRouterPlan,
   links: readonly Link[],
   addresses: readonly InterfaceAddress[],
+  plans: readonly VirtualRouterPlan[] = [plan],
 ): Place | NoPlace {
   const link = findLink(plan, links, addresses);
   if (!link) {
@@ -46,11 +55,11 @@ export function findPlace(
   if ((link.flags & IFF_RUNNING) === 0) {
     return { down: true, why: `interface ${link.name} has no carrier` };
   }
-  const ours = findSource(plan, addresses.filter(({ index }) => index === link.index));
+  const ours = findSource(plan, addresses.filter(({ index }) => index === link.index), plans);
   if (!ours) {
     return {
       down: false,
-      why: `interface ${link.name} has no IPv${plan.family} address of its own`,
+      why: `interface ${link.name} has no ${kindOf(plan)} address of its own`,
     };
   }
   const network = { family: ours.family, bytes: ours.address, length: ours.prefixLength };
@@ -69,19 +78,35 @@ function findLink(
   return links.find(({ index }) => index === own?.index);
 }
 
-/** The address the plan names, if it is here; otherwise the first that is no virtual address. */
+/**
+ * The address the plan names, if it is here; otherwise the first that is no virtual address. To
+ * the multicast group of IPv6 only a link-local one will do (RFC 9568, section 5.1.2.1).
+ */
 function findSource(
   plan: VirtualRouterPlan,
   addresses: readonly InterfaceAddress[],
+  plans: readonly VirtualRouterPlan[],
 ): InterfaceAddress | undefined {
   const named = plan.unicast?.source ?? plan.nodeAddress;
-  const isOwner = plan.priority === 255;
-  const virtual = plan.addresses.map(({ address }) => bytesOf(address));
-  const usable = addresses.filter(({ family, address }) =>
-    family === plan.family && (isOwner || !virtual.some((one) => sameAddress(one, address)))
-  );
+  const virtual = plans.filter(({ priority }) => priority !== PRIORITY_OWNER)
+    .flatMap((one) => [...one.addresses, ...one.excludedAddresses])
+    .map(({ address }) => bytesOf(address));
+  const usable = addresses.filter(({ family, address, flags, protocol }) => {
+    if (family !== plan.family || needsLinkLocal(plan) && !isLinkLocal(address)) return false;
+    // The kernel neither sends from nor answers at an address it is not sure of yet.
+    if (family === 6 && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0) return false;
+    return protocol !== IFAPROT_VRRP && !virtual.some((one) => sameAddress(one, address));
+  });
   return usable.find(({ address }) => formatAddress(address) === named) ??
     usable.find(({ flags }) => (flags & IFA_F_SECONDARY) === 0) ?? usable[0];
+}
+
+function needsLinkLocal({ family, unicast }: VirtualRouterPlan): boolean {
+  return family === 6 && unicast === null;
+}
+
+function kindOf(plan: VirtualRouterPlan): string {
+  return needsLinkLocal(plan) ? "link-local IPv6" : `IPv${plan.family}`;
 }
 
 /** The plan's addresses are valid text. */

@@ -4,7 +4,7 @@
  * addresses.
  */
 
-import { sameAddress } from "../core/net/address.ts";
+import { type Family, sameAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { deadline } from "../core/vrrp/state.ts";
 import type { Link, RouteEvent } from "../core/wire/rtnetlink.ts";
@@ -38,8 +38,8 @@ export class Speaker implements Disposable {
   readonly #route = new RouteSocket();
   readonly #events = new RouteEvents();
   readonly #participants: readonly Participant[];
-  /** Open interfaces by index. */
-  readonly #lans = new Map<number, Lan>();
+  /** Open interfaces by index and family. */
+  readonly #lans = new Map<string, Lan>();
   #poll: PollSet;
   /** When the interfaces are to be looked at (again). */
   #surveyAt = -Infinity;
@@ -189,12 +189,12 @@ export class Speaker implements Disposable {
       return;
     }
     for (const participant of this.#participants) {
-      const place = findPlace(participant.plan, links, addresses);
+      const place = findPlace(participant.plan, links, addresses, this.#options.routers);
       if (!("link" in place)) {
         participant.leave(place, now);
         continue;
       }
-      const lan = this.#lanOf(place.link);
+      const lan = this.#lanOf(place.link, participant.plan.family);
       if (typeof lan === "number") {
         const why = `interface ${place.link.name} cannot be used: ${errorName(-lan)}`;
         participant.leave({ down: true, why }, now);
@@ -208,23 +208,26 @@ export class Speaker implements Disposable {
   }
 
   /** The LAN of a link; opened anew if the link has another name or hardware address now. */
-  #lanOf(link: Link): Lan | number {
-    const open = this.#lans.get(link.index);
+  #lanOf(link: Link, family: Family): Lan | number {
+    const key = `${link.index} ${family}`;
+    const open = this.#lans.get(key);
     if (open && open.link.name === link.name && sameAddress(open.link.mac, link.mac)) return open;
-    const multicast = this.#participants.some(({ plan }) => plan.unicast === null);
-    const lan = Lan.open(link, multicast);
+    const multicast = this.#participants.some(({ plan }) =>
+      plan.family === family && plan.unicast === null
+    );
+    const lan = Lan.open(link, family, multicast);
     if (typeof lan === "number") return lan;
     if (open) this.#retired.push(open);
-    this.#lans.set(link.index, lan);
+    this.#lans.set(key, lan);
     return lan;
   }
 
   #closeUnused(): void {
     for (const lan of this.#retired.splice(0)) lan[Symbol.dispose]();
-    for (const [index, lan] of this.#lans) {
+    for (const [key, lan] of this.#lans) {
       if (this.#participants.some((one) => one.lan === lan)) continue;
       lan[Symbol.dispose]();
-      this.#lans.delete(index);
+      this.#lans.delete(key);
     }
   }
 

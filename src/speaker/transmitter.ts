@@ -1,13 +1,16 @@
 /**
- * What one virtual router sends: advertisements and gratuitous ARP. Counts what goes out and what
+ * What one virtual router sends: advertisements, gratuitous ARP and neighbour advertisements. Counts what goes out and what
  * does not, and never fails.
  */
 
 import { parseAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_RELEASE } from "../core/vrrp/router.ts";
+import { readSysctl } from "../linux/sysctl.ts";
 import { GRATUITOUS_ARP_BYTES, writeGratuitousArp } from "../core/wire/arp.ts";
 import { IPV4_HEADER_BYTES, writeIpv4Header } from "../core/wire/ipv4.ts";
+import { IPV6_HEADER_BYTES, writeIpv6Header } from "../core/wire/ipv6.ts";
+import { NEIGHBOUR_ADVERTISEMENT_BYTES, writeNeighbourAdvertisement } from "../core/wire/ndisc.ts";
 import {
   authenticationData,
   MAX_TTL,
@@ -17,6 +20,7 @@ import {
 import { inetAddress } from "../linux/sockaddr.ts";
 import type { RouterTable } from "../memory/router_table.ts";
 import { groupOf, sentForm } from "./expectation.ts";
+import type { VirtualAddresses } from "./addresses.ts";
 import type { Lan } from "./lan.ts";
 
 /** Sends for one virtual router by the LAN it is on. */
@@ -26,45 +30,43 @@ export class Transmitter {
   readonly #plan: VirtualRouterPlan;
   readonly #row: number;
   readonly #addresses: readonly Uint8Array<ArrayBuffer>[];
+  readonly #excluded: readonly Uint8Array<ArrayBuffer>[];
   readonly #table: RouterTable;
-  readonly #sockaddrs: readonly Uint8Array<ArrayBuffer>[];
+  #sockaddrs: readonly Uint8Array<ArrayBuffer>[] = [];
   readonly #password: Uint8Array | null;
   readonly #packet = new Uint8Array(PACKET_BYTES);
   #lan: Lan | undefined;
   #source: Uint8Array | null = null;
   #frames: readonly Uint8Array<ArrayBuffer>[] = [];
+  /** Whether the interface forwards IPv6; `undefined` before it is known. */
+  #isRouter: boolean | undefined;
   #identification = 0;
 
   constructor(
     plan: VirtualRouterPlan,
     row: number,
-    addresses: readonly Uint8Array<ArrayBuffer>[],
+    { bytes, excluded }: Pick<VirtualAddresses, "bytes" | "excluded">,
     table: RouterTable,
   ) {
     this.#plan = plan;
     this.#row = row;
-    this.#addresses = addresses;
+    this.#addresses = bytes;
+    this.#excluded = excluded;
     this.#table = table;
     this.destinations = plan.unicast
       ? plan.unicast.peers.flatMap((peer) => parseAddress(peer)?.bytes ?? [])
       : [groupOf(plan)];
     this.#password = plan.password === null ? null : authenticationData(plan.password);
-    this.#sockaddrs = this.destinations.map((destination) => inetAddress(destination, 0));
   }
 
   /** From now on this LAN, from this address; neither while the interface is unusable. */
   moveTo(lan: Lan | undefined, source: Uint8Array | null): void {
     this.#lan = lan;
     this.#source = source;
-    if (!lan || lan.link.mac.length !== 6) {
-      this.#frames = [];
-      return;
-    }
-    this.#frames = this.#addresses.map((address) => {
-      const frame = new Uint8Array(GRATUITOUS_ARP_BYTES);
-      writeGratuitousArp(frame, lan.link.mac, address);
-      return frame;
-    });
+    const scope = lan?.link.index ?? 0;
+    this.#sockaddrs = this.destinations.map((address) => inetAddress(address, 0, scope));
+    this.#isRouter = undefined;
+    this.#writeFrames();
   }
 
   /**
@@ -93,6 +95,7 @@ export class Transmitter {
   announce(copies: number): number {
     let failed = 0;
     if (!this.#lan) return failed;
+    this.#writeFrames();
     for (let copy = 0; copy < copies; copy++) {
       for (const frame of this.#frames) {
         const result = this.#lan.announce(frame);
@@ -101,6 +104,23 @@ export class Transmitter {
       }
     }
     return failed;
+  }
+
+  /** Whether this host forwards may have changed, and neighbours believe what they are told. */
+  #writeFrames(): void {
+    const mac = this.#lan?.link.mac;
+    const isRouter = this.#forwards();
+    if (this.#isRouter === isRouter) return;
+    this.#isRouter = isRouter;
+    this.#frames = mac?.length === 6
+      ? [...this.#addresses, ...this.#excluded].map((one) => frameFor(mac, one, isRouter))
+      : [];
+  }
+
+  #forwards(): boolean {
+    const name = this.#lan?.link.name;
+    if (name === undefined || ![...this.#addresses, ...this.#excluded].some(isIpv6)) return false;
+    return readSysctl(["net", "ipv6", "conf", name, "forwarding"]) === "1";
   }
 
   #count(result: number, counter: "advertisementsSent" | "announcements"): void {
@@ -114,7 +134,8 @@ export class Transmitter {
     destination: Uint8Array,
   ): number {
     const { vrid, version, unicast } = this.#plan;
-    const payloadBytes = writeAdvertisement(this.#packet, IPV4_HEADER_BYTES, {
+    const headerBytes = source.length === 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
+    const payloadBytes = writeAdvertisement(this.#packet, headerBytes, {
       version,
       vrid,
       priority,
@@ -125,21 +146,50 @@ export class Transmitter {
       checksum: sentForm(this.#plan),
       password: this.#password,
     });
+    const ttl = unicast?.ttl ?? MAX_TTL;
+    if (source.length === 16) {
+      writeIpv6Header(this.#packet, {
+        trafficClass: INTERNETWORK_CONTROL,
+        hopLimit: ttl,
+        nextHeader: PROTOCOL_VRRP,
+        source,
+        destination,
+      }, payloadBytes);
+      return headerBytes + payloadBytes;
+    }
     // From 1 on and never 0, which the kernel would replace.
     this.#identification = this.#identification % 0xffff + 1;
     writeIpv4Header(this.#packet, {
-      tos: TOS_INTERNETWORK_CONTROL,
+      tos: INTERNETWORK_CONTROL,
       identification: this.#identification,
-      ttl: unicast?.ttl ?? MAX_TTL,
+      ttl,
       protocol: PROTOCOL_VRRP,
       source,
       destination,
     }, payloadBytes);
-    return IPV4_HEADER_BYTES + payloadBytes;
+    return headerBytes + payloadBytes;
   }
 }
 
-const TOS_INTERNETWORK_CONTROL = 0xc0;
+function isIpv6(address: Uint8Array): boolean {
+  return address.length === 16;
+}
 
-/** Room for the largest there is: 255 addresses in version 2. */
-const PACKET_BYTES = 1536;
+/** Says that an address is here now, in the way of its family. */
+function frameFor(
+  mac: Uint8Array,
+  address: Uint8Array,
+  isRouter: boolean,
+): Uint8Array<ArrayBuffer> {
+  const isIpv4 = address.length === 4;
+  const frame = new Uint8Array(isIpv4 ? GRATUITOUS_ARP_BYTES : NEIGHBOUR_ADVERTISEMENT_BYTES);
+  if (isIpv4) writeGratuitousArp(frame, mac, address);
+  else writeNeighbourAdvertisement(frame, mac, address, isRouter);
+  return frame;
+}
+
+/** Type of service, or traffic class: precedence 6. */
+const INTERNETWORK_CONTROL = 0xc0;
+
+/** Room for 255 addresses of IPv6; what is larger than a frame the kernel refuses. */
+const PACKET_BYTES = 4160;

@@ -2,7 +2,9 @@ import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../../src/core/net/address.ts";
 import type { UnicastPlan, VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
 import {
+  IFA_F_DADFAILED,
   IFA_F_SECONDARY,
+  IFA_F_TENTATIVE,
   IFF_RUNNING,
   IFF_UP,
   type InterfaceAddress,
@@ -12,6 +14,7 @@ import { findPlace } from "../../../src/speaker/place.ts";
 import { routerPlan } from "../plans.ts";
 
 const PLAN = routerPlan();
+const VIP6 = { address: "fe80::100", prefixLength: 128 };
 const LO = link(1, "lo");
 const ETH0 = link(2, "eth0");
 const ETH1 = link(3, "eth1");
@@ -48,6 +51,35 @@ describe("findPlace()", () => {
     expect(place({ nodeAddress: "10.77.0.100" })).toMatchObject({ source: bytes("10.77.0.1") });
     expect(place({ nodeAddress: "10.77.0.100", priority: 255 }))
       .toMatchObject({ source: bytes("10.77.0.100") });
+  });
+
+  it("takes no address that is virtual in another router, or has our mark", () => {
+    const other = routerPlan({ addresses: [{ address: "10.77.0.9", prefixLength: 32 }] });
+    const found = [on(2, "10.77.0.9", 32), on(2, "10.77.0.1", 24)];
+    const ours = { source: bytes("10.77.0.1") };
+    expect(findPlace(PLAN, LINKS, found, [PLAN, other])).toMatchObject(ours);
+    const owned = [PLAN, { ...other, priority: 255 }];
+    expect(findPlace(PLAN, LINKS, found, owned)).toMatchObject({ source: bytes("10.77.0.9") });
+    const marked = [{ ...on(2, "10.77.0.8", 32), protocol: 18 }, on(2, "10.77.0.1", 24)];
+    expect(findPlace(PLAN, LINKS, marked)).toMatchObject(ours);
+  });
+
+  it("takes a link-local address for IPv6 multicast, and one that is ready for use", () => {
+    const six = { ...PLAN, family: 6 as const, addresses: [VIP6] };
+    const found = [
+      on(2, "fd00::2", 64),
+      on(2, "fe80::100", 128),
+      on(2, "fe80::8", 64, IFA_F_TENTATIVE),
+      on(2, "fe80::9", 64, IFA_F_DADFAILED),
+      on(2, "fe80::2", 64),
+    ];
+    expect(findPlace(six, LINKS, found)).toMatchObject({ source: bytes("fe80::2") });
+    expect(findPlace({ ...six, unicast: unicast("fd00::2", "fd00::3") }, LINKS, found))
+      .toMatchObject({ source: bytes("fd00::2"), peersOnLink: true });
+    expect(findPlace(six, LINKS, found.slice(0, 4))).toEqual({
+      down: false,
+      why: "interface eth0 has no link-local IPv6 address of its own",
+    });
   });
 
   it("tells whether all unicast peers are on the link", () => {
