@@ -4,6 +4,7 @@
  */
 
 import type { KeepalivePlan, ListenerPlan } from "../core/plan/plan.ts";
+import { EAFNOSUPPORT } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import { inetAddressOf } from "../linux/sockaddr.ts";
 import {
@@ -58,13 +59,18 @@ export function probePort(listener: ListenerPlan): number {
 }
 
 function open(
-  { address, port, virtualRouter }: ListenerPlan,
+  listener: ListenerPlan,
   prepare: (fd: Fd) => void,
   finish: (fd: Fd) => number,
 ): Fd {
+  const { address, port, virtualRouter } = listener;
   const sockaddr = inetAddressOf(address === "*" ? "::" : address, port);
   const isIpv4 = sockaddr[0] === AF_INET;
   const fd = socket(isIpv4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP);
+  if (fd === -EAFNOSUPPORT && address === "*") {
+    // A host without IPv6: all its addresses are IPv4.
+    return open({ ...listener, address: "0.0.0.0" }, prepare, finish);
+  }
   if (fd < 0) return fd;
   // Without it, connections of an earlier run that are not quite over would keep the port.
   setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);

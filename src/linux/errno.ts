@@ -54,6 +54,7 @@ export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;
 export const EMSGSIZE = 90;
+export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
 export const EADDRNOTAVAIL = 99;
 export const ENETDOWN = 100;
@@ -82,6 +83,7 @@ const ERRORS = new Map<number, readonly [code: string, meaning: string]>([
   [EMFILE, ["EMFILE", "too many open files in this process"]],
   [EPIPE, ["EPIPE", "the other side has closed"]],
   [EMSGSIZE, ["EMSGSIZE", "message too long"]],
+  [EAFNOSUPPORT, ["EAFNOSUPPORT", "this host has no such family of addresses"]],
   [EADDRINUSE, ["EADDRINUSE", "address already in use"]],
   [EADDRNOTAVAIL, ["EADDRNOTAVAIL", "address not on this host"]],
   [ENETDOWN, ["ENETDOWN", "network is down"]],
