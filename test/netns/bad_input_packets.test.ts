@@ -109,7 +109,10 @@ beforeAll(async () => {
   lintel = new Lintel(lb1, command, CONFIG);
   await eventually("lb1 is Active", async () => {
     if (lintel.process.ended) throw new Error(lintel.process.output);
-    return (await lintel.ask("GET", "/active")).ok;
+    const active = await lintel.ask("GET", "/active");
+    const text = await active.text();
+    if (!active.ok) throw new Error(text);
+    return true;
   });
 });
 

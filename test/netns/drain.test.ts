@@ -29,7 +29,7 @@ backends:
     servers: { web1: "172.16.0.21:80", web2: "172.16.0.22:80", web3: "172.16.0.23:80" }
 `;
 
-const ROUNDS = isSoak ? 50 : 3;
+const ROUNDS = isSoak ? 50 : 2;
 const NEW_CONNECTIONS = "tcp dst port 80 and tcp[tcpflags] & (tcp-syn|tcp-ack) == tcp-syn";
 const KEPT = 60;
 
@@ -134,7 +134,7 @@ describe("a weight under load", () => {
 
 describe("from the command line", () => {
   it("drains with --wait until the last connection has ended, and makes ready", async () => {
-    const kept = wrk(client, "http://172.16.0.2/", { connections: 6, seconds: 2, pauseMs: 10 });
+    const kept = wrk(client, "http://172.16.0.2/", { connections: 30, seconds: 2, pauseMs: 10 });
     await delay(500);
     const beganAt = monotonicMs();
     const wait = await verb("drain", "web/web1", "--wait", "10s");
@@ -152,7 +152,7 @@ describe("from the command line", () => {
   });
 
   it("ends with 6 when the deadline passes, and leaves connections alone", async () => {
-    const kept = wrk(client, "http://172.16.0.2/", { connections: 6, seconds: 3, pauseMs: 10 });
+    const kept = wrk(client, "http://172.16.0.2/", { connections: 30, seconds: 3, pauseMs: 10 });
     await delay(500);
     const wait = await verb("drain", "web/web2", "--wait", "1s");
     expect(wait).toMatchObject({ code: 6 });
