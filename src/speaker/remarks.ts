@@ -17,6 +17,8 @@ export class Remarks {
   readonly #report: (report: Report) => void;
   /** When each remark may be made again; `Infinity` for those made once. */
   readonly #nextAt = new Map<string, number>();
+  /** What was said of single peers. */
+  readonly #saidOfPeers = new Set<string>();
 
   constructor(router: string, report: (report: Report) => void) {
     this.#router = router;
@@ -58,12 +60,12 @@ export class Remarks {
     if (otherForm) {
       const message = `${peer} sends another form of checksum than we do (${heard.checksum}), ` +
         "and may drop ours: see the key checksum";
-      this.once(`checksum ${peer}`, "warn", message);
+      this.#onceOfPeer(`checksum ${peer}`, "warn", message);
     }
     if (otherInterval) {
       const message = `${peer} advertises every ${heard.intervalMs} ms, we are to do so every ` +
         `${plan.advertisementIntervalMs} ms`;
-      this.once(`interval ${peer} ${heard.intervalMs}`, "info", message);
+      this.#onceOfPeer(`interval ${peer} ${heard.intervalMs}`, "info", message);
     }
     if (!heard.sameAddresses) {
       const message = `${peer} advertises other addresses than ours; keepalived would drop ours`;
@@ -74,6 +76,13 @@ export class Remarks {
     }
   }
 
+  /** As `once`; but not of any number of peers, since senders can be forged. */
+  #onceOfPeer(key: string, level: LogReport["level"], message: string): void {
+    if (this.#saidOfPeers.has(key) || this.#saidOfPeers.size >= MOST_OF_PEERS) return;
+    this.#saidOfPeers.add(key);
+    this.#say(level, message);
+  }
+
   #say(level: LogReport["level"], message: string): void {
     const properties = { virtualRouter: this.#router };
     this.#report({ kind: "log", level, message: `${this.#router}: ${message}`, properties });
@@ -81,3 +90,6 @@ export class Remarks {
 }
 
 const REPEAT_MS = 60_000;
+
+/** Far more than a network has routers. */
+const MOST_OF_PEERS = 100;

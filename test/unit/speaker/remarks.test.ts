@@ -39,6 +39,17 @@ describe("Remarks", () => {
     ]);
   });
 
+  it("is not made to say or keep more by forged senders", () => {
+    const { remarks, said } = listen();
+    for (let forged = 0; forged < 10_000; forged++) {
+      const source = Uint8Array.of(10, 77, forged >> 8, forged & 0xff);
+      remarks.onAdvertisement(PLAN, { ...HEARD, source, intervalMs: 10, checksum: "plain" }, 0);
+    }
+    expect(said).toHaveLength(100);
+    remarks.once("place", "warn", "no interface");
+    expect(said.at(-1)).toBe("api: no interface");
+  });
+
   it("finds nothing odd about an ordinary advertisement", () => {
     const { remarks, said } = listen();
     remarks.onAdvertisement(PLAN, HEARD, 0);
