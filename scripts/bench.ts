@@ -5,13 +5,14 @@
  *
  * Both forward with one thread. They take turns within each round, in an order that rotates, so
  * that whatever else this machine does meets both. It prints figures; it is not a test that can
- * fail on them.
+ * fail on them. `deno task bench failover` is another one: lintel beside Keepalived.
  */
 
 import { type Balancer, startHaproxy, startLintel } from "./bench/balancers.ts";
 import { LOADS, measure, type Sample } from "./bench/load.ts";
 import { errors, type Measured, summary, table } from "./bench/report.ts";
 import { BALANCER_ADDRESS, buildRig, type Rig } from "./bench/rig.ts";
+import { failover } from "./bench/failover.ts";
 import { compile } from "./compile.ts";
 import { Lab } from "./lab/lab.ts";
 import { print } from "./lab/print.ts";
@@ -26,9 +27,10 @@ interface Options {
 }
 
 async function main(args: readonly string[]): Promise<number> {
+  if (args[0] === "failover") return await failover(args.slice(1), say);
   const options = parse(args);
   if (!options) {
-    say("usage: deno task bench [--json] [--rounds N] [--seconds N]");
+    say("usage: deno task bench [failover] [--json] [--rounds N] [--seconds N]");
     return 2;
   }
   await installPackages(say);

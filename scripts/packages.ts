@@ -8,6 +8,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "buildah": "builds the image from Containerfile",
   "curl": "a client",
   "debootstrap": "makes the image's base",
+  "frr": "another peer that we must get on with",
   "gcc": "compiles the entry stub anew, to compare",
   "gcc-aarch64-linux-gnu": "the same for arm64",
   "haproxy": "what the bench compares with",
