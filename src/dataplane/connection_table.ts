@@ -172,3 +172,5 @@ export const PROMPT = 1 << 7;
 export const WATCHED = 1 << 8;
 /** Keepalive has been turned on for it. */
 export const KEPT = 1 << 9;
+/** It has sent urgent data: a read that comes back short proves nothing. Never taken back. */
+export const URGENT = 1 << 10;

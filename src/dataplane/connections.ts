@@ -3,7 +3,15 @@
  * means in the phase it is in. It waits for nothing itself.
  */
 
-import { EPOLLERR, EPOLLET, EPOLLHUP, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../linux/epoll.ts";
+import {
+  EPOLLERR,
+  EPOLLET,
+  EPOLLHUP,
+  EPOLLIN,
+  EPOLLOUT,
+  EPOLLPRI,
+  EPOLLRDHUP,
+} from "../linux/epoll.ts";
 import type { Fd } from "../linux/libc.ts";
 import { IPPROTO_TCP, TCP_QUICKACK } from "../linux/socket.ts";
 import {
@@ -17,6 +25,7 @@ import {
   PASSED,
   QUEUED,
   RELAYING,
+  URGENT,
   WATCHED,
 } from "./connection_table.ts";
 import { type Connector, HOPELESS, type Parts, type Progress } from "./connector.ts";
@@ -136,6 +145,7 @@ export class Connections {
     const { idleTimeoutMs } = chooser.backend(slot);
     if (wheel.dueAt(slot) > now + idleTimeoutMs) wheel.schedule(slot, now + idleTimeoutMs);
     if ((events & EPOLLRDHUP) !== 0) table.flags[server]! |= ENDING;
+    if ((events & EPOLLPRI) !== 0) table.flags[server]! |= URGENT;
     const generation = table.generation[client]!;
     const outcome = table.buffered[client]! > 0 ? this.#deliver(client) : this.#relay.pump(client);
     if (outcome !== WAITS) this.#settle(client, outcome, now);
@@ -162,6 +172,7 @@ export class Connections {
     if ((events & ENDS) !== 0) {
       table.flags[side]! |= (events & EPOLLERR) !== 0 ? ENDING | FAILED : ENDING;
     }
+    if ((events & EPOLLPRI) !== 0) table.flags[side]! |= URGENT;
     if ((events & EPOLLOUT) !== 0 && (table.flags[side ^ 1]! & BLOCKED) !== 0) {
       const generation = table.generation[side]!;
       this.#run(side ^ 1, now);
@@ -281,5 +292,5 @@ export class Connections {
   }
 }
 
-const CLIENT_EVENTS = EPOLLIN | EPOLLRDHUP | EPOLLET;
+const CLIENT_EVENTS = EPOLLIN | EPOLLPRI | EPOLLRDHUP | EPOLLET;
 const ENDS = EPOLLRDHUP | EPOLLHUP | EPOLLERR;

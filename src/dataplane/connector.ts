@@ -4,7 +4,7 @@
  */
 
 import { NO_SERVER } from "../core/balance/balancer.ts";
-import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../linux/epoll.ts";
+import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../linux/epoll.ts";
 import { ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, ENETUNREACH, ETIMEDOUT } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import {
@@ -184,7 +184,7 @@ function failureOf(error: number): ServerColumn {
 }
 
 /** Watched for all at once, so that nothing needs to be changed later. */
-const SERVER_EVENTS = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+const SERVER_EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /** HAProxy's pause before the same server is tried again. */
 const RETRY_PAUSE_MS = 1000;

@@ -5,7 +5,8 @@
  * Sides are edge-triggered: an event says once that something changed. So a side is read until it
  * is empty, or until the other side takes no more. A read that comes back short proves emptiness
  * only as long as the side has not announced its end: an end that came with the last bytes makes no
- * event of its own. That is what the flag ENDING is for; it is never taken back.
+ * event of its own. That is what the flag ENDING is for; it is never taken back. Nor does it prove
+ * anything once urgent data has come, before which every read ends: the flag URGENT.
  */
 
 import { EAGAIN, EINVAL } from "../linux/errno.ts";
@@ -21,6 +22,7 @@ import {
   PASSED,
   PROMPT,
   SENT,
+  URGENT,
 } from "./connection_table.ts";
 import type { SocketIo } from "./kernel.ts";
 import { NO_PIPE, type Pipes } from "./pipes.ts";
@@ -149,7 +151,7 @@ export class Relay {
       }
       if (received < BUFFER_BYTES) {
         table.streak[side] = 0;
-        if ((table.flags[side]! & ENDING) === 0) return WAITS;
+        if ((table.flags[side]! & (ENDING | URGENT)) === 0) return WAITS;
       } else if (table.streak[side]! < BULK_STREAK) {
         table.streak[side]!++;
       } else if (!peeks && this.#takePipe(side)) {

@@ -99,6 +99,8 @@ function control(
 }
 
 export const EPOLLIN = 0x1;
+/** Urgent data has arrived: a read ends before it, though more may be behind it. */
+export const EPOLLPRI = 0x2;
 export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;

@@ -12,6 +12,7 @@ import {
   EPOLLHUP,
   EPOLLIN,
   EPOLLOUT,
+  EPOLLPRI,
   EPOLLRDHUP,
 } from "../../src/linux/epoll.ts";
 import {
@@ -77,6 +78,8 @@ export class Endpoint {
   /** A send was refused: tell when there is room. */
   isStarved = false;
   lingersNot = false;
+  /** So many bytes of what is received lie before urgent data, where a read ends: see tcp(7). */
+  urgentAt: number | undefined;
   onChange: () => void = () => {};
 
   constructor(room: number) {
@@ -108,7 +111,9 @@ export class Endpoint {
 
   recv(target: Uint8Array): number {
     if (this.received.length > 0) {
-      const count = this.received.take(target);
+      const before = this.urgentAt;
+      const count = this.received.take(before ? target.subarray(0, before) : target);
+      this.urgentAt = before ? before - count : undefined;
       const { other } = this;
       if (other?.isStarved && this.received.length < this.room / 2) {
         other.isStarved = false;
@@ -159,6 +164,7 @@ export class Endpoint {
     if (this.isOtherEnded || this.isDead) events |= EPOLLRDHUP;
     if (this.isDead || (this.isOtherEnded && this.hasEnded)) events |= EPOLLHUP;
     if (this.error !== 0) events |= EPOLLERR;
+    if (this.urgentAt !== undefined) events |= EPOLLPRI;
     if (this.isDead || this.sendRoom > 0) events |= EPOLLOUT;
     return events;
   }

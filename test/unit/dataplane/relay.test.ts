@@ -28,6 +28,17 @@ describe("a relayed connection", () => {
     expect(client.isOtherEnded).toBe(true);
   });
 
+  it.each(["client", "server"] as const)("reads on behind urgent data of the %s", (side) => {
+    const { world, client, server } = relayed();
+    const [source, target] = side === "client" ? [client, server] : [server, client];
+    for (const at of [3, 1]) {
+      source.other!.urgentAt = at;
+      source.send(Uint8Array.of(1, 2, 3, 4, 5, 6));
+      world.pass(5);
+      expect(read(target)).toEqual([1, 2, 3, 4, 5, 6]);
+    }
+  });
+
   it.each(["client", "server"] as const)("passes a reset by the %s on", (side) => {
     const { world, client, server } = relayed();
     const [source, target] = side === "client" ? [client, server] : [server, client];
