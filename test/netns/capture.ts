@@ -19,8 +19,8 @@ export class Capture {
   readonly seen: Seen[] = [];
   readonly #process: Process;
 
-  private constructor(host: Host, filter: string) {
-    const options = ["-i", "eth0", "-n", "-tt", "-l", "-Z", "root", "--immediate-mode"];
+  private constructor(host: Host, filter: string, more: readonly string[]) {
+    const options = ["-i", "eth0", "-n", "-tt", "-l", "-Z", "root", "--immediate-mode", ...more];
     this.#process = host.spawn(["tcpdump", ...options, filter], {
       onLine: (line) => {
         const [, seconds = "", text = ""] = /^(\d+\.\d+) (.*)$/.exec(line) ?? [];
@@ -30,8 +30,12 @@ export class Capture {
   }
 
   /** Starts it on the host's eth0, and waits until it listens. */
-  static async start(host: Host, filter: string): Promise<Capture> {
-    const capture = new Capture(host, filter);
+  static async start(
+    host: Host,
+    filter: string,
+    more: readonly string[] = [],
+  ): Promise<Capture> {
+    const capture = new Capture(host, filter, more);
     await capture.#process.printed(/listening on/);
     return capture;
   }

@@ -14,6 +14,14 @@ export interface KeepalivedOptions {
   readonly vip: string;
   /** Both ends of unicast; default: multicast. */
   readonly unicast?: { readonly source: string; readonly peer: string };
+  /** Default: 51. */
+  readonly vrid?: number;
+  /** Further addresses that are advertised. */
+  readonly more?: readonly string[];
+  /** Version 2 PASS. */
+  readonly password?: string;
+  /** Lines of the instance as they are. */
+  readonly lines?: readonly string[];
 }
 
 /** A running Keepalived. */
@@ -66,21 +74,32 @@ export class Keepalived {
 }
 
 function configuration(options: KeepalivedOptions): string {
-  const { version, priority, intervalMs, vip, unicast } = options;
+  const { version, priority, intervalMs, vip, unicast, vrid = 51 } = options;
+  const addresses = [vip, ...options.more ?? []]
+    .map((address) => address.includes("/") ? address : `${address}/${hostLength(address)}`);
+  const { password, lines = [] } = options;
   return `global_defs {
   router_id lab
 }
 vrrp_instance web {
   interface eth0
   state BACKUP
-  virtual_router_id 51
+  virtual_router_id ${vrid}
   version ${version}
   priority ${priority}
   advert_int ${intervalMs / 1_000}
 ${unicast ? `  unicast_src_ip ${unicast.source}\n  unicast_peer { ${unicast.peer} }\n` : ""}
-  virtual_ipaddress { ${vip}/32 }
+${password ? `  authentication { auth_type PASS\n auth_pass "${password}"\n }\n` : ""}
+${lines.map((line) => `  ${line}\n`).join("")}
+  virtual_ipaddress {
+${addresses.map((address) => `    ${address}\n`).join("")}
+  }
 }
 `;
+}
+
+function hostLength(address: string): number {
+  return address.includes(":") ? 128 : 32;
 }
 
 function parse(text: string): Record<string, number> {

@@ -1,0 +1,153 @@
+/**
+ * IPv6 virtual routers on the wire and in the kernel, alone and with a real Keepalived.
+ */
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { Host } from "../../scripts/lab/host.ts";
+import { Lab } from "../../scripts/lab/lab.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
+import { monotonicMs } from "../../src/linux/clock.ts";
+import { IFA_F_DEPRECATED, IFA_F_NODAD, IFA_F_TENTATIVE } from "../../src/core/wire/rtnetlink.ts";
+import { routerPlan } from "../unit/plans.ts";
+import { Capture } from "./capture.ts";
+import { figures } from "./figures.ts";
+import { Keepalived } from "./keepalived.ts";
+import { SpeakerHost } from "./speaker_host.ts";
+import { VipWatch } from "./vip_watch.ts";
+
+const LOCAL = "fe80::51";
+const VIP = "fd00::10";
+const PLAN = routerPlan({
+  name: "six",
+  family: 6,
+  addresses: [{ address: LOCAL, prefixLength: 128 }, { address: VIP, prefixLength: 128 }],
+  advertisementIntervalMs: 100,
+});
+
+let lab: Lab;
+let lb1: Host;
+let lb2: Host;
+let client: Host;
+
+beforeEach(async () => {
+  lab = Lab.create();
+  lb1 = lab.host("lb1", { addresses: ["172.16.0.2/24", "fd00::2/64"] });
+  lb2 = lab.host("lb2", { addresses: ["172.16.0.3/24", "fd00::3/64"] });
+  client = lab.host("client", { addresses: ["172.16.0.100/24", "fd00::100/64"] });
+  await eventually(
+    "duplicate address detection is over",
+    () =>
+      lab.hosts.every((host) => host.addresses().every(({ flags }) => !(flags & IFA_F_TENTATIVE))),
+  );
+});
+
+afterEach(() => lab?.[Symbol.asyncDispose]());
+
+describe("an IPv6 virtual router", () => {
+  it("is advertised from a link-local address to ff02::12 with hop limit 255", async () => {
+    const capture = await Capture.start(client, "ip6 and (proto 112 or icmp6)", ["-v"]);
+    const speaker = new SpeakerHost(lb1, [PLAN]);
+    await speaker.is("active");
+    await eventually("two are sent", () => (speaker.counted()?.advertisementsSent ?? 0) > 2);
+    const seen = (await capture.stop()).map(({ text }) => text);
+    const advertisement = seen.find((text) => text.includes("VRRP")) ?? "";
+    expect(advertisement).toMatch(/class 0xc0/);
+    expect(advertisement).toMatch(/hlim 255, next-header (VRRP|unknown) \(112\)/);
+    expect(advertisement).toMatch(/fe80::[0-9a-f:]+ > ff02::12: .*VRRPv3, Advertisement, vrid 51/);
+    expect(advertisement).toMatch(/prio 100, intvl 10cs, length 40, addrs\(2\): fe80::51,fd00::10/);
+    const announced = seen.filter((text) =>
+      /neighbor advertisement/.test(text) && /tgt is/.test(text)
+    );
+    expect(announced.filter((text) => text.includes(`tgt is ${VIP}`))).toHaveLength(5);
+    expect(announced.filter((text) => text.includes(`tgt is ${LOCAL}`))).toHaveLength(5);
+    expect(announced[0]).toMatch(/> ff02::1: .* Flags \[override\]/);
+    await speaker.stop();
+  });
+
+  it("has addresses that are of use at once, deprecated, and gone with their lifetime", async () => {
+    lb1.sysctl("net.ipv6.conf.eth0.forwarding", 1);
+    const capture = await Capture.start(client, "icmp6");
+    const speaker = new SpeakerHost(lb1, [{ ...PLAN, deadmanMs: 3_000 }]);
+    await speaker.is("active");
+    const mine = lb1.addresses().filter(({ protocol }) => protocol === 18);
+    expect(mine.map(({ prefix }) => prefix).toSorted()).toEqual([`${VIP}/128`, `${LOCAL}/128`]);
+    for (const { flags, validSeconds, preferredSeconds } of mine) {
+      expect(flags & (IFA_F_NODAD | IFA_F_TENTATIVE | IFA_F_DEPRECATED))
+        .toBe(IFA_F_NODAD | IFA_F_DEPRECATED);
+      expect(validSeconds).toBeLessThanOrEqual(2);
+      expect(preferredSeconds).toBe(0);
+    }
+    expect(await answers(client, VIP)).toBe(true);
+    const seen = await capture.stop();
+    expect(seen.some(({ text }) =>
+      /tgt is fd00::10, Flags \[router, override\]|fd00::10, length 32/
+        .test(text)
+    )).toBe(true);
+    const since = monotonicMs();
+    speaker.process.kill("SIGKILL");
+    await eventually("the kernel drops them", () => !lb1.holds(VIP) && !lb1.holds(LOCAL));
+    const goneMs = monotonicMs() - since;
+    figures("SIGKILL, IPv6, deadman 3 s", { goneMs });
+    expect(goneMs).toBeLessThan(3_300);
+    expect(lb1.addresses().some(({ prefix }) => prefix === "fd00::2/64")).toBe(true);
+    // The route to the network it shared is still there.
+    expect(await answers(lb1, "fd00::3")).toBe(true);
+  });
+
+  it("is independent of the IPv4 one with the same VRID", async () => {
+    const four = routerPlan({
+      name: "four",
+      addresses: [{ address: "172.16.0.10", prefixLength: 32 }],
+      advertisementIntervalMs: 100,
+    });
+    const one = new SpeakerHost(lb1, [{ ...four, priority: 150 }, { ...PLAN, priority: 100 }]);
+    const two = new SpeakerHost(lb2, [{ ...four, priority: 100 }, { ...PLAN, priority: 150 }]);
+    await Promise.all([one.is("active", "four"), two.is("active", "six")]);
+    await Promise.all([one.is("backup", "six"), two.is("backup", "four")]);
+    expect([lb1.holds("172.16.0.10"), lb1.holds(VIP)]).toEqual([true, false]);
+    expect([lb2.holds("172.16.0.10"), lb2.holds(VIP)]).toEqual([false, true]);
+    for (const name of ["four", "six"]) {
+      expect(one.counted(name)?.rejected).toEqual({});
+      expect(two.counted(name)?.rejected).toEqual({});
+    }
+    await one.stop();
+    await two.is("active", "four");
+    await two.stop();
+  });
+
+  it.each(["lintel", "keepalived"])("takes turns with a Keepalived, %s higher", async (higher) => {
+    const priority = higher === "lintel" ? 150 : 50;
+    using watch = new VipWatch(VIP, lb1, lb2);
+    const keepalived = new Keepalived(lb2, {
+      version: 3,
+      priority: 100,
+      intervalMs: 100,
+      vip: LOCAL,
+      more: [VIP],
+    });
+    await keepalived.process.printed(/Startup complete/);
+    const speaker = new SpeakerHost(lb1, [{ ...PLAN, priority }]);
+    await speaker.is(higher === "lintel" ? "active" : "backup");
+    await watch.only(higher === "lintel" ? lb1 : lb2);
+    const since = monotonicMs();
+    if (higher === "lintel") await speaker.stop();
+    else await keepalived.stop();
+    const takenMs = await watch.gained(higher === "lintel" ? lb2 : lb1, since);
+    figures(`IPv6, 100 ms, planned stop of ${higher}`, { takenMs });
+    expect(takenMs).toBeLessThan(100 + 100 + watch.stallMs(since));
+    if (higher === "lintel") {
+      const errors = Object.entries(await keepalived.statistics())
+        .filter(([name, count]) => /Errors/.test(name) && count > 0);
+      expect(errors).toEqual([]);
+    } else {
+      expect(speaker.counted()?.rejected).toEqual({});
+    }
+  });
+});
+
+/** Whether a host answers at an address: it refuses a connection. */
+async function answers(asker: Host, address: string): Promise<boolean> {
+  const command = `exec 3<>/dev/tcp/${address}/9`;
+  const { output } = await asker.try(["timeout", "3", "bash", "-c", command]);
+  return output.includes("refused");
+}

@@ -1,0 +1,80 @@
+/**
+ * The speaker alone on a host of the lab, from source: for what it does to links, addresses and
+ * packets, without a configuration file and a data plane.
+ */
+
+import type { Host } from "../../scripts/lab/host.ts";
+import type { Process } from "../../scripts/lab/process.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
+import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../../src/core/plan/plan.ts";
+import type { RouterCounter } from "../../src/memory/router_table.ts";
+import type { LogReport, TransitionReport } from "../../src/speaker/orders.ts";
+
+/** What is known of one virtual router. */
+export type Counted = { readonly [Counter in RouterCounter]: number } & {
+  readonly name: string;
+  readonly state: "initialize" | "backup" | "active";
+  /** By reason, without those that never occurred. */
+  readonly rejected: Readonly<Record<string, number>>;
+};
+
+/** A running speaker. */
+export class SpeakerHost {
+  readonly process: Process;
+  readonly host: Host;
+  readonly transitions: TransitionReport[] = [];
+  /** What it has logged. */
+  readonly said: string[] = [];
+  #routers: readonly Counted[] = [];
+
+  constructor(
+    host: Host,
+    routers: readonly VirtualRouterPlan[],
+    more: { groups?: readonly SyncGroupPlan[]; trackers?: readonly TrackerPlan[] } = {},
+  ) {
+    this.host = host;
+    const file = host.write("speaker.json", JSON.stringify({ routers, ...more }));
+    const script = new URL("speaker_process.ts", import.meta.url).pathname;
+    this.process = host.script(script, [file], { onLine: (line) => this.#take(line) });
+  }
+
+  /** What is known of a virtual router; of the first without a name. */
+  counted(name?: string): Counted | undefined {
+    return this.#routers.find((one) => name === undefined || one.name === name);
+  }
+
+  /** Waits until a virtual router, or the first, is in a state. */
+  async is(state: Counted["state"], name?: string, deadlineMs = 15_000): Promise<void> {
+    await eventually(`${this.host.name} is ${state}`, () => {
+      if (this.process.ended) throw new Error(this.process.output);
+      return this.counted(name)?.state === state;
+    }, { deadlineMs });
+  }
+
+  /** Waits until it has logged a line that matches. */
+  async says(pattern: RegExp): Promise<string> {
+    await eventually(
+      `${this.host.name} says ${pattern}`,
+      () => this.said.some((line) => pattern.test(line)),
+    );
+    return this.said.find((line) => pattern.test(line)) ?? "";
+  }
+
+  /** Leaves in the planned way. */
+  async stop(): Promise<void> {
+    const { code } = await this.process.stop("SIGTERM");
+    if (code !== 0) throw new Error(`the speaker ended with ${code}:\n${this.process.output}`);
+    await this.process.status;
+  }
+
+  #take(line: string): void {
+    const said = JSON.parse(line) as
+      | { kind: "counters"; routers: Counted[] }
+      | LogReport
+      | TransitionReport
+      | { kind: "other" };
+    if (said.kind === "counters") this.#routers = said.routers;
+    if (said.kind === "log") this.said.push(said.message);
+    if (said.kind === "transition") this.transitions.push(said);
+  }
+}
