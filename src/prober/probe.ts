@@ -24,6 +24,28 @@ export interface Probe {
 /** Starts to check a server. `done` is called at most once, and never before this returns. */
 export type StartProbe = (server: CheckedServer, done: (outcome: Outcome) => void) => Probe;
 
+/** A check that could not even begin. */
+export class FailedProbe implements Probe {
+  readonly #outcome: Outcome;
+  #over = false;
+
+  constructor(outcome: Outcome, done: (outcome: Outcome) => void) {
+    this.#outcome = outcome;
+    queueMicrotask(() => {
+      if (!this.#over) done(outcome);
+    });
+  }
+
+  timeOut(): Outcome {
+    this.#over = true;
+    return this.#outcome;
+  }
+
+  abandon(): void {
+    this.#over = true;
+  }
+}
+
 /** Whether an outcome speaks for the server. */
 export function isSuccess({ code }: Outcome): boolean {
   return code === "L4OK" || code === "L6OK" || code === "L7OK";

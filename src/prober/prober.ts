@@ -15,7 +15,7 @@ import { Schedule } from "../core/health/schedule.ts";
 import { spreadInterval } from "../core/health/spread.ts";
 import type { AdminState, Row, ServerTable } from "../memory/server_table.ts";
 import type { CheckedServer, CheckResult, Report } from "./orders.ts";
-import { isSuccess, type Outcome, type Probe, type StartProbe } from "./probe.ts";
+import { FailedProbe, isSuccess, type Outcome, type Probe, type StartProbe } from "./probe.ts";
 
 /** What the prober asks of the thread it runs on. */
 export interface ProberHost {
@@ -119,12 +119,22 @@ export class Prober {
     const check: Check = {
       startedAt: now,
       spared: false,
-      probe: this.#host.startProbe(server.checked, (outcome) => {
+      probe: this.#probe(server, (outcome) => {
         if (server.check === check) this.#conclude(server, check, outcome);
       }),
     };
     server.check = check;
     this.#schedule.set(server.index, now + server.checked.check.timeoutMs);
+  }
+
+  /** What cannot even begin fails the check of its own server, and keeps no other from its own. */
+  #probe({ checked }: Checked, done: (outcome: Outcome) => void): Probe {
+    try {
+      return this.#host.startProbe(checked, done);
+    } catch (error) {
+      const text = error instanceof Error ? error.message : String(error);
+      return new FailedProbe({ code: "SOCKERR", text }, done);
+    }
   }
 
   #timeOut(server: Checked, check: Check, now: number): void {

@@ -16,7 +16,14 @@ import type { Row } from "../memory/server_table.ts";
 import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
 import type { CheckedServer } from "./orders.ts";
-import { connectFailure, isSuccess, type Outcome, type Probe, target } from "./probe.ts";
+import {
+  connectFailure,
+  FailedProbe,
+  isSuccess,
+  type Outcome,
+  type Probe,
+  target,
+} from "./probe.ts";
 
 /** An `https` check's request. */
 export interface HttpsRequest {
@@ -141,28 +148,6 @@ class TlsProbe implements Probe {
     if (!outcome || this.#over) return;
     this.abandon();
     this.#done(outcome);
-  }
-}
-
-/** A check that could not even begin. */
-class FailedProbe implements Probe {
-  readonly #outcome: Outcome;
-  #over = false;
-
-  constructor(outcome: Outcome, done: (outcome: Outcome) => void) {
-    this.#outcome = outcome;
-    queueMicrotask(() => {
-      if (!this.#over) done(outcome);
-    });
-  }
-
-  timeOut(): Outcome {
-    this.#over = true;
-    return this.#outcome;
-  }
-
-  abandon(): void {
-    this.#over = true;
   }
 }
 

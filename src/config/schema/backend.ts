@@ -13,6 +13,9 @@ const StatusCodes = z.union([
   text(STATUS, /^[1-5]\d\d(?:-[1-5]\d\d)?$/),
 ], { error: STATUS });
 
+/** Labels of letters, digits, '-' and '_'; TLS knows no SNI for addresses (RFC 6066, section 3). */
+const HOST = /^(?!\d+\.\d+\.\d+\.\d+$)[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
+
 const CheckSchema = keys({
   type: choice(["tcp", "http", "https"]).prefault("tcp").describe("What counts as healthy."),
   interval: duration(1).prefault("2s").describe("Time between checks of a server."),
@@ -37,7 +40,8 @@ const CheckSchema = keys({
       error: STATUS,
     },
   ).optional().describe("http, https: the statuses that count as healthy; default 200-399."),
-  serverName: text("a host name", /^[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/).optional()
+  serverName: text("a host name; for an address leave it out: the one checked is verified", HOST)
+    .optional()
     .describe("https: sent as SNI and verified."),
   ca: text("a file of certificates, or system").optional()
     .describe("https: the authorities to trust: a PEM file, or system."),

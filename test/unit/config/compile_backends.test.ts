@@ -80,6 +80,7 @@ describe("check", () => {
     ["type: https, ca: /empty", "check.ca: /empty holds no certificate"],
     ["path: /", "path is a key of http and https checks, and this one is tcp"],
     ["type: http, serverName: a", "serverName is a key of https checks, and this one is http"],
+    ["type: https, verify: none, serverName: 10.0.0.1", "a host name; for an address leave it out"],
     ["type: http, status: 300-200", "the lower status first"],
     ["type: http, path: healthz", "a path that starts with /"],
     ["type: http, host: 'a b'", "a Host header without blanks"],

@@ -38,7 +38,12 @@ class Bench {
   readonly abandoned: number[] = [];
   #wakeAt = Infinity;
 
-  constructor(count: number, prepare: (table: ServerTable) => void = () => {}, check = CHECK) {
+  constructor(
+    count: number,
+    prepare: (table: ServerTable) => void = () => {},
+    check = CHECK,
+    begin: (row: number) => void = () => {},
+  ) {
     this.table = new ServerTable(count);
     prepare(this.table);
     const servers = Array.from({ length: count }, (_, at) => ({
@@ -53,6 +58,7 @@ class Bench {
       now: () => this.now,
       startProbe: ({ row }, done) => {
         this.started.push({ row, at: this.now });
+        begin(row);
         this.probes.set(row, done);
         return {
           timeOut: () => ({ code: "L4TOUT", text: "no connection in time" }),
@@ -88,6 +94,23 @@ class Bench {
     if (report.kind === "log") this.logs.push(report);
   }
 }
+
+describe("Prober: a check that cannot begin", () => {
+  it("fails its own server, with the reason, and no other", async () => {
+    const bench = new Bench(2, undefined, CHECK, (at) => {
+      if (at === 0) throw new TypeError("not a host name");
+    });
+    await Promise.resolve();
+    bench.end(1, OK);
+    bench.pass(10);
+    expect([0, 1].map((at) => bench.table.health(row(at)))).toEqual(["down", "up"]);
+    expect(bench.results[0]).toMatchObject({ row: 0, code: "SOCKERR", text: "not a host name" });
+    bench.pass(4500);
+    await Promise.resolve();
+    expect(bench.results.filter(({ row }) => row === 0).length).toBeGreaterThan(0);
+    expect(bench.started.filter(({ row }) => row === 0).length).toBe(2);
+  });
+});
 
 describe("Prober: the first check", () => {
   it.each([[OK, "up"], [REFUSED, "down"]] as const)("decides: %j makes %s", (outcome, health) => {
