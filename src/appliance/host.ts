@@ -31,7 +31,22 @@ export function hostFacts(): HostFacts {
     interfaces: [...names.values()],
     addresses,
     cpus: navigator.hardwareConcurrency,
+    whyNotRunnable,
   };
+}
+
+function whyNotRunnable(path: string): string | null {
+  try {
+    const { isFile, mode } = Deno.statSync(path);
+    if (!isFile) return "it is no file";
+    return (mode ?? 0) & 0o111 ? null : "it is not executable; chmod +x makes it so";
+  } catch (error) {
+    return error instanceof Deno.errors.NotFound
+      ? "there is no such file"
+      : error instanceof Error
+      ? error.message
+      : String(error);
+  }
 }
 
 /**

@@ -4,11 +4,16 @@
 
 import { createHash } from "node:crypto";
 import type { FullConfig } from "./defaults.ts";
+import { nearest } from "./nearest.ts";
+import type { Path } from "./problem.ts";
 import type { Report } from "./report.ts";
+import { nodeAt } from "./tree.ts";
 
 /** One file, for one node. */
 export interface Compilation {
   readonly config: FullConfig;
+  /** The file as each node sees it, with its own overrides; `config` is one of them. */
+  readonly configs: ReadonlyMap<string, FullConfig>;
   readonly report: Report;
   /** The node that the plan is for. */
   readonly node: string;
@@ -16,6 +21,39 @@ export interface Compilation {
   readonly readFile: (path: string) => string;
   /** SHA-256 of the file, in hexadecimal. */
   readonly hash: string;
+}
+
+/**
+ * The value of a secret, which is written as it is or as `file:/path`; empty where it cannot be
+ * read, which is reported.
+ */
+export function readSecret({ report, readFile }: Compilation, path: Path, written: string): string {
+  if (!written.startsWith("file:")) return written;
+  const file = written.slice("file:".length);
+  try {
+    const content = readFile(file).trim();
+    if (content !== "") return content;
+    report.problem(path, `the file ${file} is empty: it should hold the secret`);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    report.problem(path, `cannot read ${file}: ${cause}`);
+  }
+  return "";
+}
+
+/** Says that the file's map `key` has no `name`, and what it has. */
+export function unknownName(
+  { report }: Pick<Compilation, "report">,
+  kind: string,
+  key: string,
+  name: string,
+): string {
+  const map = nodeAt(report.tree, [key]);
+  const names = map?.kind === "map" ? [...map.entries.keys()] : [];
+  const meant = nearest(name, names);
+  if (meant !== undefined) return `there is no ${kind} "${name}"; did you mean ${meant}?`;
+  const all = names.length > 0 ? `${key} has ${names.join(", ")}` : `${key} is empty`;
+  return `there is no ${kind} "${name}": ${all}`;
 }
 
 /** SHA-256 of a text, in hexadecimal. */

@@ -8,6 +8,9 @@ import type { AdminPlan, Plan } from "../core/plan/plan.ts";
 import { compileAdmin } from "./compile_admin.ts";
 import { compileBackends } from "./compile_backends.ts";
 import { compileFrontends } from "./compile_frontends.ts";
+import { compileSyncGroups } from "./compile_sync_groups.ts";
+import { compileTracks } from "./compile_track.ts";
+import { compileTrackers } from "./compile_trackers.ts";
 import { checkNodes, compileVirtualRouters } from "./compile_virtual_routers.ts";
 import type { Compilation } from "./compilation.ts";
 import { milliseconds } from "./duration.ts";
@@ -18,6 +21,7 @@ export function compile(compilation: Compilation): Plan {
   checkNodes(compilation);
   const admin: AdminPlan = compileAdmin(compilation);
   const virtualRouters = compileVirtualRouters(compilation);
+  const frontends = compileFrontends(compilation, virtualRouters, admin);
   return freeze({
     node,
     hash,
@@ -27,10 +31,10 @@ export function compile(compilation: Compilation): Plan {
     engine: config.engine,
     stopTimeoutMs: milliseconds(config.stopTimeout),
     admin,
-    trackers: [],
-    virtualRouters,
-    syncGroups: [],
-    frontends: compileFrontends(compilation, virtualRouters, admin),
+    trackers: compileTrackers(compilation),
+    virtualRouters: compileTracks(compilation, virtualRouters, frontends),
+    syncGroups: compileSyncGroups(compilation),
+    frontends,
     backends: compileBackends(compilation),
   });
 }

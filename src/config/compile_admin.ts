@@ -3,7 +3,7 @@
  */
 
 import type { AdminPlan, AdminToken } from "../core/plan/plan.ts";
-import { type Compilation, sha256 } from "./compilation.ts";
+import { type Compilation, readSecret, sha256 } from "./compilation.ts";
 import { isLoopback, listenersOverlap, parseListen } from "./listen.ts";
 import type { Path } from "./problem.ts";
 
@@ -54,7 +54,8 @@ function plainListener(
   return { address: host.address, port: ports[0] };
 }
 
-function compileTokens({ config, report, readFile }: Compilation): AdminToken[] {
+function compileTokens(compilation: Compilation): AdminToken[] {
+  const { config, report } = compilation;
   const names = new Set<string>();
   return (config.admin.tokens ?? []).map(({ name, role, secret }, at) => {
     const path = ["admin", "tokens", at];
@@ -62,20 +63,7 @@ function compileTokens({ config, report, readFile }: Compilation): AdminToken[] 
       report.problem([...path, "name"], `a second token is called ${name}: name it otherwise`);
     }
     names.add(name);
-    return { name, role, secretHash: sha256(readSecret(secret)) };
-
-    function readSecret(written: string): string {
-      if (!written.startsWith("file:")) return written;
-      const file = written.slice("file:".length);
-      try {
-        const content = readFile(file).trim();
-        if (content !== "") return content;
-        report.problem([...path, "secret"], `the file ${file} is empty: it should hold the secret`);
-      } catch (error) {
-        const cause = error instanceof Error ? error.message : String(error);
-        report.problem([...path, "secret"], `cannot read ${file}: ${cause}`);
-      }
-      return "";
-    }
+    const plain = readSecret(compilation, [...path, "secret"], secret);
+    return { name, role, secretHash: sha256(plain) };
   });
 }

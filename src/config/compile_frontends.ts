@@ -8,12 +8,11 @@ import type {
   ListenerPlan,
   VirtualRouterPlan,
 } from "../core/plan/plan.ts";
+import { isLinkLocal as isLinkLocalAddress, parseAddress } from "../core/net/address.ts";
 import { formatEndpoint } from "../core/net/prefix.ts";
-import type { Compilation } from "./compilation.ts";
+import { type Compilation, unknownName } from "./compilation.ts";
 import { type Listen, listenersOverlap, parseListen } from "./listen.ts";
-import { nearest } from "./nearest.ts";
 import type { Path } from "./problem.ts";
-import { nodeAt } from "./tree.ts";
 
 /** Compiles every frontend. */
 export function compileFrontends(
@@ -99,9 +98,25 @@ function expand(
     );
     return [];
   }
-  return router.addresses.flatMap(({ address }) =>
+  const addresses = [...router.addresses, ...router.excludedAddresses]
+    .map(({ address }) => address).filter((address) => !isLinkLocal(address));
+  if (addresses.length === 0) {
+    compilation.report.problem(
+      path,
+      `${host.name} has no address but link-local ones, which cannot be listened on: give it ` +
+        "another, also as an excluded one",
+      [["virtualRouters", host.name]],
+    );
+  }
+  return addresses.flatMap((address) =>
     ports.map((port) => ({ address, port, virtualRouter: host.name }))
   );
+}
+
+/** Link-local addresses need an interface to be bound on, which a listener does not name. */
+function isLinkLocal(text: string): boolean {
+  const address = parseAddress(text);
+  return address !== undefined && isLinkLocalAddress(address.bytes);
 }
 
 function findBackend(compilation: Compilation, path: Path, backend: string | undefined): string {
@@ -119,13 +134,4 @@ function findBackend(compilation: Compilation, path: Path, backend: string | und
     );
   }
   return backend ?? "";
-}
-
-function unknownName({ report }: Compilation, kind: string, key: string, name: string): string {
-  const map = nodeAt(report.tree, [key]);
-  const names = map?.kind === "map" ? [...map.entries.keys()] : [];
-  const meant = nearest(name, names);
-  if (meant !== undefined) return `there is no ${kind} "${name}"; did you mean ${meant}?`;
-  const all = names.length > 0 ? `${key} has ${names.join(", ")}` : `${key} is empty`;
-  return `there is no ${kind} "${name}": ${all}`;
 }

@@ -2,11 +2,14 @@
  * Compiles `virtualRouters` for one node, and checks `nodes`, which they rest on.
  */
 
-import { formatAddress, type IpAddress, parseAddress } from "../core/net/address.ts";
-import { parsePrefix, type Prefix } from "../core/net/prefix.ts";
-import type { AddressPlan, UnicastPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
-import type { Compilation } from "./compilation.ts";
+import { formatAddress, isLinkLocal, parseAddress } from "../core/net/address.ts";
+import type { NotifyPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
+import { type Compilation, readSecret } from "./compilation.ts";
+import { type Addresses, compileAddresses, nodeAddress } from "./compile_addresses.ts";
+import { compileRoutes, compileRules, refuseSharedRoutes } from "./compile_routes.ts";
+import { compileUnicast } from "./compile_unicast.ts";
 import { milliseconds } from "./duration.ts";
+import { OWNER, priorityOf } from "./priority.ts";
 import type { Path } from "./problem.ts";
 import type { RouterConfig } from "./schema/file.ts";
 
@@ -31,24 +34,14 @@ export function checkNodes({ config, report }: Compilation): void {
   }
 }
 
-/** Compiles every virtual router. */
+/** Compiles every virtual router, but for what it tracks. */
 export function compileVirtualRouters(compilation: Compilation): VirtualRouterPlan[] {
   const routers = Object.entries(compilation.config.virtualRouters).map(([name, router]) =>
     compileRouter(compilation, name, router)
   );
   refuseSharing(compilation, routers);
+  refuseSharedRoutes(compilation, routers);
   return routers;
-}
-
-/** The address of a family that a node of the file has. */
-export function nodeAddress(
-  { config }: Pick<Compilation, "config">,
-  node: string,
-  family: number,
-): string | null {
-  const addresses = config.nodes?.[node]?.addresses.map(parseAddress) ?? [];
-  const address = addresses.find((one): one is IpAddress => one?.family === family);
-  return address ? formatAddress(address.bytes) : null;
 }
 
 function compileRouter(
@@ -57,121 +50,186 @@ function compileRouter(
   router: RouterConfig,
 ): VirtualRouterPlan {
   const path: Path = ["virtualRouters", name];
-  const { addresses, family } = compileAddresses(compilation, path, router);
+  const addresses = compileAddresses(compilation, path, router);
+  const { family } = addresses;
   const own = nodeAddress(compilation, compilation.node, family);
-  const priority = compilePriority(compilation, path, router);
+  const priority = compilePriority(compilation, path, name, router);
+  const owner = priority === OWNER;
   checkInterface(compilation, path, router, own, family);
   checkIntervals(compilation, path, router);
-  if (own !== null && priority !== 255 && addresses.some(({ address }) => address === own)) {
-    compilation.report.problem(
-      [...path, "addresses"],
-      `${own} is the address of node ${compilation.node} itself: take another address, or set ` +
-        "priority 255 for its owner",
-      [["nodes", compilation.node, "addresses"], [...path, "priority"]],
-    );
-  }
+  checkPreemption(compilation, path, router, owner);
+  checkVirtualMac(compilation, path, router, owner);
+  if (!owner) refuseOwnAddresses(compilation, path, addresses);
   return {
     name,
     interface: router.interface === "auto" ? null : router.interface,
-    family,
+    ...addresses,
     vrid: router.vrid,
     version: router.version,
-    addresses,
+    routes: compileRoutes(compilation, path, router, addresses),
+    rules: compileRules(compilation, path, router),
     priority,
     advertisementIntervalMs: milliseconds(router.advertisementInterval),
     preempt: router.preempt,
-    unicast: compileUnicast(compilation, path, router, family),
+    preemptDelayMs: router.preempt && !owner ? milliseconds(router.preemptDelay) : 0,
+    unicast: compileUnicast(compilation, path, router, addresses),
     nodeAddress: own,
+    password: compilePassword(compilation, path, router),
     checksum: router.checksum,
+    strictChecksum: router.strictChecksum,
+    addressList: router.addressList,
+    track: [],
     announce: {
       repeat: router.announce.repeat,
-      delayMs: 5_000,
-      refreshMs: 10_000,
-      refreshRepeat: 1,
+      delayMs: milliseconds(router.announce.delay),
+      refreshMs: orNull(router.announce.refresh),
+      refreshRepeat: router.announce.refreshRepeat,
     },
-    excludedAddresses: [],
-    routes: [],
-    rules: [],
-    preemptDelayMs: 0,
-    password: null,
-    strictChecksum: false,
-    addressList: "ignore",
-    track: [],
-    existingAddress: "refuse",
-    startDelayMs: 0,
-    notify: null,
-    virtualMac: false,
-    // An owner's addresses are its own: the kernel must never drop them.
-    deadmanMs: router.deadman === "none" || priority === 255 ? null : milliseconds(router.deadman),
+    // An owner's addresses are its own: neither we nor the kernel must ever drop them.
+    deadmanMs: owner ? null : orNull(router.deadman),
+    existingAddress: owner ? "refuse" : router.existingAddress,
+    startDelayMs: milliseconds(router.startDelay),
+    notify: compileNotify(compilation, path, router),
+    virtualMac: router.virtualMac,
   };
 }
 
-function compileAddresses(
-  { report }: Compilation,
-  router: Path,
-  { addresses: written, version }: RouterConfig,
-): { addresses: AddressPlan[]; family: 4 | 6 } {
-  const path = [...router, "addresses"];
-  const prefixes = written.flatMap((text, at) => {
-    const prefix = parsePrefix(text);
-    const fault = prefix ? unusable(prefix) : "allowed: an address such as 10.0.0.1 or 10.0.0.1/24";
-    if (fault !== undefined) report.problem([...path, at], `found ${text}; ${fault}`);
-    return prefix ? [{ ...prefix, at, text: formatAddress(prefix.bytes) }] : [];
-  });
-  const family = prefixes[0]?.family ?? 4;
-  for (const { text, at, family: other } of prefixes) {
-    if (other !== family) {
-      report.problem([...path, at], `${text} is not IPv${family} like the first: one family only`);
-    }
-    if (prefixes.some((before) => before.at < at && before.text === text)) {
-      report.problem([...path, at], `${text} stands here a second time: remove one of the two`);
-    }
-  }
-  if (family === 6) {
-    const message = version === 2
-      ? "VRRP version 2 has no IPv6: leave version out"
-      : "IPv6 virtual addresses are not supported yet: use IPv4";
-    report.problem(path, message, [[...router, "version"]]);
-  }
-  if (written.length > MOST_ADDRESSES) {
-    report.problem(
-      path,
-      `found ${written.length} addresses; allowed: ${MOST_ADDRESSES}, which is all that an ` +
-        "advertisement can count: make a second virtual router",
-    );
-  }
-  const addresses = prefixes.map(({ text, length }) => ({ address: text, prefixLength: length }));
-  return { addresses, family };
-}
-
-/** Why an address can be nobody's virtual address, if it cannot. */
-function unusable({ bytes, length }: Prefix): string | undefined {
-  const first = bytes[0]!;
-  if (length === 0) return "allowed: a prefix length of 1 or more";
-  if (bytes.length === 16) {
-    const local = bytes.subarray(0, 15).every((byte) => byte === 0) && bytes[15]! <= 1;
-    return local || first === 0xff ? "allowed: a unicast address" : undefined;
-  }
-  return first === 0 || first === 127 || first >= 224 ? "allowed: a unicast address" : undefined;
+function orNull(written: string): number | null {
+  return written === "none" ? null : milliseconds(written);
 }
 
 function compilePriority(
   { config, report, node }: Compilation,
   router: Path,
+  name: string,
   { priority }: RouterConfig,
 ): number {
-  const general = config.nodes?.[node]?.priority ?? DEFAULT_PRIORITY;
-  if (priority === undefined) return general;
-  if (typeof priority === "number") return priority;
   const names = Object.keys(config.nodes ?? {});
-  for (const name of Object.keys(priority)) {
-    if (names.includes(name)) continue;
+  for (const other of Object.keys(typeof priority === "object" ? priority : {})) {
+    if (names.includes(other)) continue;
     const remedy = names.length > 0 ? `the nodes are ${names.join(", ")}` : "the file has no nodes";
-    report.problem([...router, "priority", name], `there is no node "${name}": ${remedy}`, [
-      ["nodes", name],
+    report.problem([...router, "priority", other], `there is no node "${other}": ${remedy}`, [
+      ["nodes", other],
     ]);
   }
-  return priority[node] ?? general;
+  return priorityOf(config, node, name);
+}
+
+function refuseOwnAddresses(
+  compilation: Compilation,
+  router: Path,
+  all: Addresses,
+): void {
+  const { node, report } = compilation;
+  const own = [4, 6].map((family) => nodeAddress(compilation, node, family));
+  for (const key of ["addresses", "excludedAddresses"] as const) {
+    for (const { address } of all[key]) {
+      if (!own.includes(address)) continue;
+      report.problem(
+        [...router, key],
+        `${address} is the address of node ${node} itself: take another address, or set ` +
+          "priority 255 for its owner",
+        [["nodes", node, "addresses"], [...router, "priority"]],
+      );
+    }
+  }
+}
+
+/** What says who may take over when, where it cannot be obeyed. */
+function checkPreemption(
+  { report, node }: Compilation,
+  router: Path,
+  { preempt, preemptDelay }: RouterConfig,
+  owner: boolean,
+): void {
+  const uses = [[...router, "priority"]];
+  if (owner && !preempt) {
+    report.problem(
+      [...router, "preempt"],
+      `${node} owns the addresses (priority 255), and an owner always takes them back: leave ` +
+        "preempt out, or give it another priority",
+      uses,
+    );
+  }
+  const delayMs = milliseconds(preemptDelay);
+  if (delayMs > MOST_PREEMPT_DELAY_MS) {
+    report.problem([...router, "preemptDelay"], `found ${preemptDelay}; allowed: up to 1000s`);
+  } else if (delayMs > 0 && (owner || !preempt)) {
+    const cause = preempt ? `${node} owns the addresses (priority 255)` : "preempt is false";
+    report.warn(
+      [...router, "preemptDelay"],
+      `there is nothing to delay, as ${cause}: it is ignored`,
+    );
+  }
+}
+
+function checkVirtualMac(
+  compilation: Compilation,
+  router: Path,
+  { virtualMac, announce }: RouterConfig,
+  owner: boolean,
+): void {
+  const { report, node } = compilation;
+  if (!virtualMac) return;
+  if (owner) {
+    report.problem(
+      [...router, "virtualMac"],
+      `${node} owns the addresses (priority 255), which stay on its interface with that one's MAC ` +
+        "address: leave virtualMac out, or give it another priority",
+      [[...router, "priority"]],
+    );
+  }
+  if (announce.refresh === "none") {
+    report.warn(
+      [...router, "announce", "refresh"],
+      "switches forget where the virtual MAC address is, and only announcements tell them again: " +
+        "leave refresh out",
+    );
+  }
+}
+
+/** The password itself is never part of a message. */
+function compilePassword(
+  compilation: Compilation,
+  router: Path,
+  { authentication, version }: RouterConfig,
+): string | null {
+  if (!authentication) return null;
+  const { report } = compilation;
+  const path = [...router, "authentication"];
+  if (version === 3) {
+    report.problem(
+      path,
+      "version 3 has no authentication: leave it out, or set version: 2",
+      [[...router, "version"]],
+    );
+    return null;
+  }
+  const password = readSecret(compilation, [...path, "password"], authentication.password);
+  if (!/^[\x20-\x7e]*$/.test(password)) {
+    const text = "the password holds more than letters, digits and signs of ASCII: choose another";
+    report.problem([...path, "password"], text);
+  } else if (password.length > PASSWORD_OCTETS) {
+    report.warn(
+      [...path, "password"],
+      `the password has ${password.length} characters, and an advertisement carries 8: the others ` +
+        "are cut off, as Keepalived does",
+    );
+  }
+  return password.slice(0, PASSWORD_OCTETS);
+}
+
+function compileNotify(
+  { report }: Compilation,
+  router: Path,
+  { notify }: RouterConfig,
+): NotifyPlan | null {
+  if (!notify) return null;
+  const path = [...router, "notify"];
+  if (notify.command === undefined && notify.webhook === undefined) {
+    report.problem(path, "found an empty map; allowed: command, webhook, or both", [path]);
+  }
+  return { command: notify.command ?? null, webhook: notify.webhook ?? null };
 }
 
 function checkInterface(
@@ -224,76 +282,11 @@ function checkIntervals({ report }: Compilation, router: Path, config: RouterCon
   }
 }
 
-function compileUnicast(
-  compilation: Compilation,
-  router: Path,
-  { unicast }: RouterConfig,
-  family: 4 | 6,
-): UnicastPlan | null {
-  const { config, report, node } = compilation;
-  if (unicast === false) return null;
-  const path = [...router, "unicast"];
-  if (typeof unicast === "object") {
-    checkPeers(compilation, path, unicast, family);
-    return {
-      source: unicast.source === undefined
-        ? nodeAddress(compilation, node, family)
-        : canonical(unicast.source),
-      peers: unicast.peers.map(canonical),
-      ttl: unicast.ttl,
-      checkSource: unicast.checkSource,
-    };
-  }
-  const others = Object.keys(config.nodes ?? {}).filter((name) => name !== node);
-  const peers = others.flatMap((name) => nodeAddress(compilation, name, family) ?? []);
-  if (peers.length > 0) {
-    return { source: nodeAddress(compilation, node, family), peers, ttl: 255, checkSource: true };
-  }
-  if (unicast === true) {
-    report.problem(
-      path,
-      `there is no other node with an IPv${family} address to send to: list it in nodes, or name ` +
-        "the peers here",
-      [["nodes"], [...router, "addresses"]],
-    );
-  }
-  return null;
-}
-
-function checkPeers(
-  compilation: Compilation,
-  path: Path,
-  { source, peers }: { source?: string | undefined; peers: readonly string[] },
-  family: 4 | 6,
-): void {
-  const { report, node } = compilation;
-  const uses = [[...path.slice(0, -1), "addresses"]];
-  const own = source === undefined ? nodeAddress(compilation, node, family) : canonical(source);
-  if (source !== undefined && parseAddress(source)?.family !== family) {
-    report.problem(
-      [...path, "source"],
-      `${source} is not IPv${family} as the virtual addresses are`,
-      uses,
-    );
-  }
-  for (const [at, peer] of peers.entries()) {
-    const place = [...path, "peers", at];
-    const text = canonical(peer);
-    if (parseAddress(peer)?.family !== family) {
-      report.problem(place, `${peer} is not IPv${family} as the virtual addresses are`, uses);
-    } else if (text === own) {
-      report.problem(place, `${peer} is this node's own address: name the other nodes only`);
-    } else if (peers.slice(0, at).some((before) => canonical(before) === text)) {
-      report.problem(place, `${peer} stands here a second time: remove one of the two`);
-    }
-  }
-}
-
 /** Two virtual routers of one network must not share a VRID, nor any two an address. */
 function refuseSharing({ report }: Compilation, routers: readonly VirtualRouterPlan[]): void {
   const vrids = new Map<string, string>();
   const addresses = new Map<string, string>();
-  for (const { name, interface: where, family, vrid, addresses: own } of routers) {
+  for (const { name, interface: where, family, vrid, ...own } of routers) {
     const path = ["virtualRouters", name];
     const id = JSON.stringify([where, family, vrid]);
     const twin = vrids.get(id);
@@ -310,26 +303,34 @@ function refuseSharing({ report }: Compilation, routers: readonly VirtualRouterP
       );
     }
     vrids.set(id, twin ?? name);
-    for (const { address } of own) {
-      const holder = addresses.get(address) ?? name;
-      if (holder !== name) {
-        report.problem(
-          [...path, "addresses"],
-          `${address} is also an address of virtual router ${holder}`,
-          [["virtualRouters", holder, "addresses"]],
-        );
+    for (const key of ["addresses", "excludedAddresses"] as const) {
+      for (const { address } of own[key]) {
+        const scoped = scopeOf(address, where);
+        const holder = addresses.get(scoped) ?? name;
+        if (holder !== name) {
+          report.problem(
+            [...path, key],
+            `${address} is also an address of virtual router ${holder}`,
+            [["virtualRouters", holder, "addresses"], [
+              "virtualRouters",
+              holder,
+              "excludedAddresses",
+            ]],
+          );
+        }
+        addresses.set(scoped, holder);
       }
-      addresses.set(address, holder);
     }
   }
 }
 
-function canonical(text: string): string {
-  const address = parseAddress(text);
-  return address ? formatAddress(address.bytes) : text;
+/** Where an address is looked for: link-local ones exist once on each interface. */
+function scopeOf(address: string, where: string | null): string {
+  const bytes = parseAddress(address)?.bytes;
+  return bytes && isLinkLocal(bytes) ? `${address}%${where}` : address;
 }
 
-const DEFAULT_PRIORITY = 100;
+const MOST_PREEMPT_DELAY_MS = 1_000_000;
 
-/** The count of addresses in an advertisement is one octet (RFC 9568, section 5.2.5). */
-const MOST_ADDRESSES = 255;
+/** RFC 2338, section 5.3.6.1. */
+const PASSWORD_OCTETS = 8;

@@ -3,7 +3,13 @@
  * user's words: the result is itself a valid file.
  */
 
-import type { BackendConfig, CheckConfig, Config } from "./schema/file.ts";
+import type {
+  BackendConfig,
+  CheckConfig,
+  Config,
+  RouterConfig,
+  TrackerConfig,
+} from "./schema/file.ts";
 
 /** A server with all that can be said of it. */
 export interface FullServer {
@@ -32,7 +38,24 @@ export type FullConfig = Omit<Config, "backends"> & {
 
 /** Fills in every default. */
 export function fillDefaults(config: Config): FullConfig {
-  return { ...config, backends: mapValues(config.backends, fillBackend) };
+  return {
+    ...config,
+    trackers: mapValues(config.trackers, fillTracker),
+    virtualRouters: mapValues(config.virtualRouters, fillRouter),
+    backends: mapValues(config.backends, fillBackend),
+  };
+}
+
+function fillTracker(tracker: TrackerConfig): TrackerConfig {
+  const { type, ...rest } = tracker;
+  if (type === "interface") return { type, downDelay: "0s", upDelay: "0s", ...rest };
+  if (type === "file") return tracker;
+  const interval = rest.interval ?? "1s";
+  return { type, timeout: interval, rise: 1, fall: 1, ...rest, interval };
+}
+
+function fillRouter(router: RouterConfig): RouterConfig {
+  return { ...router, track: { dataplane: "auto", ...router.track } };
 }
 
 function fillBackend(backend: BackendConfig): FullBackend {

@@ -3,10 +3,11 @@
  * facts are handed in; this module asks the kernel nothing. Free ports are the caller's to probe.
  */
 
-import { formatAddress, parseAddress } from "../core/net/address.ts";
+import { canonicalAddress, isLinkLocal, parseAddress } from "../core/net/address.ts";
 import { contains, parsePrefix } from "../core/net/prefix.ts";
-import type { Plan, VirtualRouterPlan } from "../core/plan/plan.ts";
+import type { AddressPlan, Plan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { isLoopback } from "./listen.ts";
+import { OWNER } from "./priority.ts";
 import { type Path, type Problem, sortProblems } from "./problem.ts";
 
 /** What the configuration may know of the machine. */
@@ -19,6 +20,8 @@ export interface HostFacts {
   readonly interfaces: readonly string[];
   readonly addresses: readonly HostAddress[];
   readonly cpus: number;
+  /** Why a program cannot be run; `null` if it can. */
+  readonly whyNotRunnable: (path: string) => string | null;
 }
 
 /** An address that an interface of this host carries. */
@@ -45,29 +48,36 @@ export function hostProblems(plan: Plan, facts: HostFacts, locate: Locate): Find
   const warnings: Problem[] = [];
   const host = new Host(facts);
   const vrids = new Map<string, string>();
+  const problem = ([path, text]: Finding) => problems.push(locate(path, text));
+  const warn = ([path, text]: Finding) => warnings.push(locate(path, text));
   for (const router of plan.virtualRouters) {
     const path = ["virtualRouters", router.name];
     const where = interfaceOf(router, host, plan.node);
-    problems.push(...routerFaults(router, host).map(([key, text]) => locate([...path, key], text)));
+    addressFaults(router, host).forEach(problem);
+    addressRemarks(router, host).forEach(warn);
+    routeFaults(router, host).forEach(problem);
     if ("fault" in where) {
-      problems.push(locate(where.path, where.fault));
+      problem([where.path, where.fault]);
       continue;
     }
-    const twin = vrids.get(`${where.name} ${router.vrid}`);
+    // One VRID may stand for two virtual routers of one interface, one of each family.
+    const id = `${where.name} IPv${router.family} ${router.vrid}`;
+    const twin = vrids.get(id);
     if (twin !== undefined) {
       const text = `VRID ${router.vrid} is also that of ${twin} on ${where.name}: choose another`;
-      problems.push(locate([...path, "vrid"], text));
+      problem([[...path, "vrid"], text]);
     }
-    vrids.set(`${where.name} ${router.vrid}`, router.name);
-    const foreign = router.addresses.filter(({ address }) => !host.reaches(where.name, address));
-    for (const { address } of foreign) {
-      const text = `${address} is in no network of ${where.name}: others need a route to it`;
-      warnings.push(locate([...path, "addresses"], text));
-    }
+    vrids.set(id, twin ?? router.name);
+    unreachable(router, where.name, host).forEach(warn);
   }
-  problems.push(...listenerFaults(plan, host).map(([path, text]) => locate(path, text)));
+  programFaults(plan, facts).forEach(problem);
+  trackerRemarks(plan, host).forEach(warn);
+  listenerFaults(plan, host).forEach(problem);
   return { problems: sortProblems(problems), warnings: sortProblems(warnings) };
 }
+
+/** What is to be said of a path. */
+type Finding = readonly [path: Path, text: string];
 
 /** The facts, ready to be asked. */
 class Host {
@@ -76,11 +86,11 @@ class Host {
 
   constructor({ interfaces, addresses }: HostFacts) {
     this.interfaces = interfaces;
-    this.#addresses = new Map(addresses.map((one) => [canonical(one.address), one]));
+    this.#addresses = new Map(addresses.map((one) => [canonicalAddress(one.address), one]));
   }
 
   find(address: string): HostAddress | undefined {
-    return this.#addresses.get(canonical(address));
+    return this.#addresses.get(canonicalAddress(address));
   }
 
   /** Whether an address lies in a network of an interface that has any of its own. */
@@ -114,26 +124,125 @@ function interfaceOf(
   };
 }
 
-function routerFaults(router: VirtualRouterPlan, host: Host): [key: string, text: string][] {
-  const faults: [string, string][] = [];
-  for (const { address } of router.addresses) {
-    const found = host.find(address);
-    if (!found || found.ours || router.priority === 255) continue;
-    faults.push([
-      "addresses",
-      `${address} is on ${found.interface} of this host, and lintel did not put it there: remove ` +
-      "it there, or set priority 255 for its owner",
-    ]);
-  }
+function addressFaults(router: VirtualRouterPlan, host: Host): Finding[] {
+  const path = ["virtualRouters", router.name];
+  const faults = foreignAddresses(router, host).flatMap(([key, found]): Finding[] =>
+    router.existingAddress === "remove" ? [] : [[
+      [...path, key],
+      `${found.address} is on ${found.interface} of this host, and lintel did not put it there: ` +
+      "remove it there, say existingAddress: remove, or set priority 255 for its owner",
+    ]]
+  );
   const source = router.unicast?.source;
   if (source && source !== router.nodeAddress && !host.find(source)) {
-    faults.push(["unicast", `no interface of this host has the source address ${source}`]);
+    const text = `no interface of this host has the source address ${source}`;
+    faults.push([[...path, "unicast"], text]);
   }
   return faults;
 }
 
-function listenerFaults({ frontends, admin }: Plan, host: Host): [path: Path, text: string][] {
-  const faults: [Path, string][] = [];
+function addressRemarks(router: VirtualRouterPlan, host: Host): Finding[] {
+  if (router.existingAddress !== "remove") return [];
+  return foreignAddresses(router, host).map(([key, found]) => [
+    ["virtualRouters", router.name, key],
+    `${found.address} is on ${found.interface} of this host and will be removed at start, as ` +
+    "existingAddress says",
+  ]);
+}
+
+/** Virtual addresses that somebody else put on this host; an owner's belong there. */
+function foreignAddresses(
+  { addresses, excludedAddresses, priority }: VirtualRouterPlan,
+  host: Host,
+): [key: string, found: HostAddress][] {
+  if (priority === OWNER) return [];
+  const find = (key: string, list: readonly AddressPlan[]) =>
+    list.flatMap(({ address }): [string, HostAddress][] => {
+      const found = host.find(address);
+      return found && !found.ours ? [[key, found]] : [];
+    });
+  return [...find("addresses", addresses), ...find("excludedAddresses", excludedAddresses)];
+}
+
+function routeFaults(router: VirtualRouterPlan, host: Host): Finding[] {
+  const { name, addresses, excludedAddresses, routes } = router;
+  const virtual = [...addresses, ...excludedAddresses].map(({ address }) => address);
+  return routes.flatMap(({ interface: link, source }, at): Finding[] => {
+    const path = ["virtualRouters", name, "virtualRoutes", at];
+    const faults: Finding[] = [];
+    if (link !== null && !host.interfaces.includes(link)) {
+      const text = `this host has no interface ${link}; it has ${host.interfaces.join(", ")}`;
+      faults.push([[...path, "interface"], text]);
+    }
+    if (source !== null && !virtual.includes(source) && !host.find(source)) {
+      const text = `${source} is neither a virtual address nor on an interface of this host, so ` +
+        "that the kernel refuses the route";
+      faults.push([[...path, "source"], text]);
+    }
+    return faults;
+  });
+}
+
+/** Addresses that no network of the interface holds. */
+function unreachable(router: VirtualRouterPlan, where: string, host: Host): Finding[] {
+  const path = ["virtualRouters", router.name];
+  const outside = router.addresses.filter(({ address }) => !host.reaches(where, address));
+  const gateways = router.routes.flatMap(({ via, interface: link }, at): Finding[] => {
+    const name = link ?? where;
+    if (via === null || host.reaches(name, via) || isWithin(router, via)) return [];
+    const text = `${via} is in no network of ${name}, so that the kernel refuses the route`;
+    return [[[...path, "virtualRoutes", at, "via"], text]];
+  });
+  return [
+    ...outside.map(({ address }): Finding => [
+      [...path, "addresses"],
+      `${address} is in no network of ${where}: others need a route to it`,
+    ]),
+    ...gateways,
+  ];
+}
+
+/** Whether an address lies in a network that comes with the virtual addresses, or on any link. */
+function isWithin({ addresses, excludedAddresses }: VirtualRouterPlan, text: string): boolean {
+  const bytes = parseAddress(text)?.bytes;
+  if (!bytes) return false;
+  return isLinkLocal(bytes) || [...addresses, ...excludedAddresses].some((one) => {
+    const network = parsePrefix(`${one.address}/${one.prefixLength}`);
+    return network !== undefined && contains(network, bytes);
+  });
+}
+
+function programFaults({ trackers, virtualRouters }: Plan, facts: HostFacts): Finding[] {
+  const programs = [
+    ...trackers.flatMap((tracker): [Path, string][] =>
+      tracker.type === "script"
+        ? [[["trackers", tracker.name, "command"], tracker.command[0] ?? ""]]
+        : []
+    ),
+    ...virtualRouters.flatMap(({ name, notify }): [Path, string][] =>
+      notify?.command
+        ? [[["virtualRouters", name, "notify", "command"], notify.command[0] ?? ""]]
+        : []
+    ),
+  ];
+  return programs.flatMap(([path, program]): Finding[] => {
+    const cause = facts.whyNotRunnable(program);
+    return cause === null ? [] : [[path, `${program} cannot be run: ${cause}`]];
+  });
+}
+
+function trackerRemarks({ trackers }: Plan, host: Host): Finding[] {
+  return trackers.flatMap((tracker): Finding[] => {
+    if (tracker.type !== "interface" || host.interfaces.includes(tracker.interface)) return [];
+    const text =
+      `this host has no interface ${tracker.interface}, so that the tracker is bad; it ` +
+      `has ${host.interfaces.join(", ")}`;
+    return [[["trackers", tracker.name, "interface"], text]];
+  });
+}
+
+function listenerFaults({ frontends, admin }: Plan, host: Host): Finding[] {
+  const faults: Finding[] = [];
   const check = (path: Path, address: string) => {
     const anywhere = ["*", "0.0.0.0", "::"].includes(address);
     if (anywhere || isLoopback(address) || host.find(address)) return;
@@ -149,9 +258,4 @@ function listenerFaults({ frontends, admin }: Plan, host: Host): [path: Path, te
   }
   if (admin.probes) check(["admin", "probes"], admin.probes.address);
   return faults;
-}
-
-function canonical(text: string): string {
-  const address = parseAddress(text);
-  return address ? formatAddress(address.bytes) : text;
 }

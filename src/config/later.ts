@@ -5,23 +5,8 @@
 
 /** Keys by the map they stand in; `*` stands for a name that the user chooses. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": ["cluster", "watch", "maxConnections", "trackers", "syncGroups"],
+  "": ["cluster", "watch", "maxConnections"],
   "admin": ["tls"],
-  "virtualRouters.*": [
-    "excludedAddresses",
-    "virtualRoutes",
-    "virtualRules",
-    "preemptDelay",
-    "authentication",
-    "track",
-    "existingAddress",
-    "startDelay",
-    "strictChecksum",
-    "addressList",
-    "notify",
-    "virtualMac",
-  ],
-  "virtualRouters.*.announce": ["delay", "refresh", "refreshRepeat"],
   "frontends.*": [
     "routes",
     "forwarding",

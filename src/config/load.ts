@@ -116,19 +116,29 @@ interface ReadFile {
   readonly hash: string;
 }
 
-/** Compiles every node, as each one's warnings need the plans of the others. */
+/** Compiles every node, as what one does depends on the others, and so do its warnings. */
 function loadNodes(file: ReadFile, single?: string): NodeResult[] {
   const { tree, source } = file;
   const names = nodeNames(tree);
   const alone = single ?? source.node ?? source.host?.hostname ?? "localhost";
-  const results = (names.length > 0 ? names : [alone]).map((node) => loadNode(file, node));
+  const read = (names.length > 0 ? names : [alone]).map((node) => readNode(file, node));
+  const configs = new Map(read.map(({ node, config }) => [node, config]));
+  const results = read.map(({ node, config, report }): NodeResult => {
+    const { readFile } = source;
+    const plan = compile({ config, configs, report, node, readFile, hash: file.hash });
+    return { node, config, plan, report };
+  });
   const sound = results.filter(({ report }) => report.problems.length === 0);
   const plans = sound.map(({ plan }) => plan);
   for (const { plan, report } of sound) warnAbout(plan, plans, report);
   return results;
 }
 
-function loadNode({ tree, unusable, source, hash }: ReadFile, node: string): NodeResult {
+/** The file as one node sees it. */
+function readNode(
+  { tree, unusable, source }: ReadFile,
+  node: string,
+): Pick<NodeResult, "node" | "config" | "report"> {
   const unset: [path: Path, message: string][] = [];
   const fill = (part: TreeNode) =>
     substitute(part, source.env, (path, message) => unset.push([path, message]));
@@ -143,9 +153,7 @@ function loadNode({ tree, unusable, source, hash }: ReadFile, node: string): Nod
   }
   for (const [path, message] of unset) report.problem(path, message);
   for (const path of [...unusable, ...unset.map(([path]) => path)]) report.break(path);
-  const config = fillDefaults(readShape(report));
-  const plan = compile({ config, report, node, readFile: source.readFile, hash });
-  return { node, config, plan, report };
+  return { node, config: fillDefaults(readShape(report)), report };
 }
 
 /** What every node meets, once; what only some meet, with their names. */

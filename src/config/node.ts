@@ -3,7 +3,7 @@
  * which overrides are part of what is checked.
  */
 
-import { formatAddress, parseAddress } from "../core/net/address.ts";
+import { canonicalAddress } from "../core/net/address.ts";
 import type { HostFacts } from "./host.ts";
 import { nearest } from "./nearest.ts";
 import { nodeAt, type TreeNode } from "./tree.ts";
@@ -50,9 +50,9 @@ export function chooseNode(
 }
 
 function byHost(tree: TreeNode, names: readonly string[], host: HostFacts): string | undefined {
-  const here = new Set(host.addresses.map(({ address }) => canonical(address)));
+  const here = new Set(host.addresses.map(({ address }) => canonicalAddress(address)));
   const present = names.filter((name) =>
-    addressesOf(tree, name).some((address) => here.has(canonical(address)))
+    addressesOf(tree, name).some((address) => here.has(canonicalAddress(address)))
   );
   if (present.length === 1) return present[0];
   return [host.hostname, host.shortHostname].find((name) => names.includes(name));
@@ -62,10 +62,4 @@ function addressesOf(tree: TreeNode, node: string): string[] {
   const list = nodeAt(tree, ["nodes", node, "addresses"]);
   if (list?.kind !== "list") return [];
   return list.items.flatMap((item) => item.kind === "scalar" ? [item.written] : []);
-}
-
-/** One spelling for each address, so that texts can be compared. */
-function canonical(text: string): string {
-  const address = parseAddress(text);
-  return address ? formatAddress(address.bytes) : text;
 }

@@ -5,23 +5,32 @@
 
 import { stringify } from "yaml";
 import type { FullConfig } from "./defaults.ts";
+import type { Path } from "./problem.ts";
 import { nodeAt, type TreeNode } from "./tree.ts";
 
 /** Writes the file for one node; its overrides are merged, so no overrides are printed. */
 export function resolvedText(config: FullConfig, tree: TreeNode): string {
-  const { nodes, admin, virtualRouters, frontends, backends, ...rest } = config;
+  const { nodes, admin, trackers, virtualRouters, syncGroups, frontends, backends, ...rest } =
+    config;
   const ownNodes = nodes && Object.fromEntries(
     Object.entries(nodes).map(([name, { addresses, priority }]) => [name, { addresses, priority }]),
   );
   const tokens = admin.tokens?.map((token, at) => ({
     ...token,
-    secret: secretReference(tree, at),
+    secret: secretReference(tree, ["admin", "tokens", at, "secret"]),
   }));
+  const routers = Object.entries(virtualRouters).map(([name, router]) => {
+    const path = ["virtualRouters", name, "authentication", "password"];
+    const authentication = router.authentication && { password: secretReference(tree, path) };
+    return [name, { ...router, ...(authentication && { authentication }) }];
+  });
   const whole = {
     ...(ownNodes && { nodes: ownNodes }),
     ...rest,
     admin: { ...admin, ...(tokens && { tokens }) },
-    virtualRouters,
+    trackers,
+    virtualRouters: Object.fromEntries(routers),
+    syncGroups,
     frontends,
     backends,
   };
@@ -29,8 +38,8 @@ export function resolvedText(config: FullConfig, tree: TreeNode): string {
   return stringify(whole, { lineWidth: 0, aliasDuplicateObjects: false });
 }
 
-function secretReference(tree: TreeNode, at: number): string {
-  const node = nodeAt(tree, ["admin", "tokens", at, "secret"]);
+function secretReference(tree: TreeNode, path: Path): string {
+  const node = nodeAt(tree, path);
   const shown = node?.kind === "scalar" ? node.shown : "";
   return /^(?:file:|\$\{[A-Za-z0-9_]+\}$)/.test(shown) ? shown : "(not shown)";
 }

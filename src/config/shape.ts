@@ -196,10 +196,13 @@ function replaceAt(value: Value, path: Path, replacement: Value | undefined): Va
 }
 
 function isSecret(path: Path): boolean {
-  return path.some((part) => part === "secret");
+  return path.some((part) => SECRETS.some((key) => key === part));
 }
 
 const LONGEST_SHOWN = 60;
+
+/** Keys whose value may be a secret, also where it is no text at all. */
+const SECRETS = ["secret", "authentication"];
 
 const NAME = "a name: letters, digits, '.', '_' and '-', a letter or digit first, 63 at most";
 

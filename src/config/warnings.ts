@@ -4,7 +4,9 @@
 
 import type { Plan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { formatDuration } from "./duration.ts";
+import { OWNER } from "./priority.ts";
 import type { Report } from "./report.ts";
+import { type Peer, warnAboutTrack } from "./track_warnings.ts";
 
 /**
  * Warns about one node's plan; `all` are the plans of every node that has one, its own among
@@ -12,7 +14,7 @@ import type { Report } from "./report.ts";
  */
 export function warnAbout(plan: Plan, all: readonly Plan[], report: Report): void {
   for (const router of plan.virtualRouters) {
-    const peers = all.flatMap((other) =>
+    const peers = all.flatMap((other): Peer[] =>
       other.node === plan.node
         ? []
         : other.virtualRouters.filter(({ name }) => name === router.name)
@@ -20,13 +22,14 @@ export function warnAbout(plan: Plan, all: readonly Plan[], report: Report): voi
     );
     warnEqualPriorities(plan.node, router, peers, report);
     warnDeadman(router, peers, report);
+    warnAboutTrack(plan, router, peers, report);
   }
 }
 
 function warnEqualPriorities(
   node: string,
   { name, priority }: VirtualRouterPlan,
-  peers: readonly (VirtualRouterPlan & { node: string })[],
+  peers: readonly Peer[],
   report: Report,
 ): void {
   const equals = peers.filter((peer) => peer.priority === priority).map((peer) => peer.node);
@@ -46,7 +49,7 @@ function warnDeadman(
   report: Report,
 ): void {
   const { name, deadmanMs, priority } = router;
-  if (deadmanMs === null || priority === 255) return;
+  if (deadmanMs === null || priority === OWNER) return;
   const others = peers.length > 0 ? peers.map((peer) => peer.priority) : [HIGHEST_PRIORITY];
   const downMs = Math.min(...others.map((peer) => activeDownIntervalMs(router, peer)));
   if (deadmanMs <= downMs) return;

@@ -5,6 +5,7 @@
 import { z } from "zod";
 import { BackendSchema } from "./backend.ts";
 import { FrontendSchema } from "./frontend.ts";
+import { TrackerSchema } from "./tracker.ts";
 import { VirtualRouterSchema } from "./virtual_router.ts";
 import { address, choice, duration, keys, list, name, named, text, whole } from "./words.ts";
 
@@ -56,8 +57,12 @@ export const FileSchema = keys({
   engine: choice(["auto", "epoll"]).prefault("auto").describe("How the data plane does I/O."),
   stopTimeout: duration(0).prefault("30s").describe("Drain at stop, then cut what is left."),
   admin: AdminSchema.prefault({}).describe("Where the admin API answers."),
+  trackers: named(TrackerSchema, "trackers").prefault({})
+    .describe("What virtual routers may track; each runs once."),
   virtualRouters: named(VirtualRouterSchema, "virtual routers").prefault({})
     .describe("The virtual addresses that this pair of nodes keeps alive."),
+  syncGroups: named(list(name(), "virtual routers"), "lists of virtual routers").prefault({})
+    .describe("Virtual routers that are Active together or not at all."),
   frontends: named(FrontendSchema, "frontends").prefault({}).describe("Where connections arrive."),
   backends: named(BackendSchema, "backends").prefault({}).describe("Where connections go."),
 });
@@ -67,6 +72,9 @@ export type Config = z.output<typeof FileSchema>;
 
 /** One entry of `virtualRouters`. */
 export type RouterConfig = Config["virtualRouters"][string];
+
+/** One entry of `trackers`. */
+export type TrackerConfig = Config["trackers"][string];
 
 /** One entry of `backends`. */
 export type BackendConfig = Config["backends"][string];

@@ -74,6 +74,32 @@ export function list<Item extends z.ZodType>(item: Item, of: string) {
   return z.array(item, { error }).min(1, { error });
 }
 
+/** A list that may be empty. */
+export function listOrEmpty<Item extends z.ZodType>(item: Item, of: string) {
+  return z.array(item, { error: `a list of ${of}` });
+}
+
+/** The name of a network interface. */
+export function interfaceName() {
+  return text("an interface name of up to 15 characters", /^[^\s/]{1,15}$/);
+}
+
+/** A program and its arguments, run without a shell. */
+export function command() {
+  const error =
+    "a list of a program's absolute path and its arguments, such as [/usr/bin/ping, -c1, 10.0.0.1]";
+  return z.array(z.string({ error }).regex(/^[^\0]*$/, { error }), { error })
+    .min(1, { error, abort: true })
+    .refine(([program = ""]) => /^\/.*[^/]$/s.test(program), { error });
+}
+
+/** Where to send HTTP requests. */
+export function url() {
+  const error = "a URL such as https://example.com/hook, without user and password";
+  return z.string({ error }).regex(/^https?:\/\/[^\s/?#@]+(?:[/?#]\S*)?$/, { error, abort: true })
+    .refine(URL.canParse, { error });
+}
+
 function durationError(leastMs: number): string {
   const form = "with its unit, such as 500us, 250ms, 2s, 1.5m, 8h or 1d, up to 24d";
   if (leastMs === 0) return `a duration ${form}`;

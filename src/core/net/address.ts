@@ -30,6 +30,12 @@ export function formatAddress(bytes: Uint8Array): string {
   return bytes.length === 4 ? bytes.join(".") : formatIpv6(bytes);
 }
 
+/** One spelling for each address, so that texts can be compared; other text stays as it is. */
+export function canonicalAddress(text: string): string {
+  const address = parseAddress(text);
+  return address ? formatAddress(address.bytes) : text;
+}
+
 /** Orders two addresses of one family as unsigned integers: negative, zero or positive. */
 export function compareAddresses(left: Uint8Array, right: Uint8Array): number {
   for (let at = 0; at < left.length; at++) {

@@ -36,6 +36,7 @@ function hostWith(...addresses: string[]): HostFacts {
       ours: false,
     })),
     cpus: 2,
+    whyNotRunnable: () => null,
   };
 }
 

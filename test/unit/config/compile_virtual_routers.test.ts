@@ -1,7 +1,4 @@
 import { describe, expect, it } from "vitest";
-import { nodeAddress } from "../../../src/config/compile_virtual_routers.ts";
-import { fillDefaults } from "../../../src/config/defaults.ts";
-import { FileSchema } from "../../../src/config/schema/file.ts";
 import { PAIR, planOf, problemsOf } from "./source.ts";
 
 describe("priority", () => {
@@ -114,7 +111,6 @@ describe("addresses", () => {
     ["[10.0.0.10/0]", "a prefix length of 1 or more"],
     ["[10.0.0.10, 10.0.0.10/24]", "stands here a second time"],
     ['[10.0.0.10, "fd00::1"]', "one family only"],
-    ['["fd00::1"]', "IPv6 virtual addresses are not supported yet"],
     ['["fd00::1"], version: 2', "VRRP version 2 has no IPv6"],
     ["[10.0.0.2]", "is the address of node lb1 itself"],
   ])("%s is refused", (addresses, words) => {
@@ -148,19 +144,6 @@ describe("two virtual routers", () => {
   it("may have one VRID on two interfaces", () => {
     const two = `${PAIR}  two: { vrid: 1, interface: eth1, addresses: [10.0.0.11] }\n`;
     expect(problemsOf(two, { node: "lb1" })).toEqual([]);
-  });
-});
-
-describe("nodeAddress", () => {
-  it("is that of the family", () => {
-    const config = fillDefaults(
-      FileSchema.parse({ nodes: { a: { addresses: ["10.0.0.1", "FD00::1"] } } }),
-    );
-    expect([4, 6].map((family) => nodeAddress({ config }, "a", family))).toEqual([
-      "10.0.0.1",
-      "fd00::1",
-    ]);
-    expect(nodeAddress({ config }, "b", 4)).toBeNull();
   });
 });
 

@@ -41,6 +41,7 @@ export function hostFacts(change: Partial<HostFacts> = {}): HostFacts {
     interfaces: ["lo", "eth0"],
     addresses: [{ interface: "eth0", address: "10.0.0.2", prefixLength: 24, ours: false }],
     cpus: 2,
+    whyNotRunnable: () => null,
     ...change,
   };
 }

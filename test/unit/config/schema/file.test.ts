@@ -9,7 +9,9 @@ it("FileSchema has the defaults of the documentation", () => {
     engine: "auto",
     stopTimeout: "30s",
     admin: { socket: "/run/lintel/admin.sock", socketGroup: "root" },
+    trackers: {},
     virtualRouters: {},
+    syncGroups: {},
     frontends: {},
     backends: {},
   });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  canonicalAddress,
   compareAddresses,
   formatAddress,
   fromBytes,
@@ -122,4 +123,11 @@ describe("isLinkLocal", () => {
     ["2001:db8::1", false],
     ["169.254.0.1", false],
   ])("%s: %s", (text, is) => expect(isLinkLocal(parseAddress(text)!.bytes)).toBe(is));
+});
+
+describe("canonicalAddress", () => {
+  it.each([["FD00:0::1", "fd00::1"], ["10.0.0.1", "10.0.0.1"], ["lb1", "lb1"]])(
+    "of %s is %s",
+    (text, canonical) => expect(canonicalAddress(text)).toBe(canonical),
+  );
 });

@@ -1,0 +1,98 @@
+/**
+ * Compiles `trackers`: what is watched, whoever makes something of it.
+ */
+
+import type { TrackerPlan } from "../core/plan/plan.ts";
+import type { Compilation } from "./compilation.ts";
+import { milliseconds } from "./duration.ts";
+import type { Path } from "./problem.ts";
+import type { TrackerConfig } from "./schema/file.ts";
+
+/** Compiles every tracker. */
+export function compileTrackers(compilation: Compilation): TrackerPlan[] {
+  const { trackers, virtualRouters } = compilation.config;
+  const tracked = new Set(Object.values(virtualRouters).flatMap(({ track }) => Object.keys(track)));
+  return Object.entries(trackers).flatMap(([name, tracker]) => {
+    const path = ["trackers", name];
+    if (name === DATAPLANE) {
+      const text = "dataplane is built in, and every virtual router tracks it: name this otherwise";
+      compilation.report.keyProblem(path, text);
+    } else if (!tracked.has(name)) {
+      compilation.report.warn(
+        path,
+        "no virtual router tracks it: name it in a track, or remove it",
+      );
+    }
+    return compileTracker(compilation, path, name, tracker) ?? [];
+  });
+}
+
+function compileTracker(
+  compilation: Compilation,
+  path: Path,
+  name: string,
+  tracker: TrackerConfig,
+): TrackerPlan | undefined {
+  const { type } = tracker;
+  refuseForeignKeys(compilation, path, type);
+  if (type === "interface" && tracker.interface !== undefined) {
+    return {
+      type,
+      name,
+      interface: tracker.interface,
+      downDelayMs: milliseconds(tracker.downDelay ?? "0s"),
+      upDelayMs: milliseconds(tracker.upDelay ?? "0s"),
+    };
+  }
+  if (type === "script" && tracker.command !== undefined) {
+    const interval = tracker.interval ?? "1s";
+    return {
+      type,
+      name,
+      command: tracker.command,
+      intervalMs: milliseconds(interval),
+      timeoutMs: milliseconds(tracker.timeout ?? interval),
+      rise: tracker.rise ?? 1,
+      fall: tracker.fall ?? 1,
+    };
+  }
+  if (type === "file" && tracker.path !== undefined) return { type, name, path: tracker.path };
+  const key = REQUIRED[type];
+  compilation.report.problem(path, `missing the key ${key}: it says what is watched`, [
+    [...path, key],
+    [...path, "type"],
+  ]);
+  return undefined;
+}
+
+function refuseForeignKeys(
+  { report }: Compilation,
+  path: Path,
+  type: TrackerConfig["type"],
+): void {
+  for (const [key, owner] of KEYS_OF_TYPES) {
+    if (owner === type || !report.given([...path, key])) continue;
+    report.problem(
+      [...path, key],
+      `${key} is a key of ${owner} trackers, and this one is ${type}: leave it out, or set type`,
+      [[...path, "type"]],
+    );
+  }
+}
+
+/** The tracker that needs no entry. */
+const DATAPLANE = "dataplane";
+
+const REQUIRED = { interface: "interface", script: "command", file: "path" } as const;
+
+const KEYS_OF_TYPES: readonly (readonly [key: string, type: TrackerConfig["type"]])[] = [
+  ["interface", "interface"],
+  ["downDelay", "interface"],
+  ["upDelay", "interface"],
+  ["command", "script"],
+  ["interval", "script"],
+  ["timeout", "script"],
+  ["rise", "script"],
+  ["fall", "script"],
+  ["path", "file"],
+];
