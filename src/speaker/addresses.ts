@@ -55,7 +55,8 @@ export class VirtualAddresses {
   }
 
   /**
-   * Starts the lifetime of the addresses anew, and tries again to put those there that could not be.
+   * Starts the lifetime of the addresses anew, and tries again to put those there that could not
+   * be.
    */
   renew(): readonly AddressProblem[] {
     return this.#each((one) => this.#put(one));
