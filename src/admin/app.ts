@@ -8,6 +8,8 @@ import { bodyLimit } from "hono/body-limit";
 import type { BlankEnv } from "hono/types";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, type Door, identify } from "./callers.ts";
+import { addEvents } from "./events.ts";
+import { addHandover } from "./handover.ts";
 import { addProbes } from "./probes.ts";
 import { answerError, Refusal } from "./problem.ts";
 import { addResources } from "./resources.ts";
@@ -28,6 +30,8 @@ export function createAdminApp(
   addProbes(router, appliance);
   addResources(router, appliance);
   addServerChanges(router, appliance);
+  addHandover(router, appliance);
+  addEvents(router, appliance);
   const { version } = appliance.nodeStatus();
   // Made at the first request: it costs some milliseconds that a start need not wait for.
   let document: object | undefined;
@@ -69,10 +73,7 @@ const MOST_BODY_BYTES = 1_000_000;
 /** Routes of the interface that do not exist so far: refused by name. */
 const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
   { method: /^GET$/, path: /^\/$/ },
-  { method: /^(POST|DELETE)$/, path: /^\/v1\/virtual-routers\/[^/]+\/(failover|hold)$/ },
-  { method: /^(GET|PUT)$/, path: /^\/v1\/standby$/ },
   { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
   { method: /^(GET|DELETE)$/, path: /^\/v1\/(overrides(\/[^/]+)?|connections)$/ },
   { method: /^(GET|POST)$/, path: /^\/v1\/config(\/(plan|reload))?$/ },
-  { method: /^GET$/, path: /^\/v1\/events$/ },
 ];

@@ -5,8 +5,10 @@
 
 import type { Role } from "../core/plan/plan.ts";
 import type { AdminState, Backend, Frontend, NodeStatus, Server, VirtualRouter } from "./model.ts";
+import type { Event } from "./model_events.ts";
+import type { Handover, Standby } from "./model_handover.ts";
 
-/** The running appliance, as the admin API sees it. All answers are at once, from memory. */
+/** The running appliance, as the admin API sees it. Reading answers at once, from memory. */
 export interface Appliance {
   /** Why the appliance is not alive, one line a cause; empty when it is. */
   liveness(): readonly string[];
@@ -30,19 +32,57 @@ export interface Appliance {
    * @throws {Conflict} when the appliance's state does not allow it.
    */
   patchServer(backend: string, server: string, change: ServerChange): Server;
+  /**
+   * Hands a virtual router and its sync group over to a peer, and answers when that is done.
+   *
+   * @throws {Conflict} when this node is not Active for it, or when no peer has taken over.
+   */
+  failover(virtualRouter: string, wish: HandoverWish): Promise<Handover>;
+  /** Lets a virtual router preempt again before its hold is over. A dry run changes nothing. */
+  unhold(virtualRouter: string, wish: Wish): VirtualRouter;
+  standby(): Standby;
+  /**
+   * Makes this node refuse to be Active, or ends that.
+   *
+   * @throws {Conflict} when no peer has taken over, or when it could not be remembered.
+   */
+  setStandby(wish: StandbyWish): Promise<Standby>;
+  /** What happened after the event of an id, oldest first, as far as it is still known. */
+  events(after: number): readonly Event[];
+  /** Tells of each event from now on, `null` when no more will come; the answer ends that. */
+  followEvents(tell: (event: Event | null) => void): () => void;
   /** The metrics in Prometheus' text format. */
   metrics(): Promise<string>;
+}
+
+/** What comes with every change. */
+export interface Wish {
+  readonly reason: string | null;
+  readonly caller: Caller;
+  readonly dryRun: boolean;
+}
+
+/** A planned handover. */
+export interface HandoverWish extends Wish {
+  readonly holdMs: number;
+  /** Leave also where no peer takes over. */
+  readonly force: boolean;
+}
+
+/** A change of standby. */
+export interface StandbyWish extends Wish {
+  readonly enabled: boolean;
+  /** It ends by itself after so long; `null` means never. */
+  readonly ttlMs: number | null;
+  readonly force: boolean;
 }
 
 /**
  * A change of a server's runtime fields. A missing field stays, `null` returns it to the file's.
  */
-export interface ServerChange {
+export interface ServerChange extends Wish {
   readonly state?: AdminState | null;
   readonly weight?: number | null;
-  readonly reason: string | null;
-  readonly caller: Caller;
-  readonly dryRun: boolean;
 }
 
 /** Who asks. */

@@ -10,6 +10,12 @@ const instant = (description: string) => z.iso.datetime().nullable().describe(de
 const byReason = (description: string) =>
   z.record(z.string(), z.int().min(0)).describe(description);
 
+/** The parameters that every change takes. */
+export const WishQuerySchema = z.strictObject({
+  dryRun: z.enum(["true", "false"]).optional().describe("true: only tell what it would be"),
+  reason: z.string().max(1000).optional().describe("Why; the body's wins"),
+});
+
 /** What an operator has said about a server. */
 export const AdminStateSchema = z.enum(["ready", "drain", "maint"]).openapi("AdminState");
 
@@ -105,6 +111,20 @@ export const PeerSchema = z.strictObject({
   receivedAt: z.iso.datetime(),
 }).openapi("Peer");
 
+/** Where a virtual router stands. */
+export const RouterStateSchema = z.enum(["initialize", "backup", "active"]).openapi("RouterState");
+
+/** Something that a virtual router tracks. */
+export const TrackerSchema = z.strictObject({
+  name: z.string(),
+  good: z.boolean(),
+  effect: z.union([z.literal("yield"), z.int()]).describe(
+    "yield: given up while bad; points: negative ones count while bad, positive ones while good",
+  ),
+  since: instant("Since when it is so; null: nothing is known yet"),
+  detail: z.string().describe("Why, in words: of a script the last line it wrote"),
+}).openapi("Tracker");
+
 /** One virtual router on this node. */
 export const VirtualRouterSchema = z.strictObject({
   name: z.string(),
@@ -112,7 +132,8 @@ export const VirtualRouterSchema = z.strictObject({
   version: z.int().min(2).max(3),
   interface: z.string().nullable().describe("null: none carries this node's address"),
   addresses: z.array(z.string()).describe("The virtual addresses as ADDRESS/LENGTH"),
-  state: z.enum(["initialize", "backup", "active"]),
+  syncGroup: z.string().nullable().describe("Active together with the others of it"),
+  state: RouterStateSchema,
   since: instant("When this state began"),
   cause: z.string().nullable().describe("Why the last transition happened"),
   priority: z.strictObject({
@@ -120,7 +141,8 @@ export const VirtualRouterSchema = z.strictObject({
     effective: z.int().min(0).max(255).describe("After trackers"),
   }),
   preempt: z.boolean(),
-  trackers: z.array(z.strictObject({ name: z.string(), good: z.boolean() })),
+  heldUntil: instant("After a handover: until then it does not preempt; null: no hold"),
+  trackers: z.array(TrackerSchema),
   timers: z.strictObject({
     advertisementIntervalSeconds: z.number(),
     activeDownIntervalSeconds: z.number().nullable()
@@ -136,6 +158,7 @@ export const VirtualRouterSchema = z.strictObject({
     transitions: z.array(
       z.strictObject({ state: z.string(), reason: z.string(), total: z.int().min(0) }),
     ).describe("Transitions into a state by reason"),
+    statistics: byReason("Everything that the speaker counts, by name"),
   }),
   peer: PeerSchema.nullable().describe("null: no advertisement accepted yet"),
 }).openapi("VirtualRouter");
@@ -193,8 +216,10 @@ export type Health = z.infer<typeof HealthSchema>;
 export type Override = z.infer<typeof OverrideSchema>;
 export type Server = z.infer<typeof ServerSchema>;
 export type Backend = z.infer<typeof BackendSchema>;
+export type Peer = z.infer<typeof PeerSchema>;
 export type Listener = z.infer<typeof ListenerSchema>;
 export type Frontend = z.infer<typeof FrontendSchema>;
+export type Tracker = z.infer<typeof TrackerSchema>;
 export type VirtualRouter = z.infer<typeof VirtualRouterSchema>;
 export type Worker = z.infer<typeof WorkerSchema>;
 export type NodeStatus = z.infer<typeof NodeStatusSchema>;

@@ -7,7 +7,7 @@ import type { MiddlewareHandler } from "hono";
 import type { Appliance, ServerChange } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
 import { requireMatch } from "./etag.ts";
-import { AdminStateSchema, ServerSchema } from "./model.ts";
+import { AdminStateSchema, ServerSchema, WishQuerySchema } from "./model.ts";
 import { Refusal } from "./problem.ts";
 import { answer, findServer, found, problems } from "./resources.ts";
 
@@ -80,10 +80,7 @@ const PATCH = createRoute({
   middleware: [requires("operator"), requireMergePatch],
   request: {
     params: z.object({ backend: z.string(), server: z.string() }),
-    query: z.strictObject({
-      dryRun: z.enum(["true", "false"]).optional().describe("true: only tell what it would be"),
-      reason: z.string().max(1000).optional().describe("Why; the body's wins"),
-    }),
+    query: WishQuerySchema,
     body: {
       required: true,
       content: {

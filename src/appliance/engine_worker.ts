@@ -21,6 +21,8 @@ export interface EngineWorkerOptions<Order, Report> {
   readonly log: Log;
   /** The first order, also after a restart. */
   readonly start: (wake: Fd) => Order;
+  /** It has been given its first order; more may follow at once. */
+  readonly started?: () => void;
   readonly report: (report: Report) => void;
   /** The worker has died; its successor starts after this, unless the worker is ended here. */
   readonly lost: () => void;
@@ -53,7 +55,7 @@ export class EngineWorker<Order, Report> {
 
   /** Starts the thread. */
   start(): void {
-    const { engine, name, report, start, table } = this.#options;
+    const { engine, name, report, start, started, table } = this.#options;
     // Orders that its predecessor was given will never come to it.
     table.forgetOrders(this.row);
     const worker = new Worker(workerUrl(engine), { type: "module", name });
@@ -66,6 +68,7 @@ export class EngineWorker<Order, Report> {
     this.#worker = worker;
     this.#startedAt = monotonicMs();
     worker.postMessage(start(this.#wake));
+    started?.();
   }
 
   /** Gives the worker an order and wakes it; one that is not running gets none. */

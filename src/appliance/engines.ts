@@ -12,8 +12,9 @@ import type {
   Report as DataplaneReport,
   StartOrder as DataplaneStart,
 } from "../dataplane/orders.ts";
-import type { Order as SpeakerOrder, Report as SpeakerReport } from "../speaker/orders.ts";
+import type { TransitionReport } from "../speaker/orders.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import { CannotRun } from "./cannot_run.ts";
 import { connectionMemory, reclaim } from "../dataplane/connection_memory.ts";
 import { EngineWorker } from "./engine_worker.ts";
 import type { Frontends } from "./frontends.ts";
@@ -21,6 +22,8 @@ import { type Log, logOf } from "./log.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
+import { sleep } from "./sleep.ts";
+import { SpeakerLink } from "./speaker_link.ts";
 
 /** What the engines work on. */
 export interface EngineParts {
@@ -38,9 +41,13 @@ export interface EngineParts {
 export class Engines {
   /** The speaker cannot run on this host: the message says why. */
   onFailure: (message: string) => void = () => {};
+  /** A virtual router has changed its state. */
+  onTransition: (report: TransitionReport) => void = () => {};
+  /** A check has changed a server's health. */
+  onHealth: (server: string, result: CheckResult) => void = () => {};
+  readonly speaker: SpeakerLink;
   readonly #parts: EngineParts;
   readonly #dataplane: EngineWorker<DataplaneOrder, DataplaneReport>[] = [];
-  readonly #speaker: EngineWorker<SpeakerOrder, SpeakerReport>;
   readonly #prober: EngineWorker<ProberOrder, ProberReport>;
   readonly #proberLog = logOf("prober");
   readonly #speakerLog = logOf("speaker");
@@ -53,14 +60,14 @@ export class Engines {
     for (let row = 0; row < parts.dataplaneWorkers; row++) {
       this.#dataplane.push(this.#dataplaneWorker(row));
     }
-    this.#speaker = this.#speakerWorker(parts.dataplaneWorkers);
+    this.speaker = this.#speakerLink(parts.dataplaneWorkers);
     this.#prober = this.#proberWorker(parts.dataplaneWorkers + 1);
     parts.servers.onAdminChange = (row, state) => this.#prober.post({ kind: "admin", row, state });
   }
 
   /** Data-plane workers first; a virtual router's thread only where there are any. */
   get threads(): readonly { name: string; row: number; restarts: number }[] {
-    const speakers = this.#parts.plan.virtualRouters.length > 0 ? [this.#speaker] : [];
+    const speakers = this.#parts.plan.virtualRouters.length > 0 ? [this.speaker.worker] : [];
     return [...this.#dataplane, ...speakers, this.#prober];
   }
 
@@ -70,22 +77,24 @@ export class Engines {
     for (const worker of this.#dataplane) worker.start();
     this.#prober.start();
     await Promise.all(ready);
-    if (this.#parts.plan.virtualRouters.length > 0 && !this.#isStopping) this.#speaker.start();
+    if (this.#parts.plan.virtualRouters.length > 0 && !this.#isStopping) {
+      this.speaker.worker.start();
+    }
   }
 
   /** Leaves all virtual routers in the planned way: peers take over, then the addresses go. */
   async leave(): Promise<void> {
     this.#beginToStop();
     if (this.#parts.plan.virtualRouters.length === 0) return;
-    const stopped = this.#answer(this.#speaker, "stopped");
-    this.#speaker.post({ kind: "stop" });
+    const stopped = this.#answer(this.speaker.worker, "stopped");
+    this.speaker.worker.post({ kind: "stop" });
     await stopped;
-    this.#speaker.end();
+    this.speaker.worker.end();
   }
 
   /** Leaves all virtual routers without waiting for anybody. */
   leaveAtOnce(): void {
-    if (this.#parts.plan.virtualRouters.length > 0) this.#speaker.post({ kind: "stop" });
+    if (this.#parts.plan.virtualRouters.length > 0) this.speaker.worker.post({ kind: "stop" });
   }
 
   /** Accepts no more, calls `deaf` once that is so, and waits until no connection is left. */
@@ -113,7 +122,7 @@ export class Engines {
   /** From now on a worker that is dead, or dies, has no successor. */
   #beginToStop(): void {
     this.#isStopping = true;
-    for (const worker of [...this.#dataplane, this.#speaker, this.#prober]) {
+    for (const worker of [...this.#dataplane, this.speaker.worker, this.#prober]) {
       if (!worker.isRunning) worker.end();
     }
   }
@@ -167,29 +176,17 @@ export class Engines {
     };
   }
 
-  #speakerWorker(row: number): EngineWorker<SpeakerOrder, SpeakerReport> {
+  #speakerLink(row: number): SpeakerLink {
     const { plan, memory } = this.#parts;
-    return new EngineWorker({
-      engine: "speaker",
-      name: "speaker",
+    return new SpeakerLink({
+      plan,
+      memory,
       row,
-      table: memory.workers,
-      log: this.#speakerLog,
-      start: (wake) => ({
-        kind: "start",
-        routers: plan.virtualRouters,
-        groups: plan.syncGroups,
-        trackers: plan.trackers,
-        participate: true,
-        worker: row,
-        workers: memory.workers.buffer,
-        wake,
-        table: memory.routers.shape,
-        lag: memory.workerLag.shape,
-      }),
-      report: (report) => this.#heardSpeaker(report),
-      // Its addresses expire by themselves; the successor removes what is left.
-      lost: () => this.#noteLost(this.#speaker),
+      transition: (report) => this.#noteTransition(report),
+      release: (router) => void this.#release(router),
+      failed: (message) => this.onFailure(message),
+      settled: (kind) => this.#settle("speaker", kind),
+      lost: () => this.#noteLost(this.speaker.worker),
     });
   }
 
@@ -223,23 +220,12 @@ export class Engines {
     }
   }
 
-  #heardSpeaker(report: SpeakerReport): void {
-    switch (report.kind) {
-      case "log":
-        return this.#speakerLog.write(report.level, report.message, report.properties);
-      case "transition": {
-        this.#parts.routers.noteTransition(report);
-        const { router, from, to, reason, detail } = report;
-        const message = `virtual router ${router}: ${from} to ${to}: ${detail}`;
-        return this.#speakerLog.write("info", message, { reason });
-      }
-      case "releaseConnections":
-        return void this.#release(report.router);
-      case "failed":
-        return this.onFailure(report.message);
-      default:
-        return this.#settle("speaker", report.kind);
-    }
+  #noteTransition(report: TransitionReport): void {
+    const { router, from, to, reason, detail } = report;
+    const message = `virtual router ${router}: ${from} to ${to}: ${detail}`;
+    this.#speakerLog.write("info", message, { reason });
+    this.onTransition(report);
+    if (to === "active") this.#serveAgain(router);
   }
 
   /**
@@ -250,7 +236,24 @@ export class Engines {
     for (const worker of this.#dataplane) worker.post({ kind: "release", virtualRouter: router });
     await Promise.all(released);
     this.#parts.frontends.release(router);
-    this.#speaker.post({ kind: "released", router });
+    this.speaker.released(router);
+    await sleep(SERVE_AGAIN_MS);
+    this.#serveAgain(router);
+  }
+
+  /** After a handover, for the next time that the addresses come here. */
+  #serveAgain(router: string): void {
+    const { frontends } = this.#parts;
+    if (this.#isStopping || !frontends.isReleased(router)) return;
+    try {
+      frontends.reopen(router).forEach((listeners, row) => {
+        this.#dataplane[row]?.post({ kind: "listen", listeners });
+      });
+    } catch (error) {
+      if (!(error instanceof CannotRun)) throw error;
+      this.#speakerLog.write("error", error.message);
+      sleep(RETRY_MS).then(() => this.#serveAgain(router));
+    }
   }
 
   #heardProber(report: ProberReport): void {
@@ -271,6 +274,7 @@ export class Engines {
       durationMs: Math.round(durationMs * 10) / 10,
       ...(text !== "" && { cause: text }),
     });
+    this.onHealth(this.#parts.servers.name(row), result);
   }
 
   /** The answer of a worker to an order; one that is not running, or dies, owes none. */
@@ -298,3 +302,7 @@ export class Engines {
     this.#awaited.delete(key);
   }
 }
+
+/** By then the speaker has taken the addresses away: it does so within milliseconds. */
+const SERVE_AGAIN_MS = 250;
+const RETRY_MS = 1_000;

@@ -9,6 +9,7 @@ import { openListener } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
 import { close } from "../linux/socket.ts";
+import { formatEndpoint } from "../core/net/prefix.ts";
 import type { Counters } from "../memory/counters.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { CannotRun } from "./cannot_run.ts";
@@ -22,6 +23,10 @@ export class Frontends {
   readonly #listeners: Listener[][];
   /** Virtual routers whose listeners have been given up. */
   readonly #released = new Set<string>();
+  /** Those of them whose listeners should have come back, and could not. */
+  readonly #missing = new Set<string>();
+  /** By frontend. */
+  readonly #keepalives: readonly KeepalivePlan[];
 
   /**
    * Opens every listener once for each worker.
@@ -33,7 +38,8 @@ export class Frontends {
     this.#counters = counters;
     const refused = refusedListeners(plan)[0];
     if (refused) throw new CannotRun(refused.message);
-    this.#listeners = Array.from({ length: workers }, () => openAll(plan));
+    this.#keepalives = plan.frontends.map((frontend) => keepaliveOf(frontend, plan));
+    this.#listeners = Array.from({ length: workers }, () => openAll(plan, this.#keepalives));
   }
 
   /** The listeners of one worker. */
@@ -49,6 +55,50 @@ export class Frontends {
       }
     }
     this.#released.add(virtualRouter);
+  }
+
+  /**
+   * Opens the listeners of a virtual router anew, after a release.
+   *
+   * @returns what each worker is to listen on.
+   * @throws {CannotRun} naming what cannot be had; all are as after the release then.
+   */
+  reopen(virtualRouter: string): Listener[][] {
+    const opened: Listener[][] = this.#listeners.map(() => []);
+    try {
+      this.#listeners.forEach((listeners, worker) => {
+        for (const one of listeners) {
+          if (one.virtualRouter !== virtualRouter) continue;
+          const keepalive = this.#keepalives[one.frontend];
+          if (keepalive) opened[worker]?.push({ ...one, fd: open(one, keepalive) });
+        }
+      });
+    } catch (error) {
+      for (const { fd } of opened.flat()) close(fd);
+      this.#missing.add(virtualRouter);
+      throw error;
+    }
+    this.#listeners.forEach((listeners, worker) => {
+      const others = listeners.filter((one) => one.virtualRouter !== virtualRouter);
+      this.#listeners[worker] = [...others, ...opened[worker] ?? []];
+    });
+    this.#released.delete(virtualRouter);
+    this.#missing.delete(virtualRouter);
+    return opened;
+  }
+
+  /** Whether the listeners of a virtual router have been given up. */
+  isReleased(virtualRouter: string): boolean {
+    return this.#released.has(virtualRouter);
+  }
+
+  /** The listeners of these frontends that should be bound and cannot be: `10.0.0.1:443`. */
+  unbound(names: readonly string[]): string[] {
+    return this.#plans.filter(({ name }) => names.includes(name)).flatMap(({ listeners }) =>
+      listeners.filter(({ virtualRouter }) => this.#missing.has(virtualRouter ?? "")).map((one) =>
+        formatEndpoint(one.address, one.port)
+      )
+    );
   }
 
   /** Closes all listeners, once no worker accepts any more. */
@@ -89,16 +139,20 @@ export class Frontends {
   }
 }
 
-function openAll({ frontends, backends }: Plan): Listener[] {
-  return frontends.flatMap(({ listeners, backend }, frontend) => {
-    const keepalive = backends.find(({ name }) => name === backend)?.keepalive;
-    if (!keepalive) throw new Error(`the plan has no backend ${backend}`);
-    return listeners.map((listener) => ({
-      fd: open(listener, keepalive),
+function keepaliveOf({ backend }: FrontendPlan, { backends }: Plan): KeepalivePlan {
+  const keepalive = backends.find(({ name }) => name === backend)?.keepalive;
+  if (!keepalive) throw new Error(`the plan has no backend ${backend}`);
+  return keepalive;
+}
+
+function openAll({ frontends }: Plan, keepalives: readonly KeepalivePlan[]): Listener[] {
+  return frontends.flatMap(({ listeners }, frontend) =>
+    listeners.map((listener) => ({
+      fd: open(listener, keepalives[frontend]!),
       frontend,
       ...listener,
-    }));
-  });
+    }))
+  );
 }
 
 function open(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {

@@ -3,32 +3,80 @@
  * written into shared memory.
  */
 
-import type { VirtualRouter } from "../admin/model.ts";
+import type { Peer, Tracker, VirtualRouter } from "../admin/model.ts";
+import type { Transition } from "../admin/model_events.ts";
 import type { HostFacts } from "../config/host.ts";
 import { formatAddress } from "../core/net/address.ts";
-import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import type { SyncGroupPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { activeDownInterval, skewTime } from "../core/vrrp/router.ts";
 import { TRANSITIONS } from "../core/vrrp/state.ts";
-import type { RouterTable } from "../memory/router_table.ts";
+import { ROUTER_COUNTERS, type RouterTable } from "../memory/router_table.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
 import { wallTime } from "./time.ts";
 
 /** All virtual routers of one plan. */
 export class Routers {
+  /** What each of them tracks; set by whoever knows. */
+  trackersOf: (router: string) => Tracker[] = () => [];
   readonly #plans: readonly VirtualRouterPlan[];
   readonly #table: RouterTable;
   readonly #facts: HostFacts;
+  readonly #groups: readonly SyncGroupPlan[];
   readonly #transitions = new Map<string, TransitionReport>();
+  /** Until when they do not preempt: the wall clock, in milliseconds. */
+  readonly #heldUntil = new Map<string, number>();
 
-  constructor(plans: readonly VirtualRouterPlan[], table: RouterTable, facts: HostFacts) {
+  constructor(
+    plans: readonly VirtualRouterPlan[],
+    table: RouterTable,
+    facts: HostFacts,
+    groups: readonly SyncGroupPlan[] = [],
+  ) {
     this.#plans = plans;
     this.#table = table;
     this.#facts = facts;
+    this.#groups = groups;
   }
 
-  /** Keeps a change of state, for what is shown as its cause. */
-  noteTransition(report: TransitionReport): void {
-    this.#transitions.set(report.router, report);
+  /** Keeps a change of state, for what is shown as its cause. @returns what there is to record. */
+  noteTransition(report: TransitionReport): Transition | undefined {
+    const { router, from, to, reason, lastAdvertisementAgeMs, latenessMs } = report;
+    this.#transitions.set(router, report);
+    const row = this.#plans.findIndex(({ name }) => name === router);
+    const plan = this.#plans[row];
+    if (!plan) return undefined;
+    const peer = this.#peer(row);
+    return {
+      from,
+      to,
+      reason,
+      priority: { configured: plan.priority, effective: report.priority },
+      lastAdvertisement: peer && lastAdvertisementAgeMs !== null
+        ? {
+          address: peer.address,
+          priority: peer.priority,
+          ageSeconds: lastAdvertisementAgeMs / 1e3,
+        }
+        : null,
+      latenessSeconds: latenessMs / 1e3,
+      trackers: this.trackersOf(router),
+      counters: this.#statistics(row),
+    };
+  }
+
+  /** The virtual routers that leave together with one: its sync group, or itself. */
+  together(router: string): readonly string[] {
+    return this.#groupOf(router)?.members ?? [router];
+  }
+
+  /** Notes that these do not preempt for so long. */
+  hold(routers: readonly string[], holdMs: number): void {
+    for (const router of routers) this.#heldUntil.set(router, Date.now() + holdMs);
+  }
+
+  /** Notes that these preempt again. */
+  unhold(routers: readonly string[]): void {
+    for (const router of routers) this.#heldUntil.delete(router);
   }
 
   /** All virtual routers in the file's order. */
@@ -61,12 +109,14 @@ export class Routers {
       version: plan.version,
       interface: plan.interface ?? this.#interfaceOf(plan.nodeAddress),
       addresses: plan.addresses.map((one) => `${one.address}/${one.prefixLength}`),
+      syncGroup: this.#groupOf(plan.name)?.name ?? null,
       state,
       since: started ? wallTime(since) : null,
       cause: this.#transitions.get(plan.name)?.detail ?? null,
       priority: { configured: plan.priority, effective },
       preempt: plan.preempt,
-      trackers: [],
+      heldUntil: this.#hold(plan.name),
+      trackers: this.trackersOf(plan.name),
       timers: {
         advertisementIntervalSeconds: plan.advertisementIntervalMs / 1e3,
         activeDownIntervalSeconds: activeDownInterval(plan, effective, intervalMs) / 1e3,
@@ -97,10 +147,26 @@ export class Routers {
         reason,
         total: table.transitions(row, reason),
       })),
+      statistics: this.#statistics(row),
     };
   }
 
-  #peer(row: number): VirtualRouter["peer"] {
+  #statistics(row: number): Record<string, number> {
+    return Object.fromEntries(
+      ROUTER_COUNTERS.map((name) => [name, this.#table.counter(row, name)]),
+    );
+  }
+
+  #groupOf(router: string): SyncGroupPlan | undefined {
+    return this.#groups.find(({ members }) => members.includes(router));
+  }
+
+  #hold(router: string): string | null {
+    const until = this.#heldUntil.get(router) ?? 0;
+    return until > Date.now() ? new Date(until).toISOString() : null;
+  }
+
+  #peer(row: number): Peer | null {
     const peer = this.#table.peer(row);
     return peer && {
       address: formatAddress(peer.address),

@@ -11,6 +11,7 @@ import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 import { createMetrics } from "../metrics/registry.ts";
+import { Availability } from "./availability.ts";
 import { CannotRun } from "./cannot_run.ts";
 import { build } from "./bundle.ts";
 import { Engines } from "./engines.ts";
@@ -78,7 +79,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const dataplaneWorkers = plan.workers ?? facts.cpus;
   const memory = createSharedMemory(plan, dataplaneWorkers);
   const servers = new Servers(plan.backends, memory);
-  const routers = new Routers(plan.virtualRouters, memory.routers, facts);
+  const routers = new Routers(plan.virtualRouters, memory.routers, facts, plan.syncGroups);
   const frontends = new Frontends(plan, memory.frontendCounters, dataplaneWorkers);
   const engines = new Engines({
     plan,
@@ -90,9 +91,9 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     connectionsPerWorker: connectionsPerWorker(dataplaneWorkers, plan),
   });
   const { threads } = engines;
-  const appliance = new RunningAppliance(
-    { plan, file, memory, servers, frontends, routers, threads, dataplaneWorkers, log },
-  );
+  const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers };
+  const availability = new Availability({ ...parts, engines });
+  const appliance = new RunningAppliance({ ...parts, file, threads, availability, log });
   appliance.metrics = createMetrics(appliance.sources());
   const admin = await serveAdmin(
     appliance,
@@ -103,16 +104,19 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     engines.onFailure = (message) => reject(new CannotRun(message));
   });
   try {
-    const started = engines.start().then(() =>
-      log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" })
-    );
+    const started = engines.start().then(() => {
+      log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" });
+      availability.start();
+    });
     await Promise.race([started, failed, signals.first]);
     await Promise.race([signals.first, failed]);
     appliance.stopping = true;
+    availability.leave();
     await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
   } finally {
     await within(STOP_MS, engines.stop());
     frontends.close();
+    await availability.stop();
     await within(STOP_MS, admin.stop());
     signals.close();
   }

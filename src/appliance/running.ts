@@ -3,13 +3,22 @@
  * changes anything goes to the part that owns it.
  */
 
-import type { Appliance, ServerChange } from "../admin/appliance.ts";
+import type {
+  Appliance,
+  HandoverWish,
+  ServerChange,
+  StandbyWish,
+  Wish,
+} from "../admin/appliance.ts";
 import { Conflict } from "../admin/appliance.ts";
+import type { Event } from "../admin/model_events.ts";
+import type { Handover, Standby } from "../admin/model_handover.ts";
 import type { Backend, Frontend, NodeStatus, Server, VirtualRouter } from "../admin/model.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
 import type { Histogram } from "../memory/histogram.ts";
+import type { Availability } from "./availability.ts";
 import { build } from "./bundle.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
@@ -36,6 +45,7 @@ export interface Parts {
   /** Data-plane workers first, in the order of their rows. */
   readonly threads: readonly Thread[];
   readonly dataplaneWorkers: number;
+  readonly availability: Availability;
   readonly log: Log;
 }
 
@@ -133,19 +143,74 @@ export class RunningAppliance implements Appliance {
   }
 
   patchServer(backend: string, server: string, change: ServerChange): Server {
-    const { servers, log } = this.#parts;
-    if (this.stopping) throw new Conflict("the appliance is stopping");
+    const { servers, log, availability } = this.#parts;
+    this.#refuseWhileStopping();
     const after = servers.patch(backend, server, change);
     if (!after) throw new Conflict(`server ${backend}/${server} has just been removed`);
     if (!change.dryRun) {
-      log.write("info", `server ${backend}/${server} was changed`, {
+      const caller = change.caller.name;
+      const { reason } = change;
+      const what = {
         ...(change.state !== undefined && { state: after.admin }),
         ...(change.weight !== undefined && { weight: after.weight.effective }),
-        caller: change.caller.name,
-        reason: change.reason,
-      });
+      };
+      log.write("info", `server ${backend}/${server} was changed`, { ...what, caller, reason });
+      const fields = Object.entries(what).map(([key, value]) => `${key} ${value}`).join(", ");
+      const message = `server ${backend}/${server} was changed: ${fields}`;
+      availability.recorder.record({ kind: "change", message, by: caller, reason });
     }
     return after;
+  }
+
+  failover(virtualRouter: string, wish: HandoverWish): Promise<Handover> {
+    this.#refuseWhileStopping();
+    return this.#parts.availability.handovers.failover(virtualRouter, wish);
+  }
+
+  unhold(virtualRouter: string, wish: Wish): VirtualRouter {
+    this.#refuseWhileStopping();
+    return this.#parts.availability.handovers.unhold(virtualRouter, wish);
+  }
+
+  standby(): Standby {
+    return this.#parts.availability.standby.state;
+  }
+
+  async setStandby(wish: StandbyWish): Promise<Standby> {
+    const { plan, log, availability } = this.#parts;
+    this.#refuseWhileStopping();
+    if (plan.virtualRouters.length === 0) {
+      throw new Conflict("the configuration has no virtual router: there is nothing to refuse");
+    }
+    const { caller, reason } = wish;
+    const change = { kind: "standby", by: caller.name, reason } as const;
+    try {
+      const after = await availability.standby.set(wish);
+      if (wish.dryRun) return after;
+      const until = after.until === null ? "" : ` until ${after.until}`;
+      const message = after.enabled ? `standby is on${until}` : "standby is off";
+      log.write("info", message, { caller: caller.name, reason });
+      availability.recorder.record({ ...change, message });
+      return after;
+    } catch (error) {
+      if (error instanceof Conflict) {
+        const message = `standby was refused: ${error.message}`;
+        availability.recorder.record({ ...change, message });
+      }
+      throw error;
+    }
+  }
+
+  events(after: number): readonly Event[] {
+    return this.#parts.availability.recorder.after(after);
+  }
+
+  followEvents(tell: (event: Event | null) => void): () => void {
+    return this.#parts.availability.recorder.follow(tell);
+  }
+
+  #refuseWhileStopping(): void {
+    if (this.stopping) throw new Conflict("the appliance is stopping");
   }
 
   /** What metrics are made of. */

@@ -69,6 +69,13 @@ export class Servers {
     if (result.changed) entry.healthChangedAt = result.at;
   }
 
+  /** Whether every server that is checked has had a result. */
+  get isChecked(): boolean {
+    return this.#entries.every(({ row, backend, lastCheck }) =>
+      !backend.check || lastCheck !== null || this.#memory.servers.admin(row) === "maint"
+    );
+  }
+
   /** `backend/server`. */
   name(row: Row): string {
     const entry = this.#entries[row];

@@ -112,7 +112,6 @@ describe("resources", () => {
     ["/nothing", /nothing answers GET \/nothing/],
     ["/", /not supported yet/],
     ["/v1/overrides", /GET \/v1\/overrides is not supported yet/],
-    ["/v1/events", /not supported yet/],
   ])("%s does not exist", async (path, detail) => {
     await expectProblem(await open().app.request(path), 404, detail);
   });

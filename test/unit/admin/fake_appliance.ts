@@ -2,8 +2,16 @@
  * An appliance of plain data for the tests of whatever talks to one.
  */
 
-import type { Appliance, ServerChange } from "../../../src/admin/appliance.ts";
+import type {
+  Appliance,
+  HandoverWish,
+  ServerChange,
+  StandbyWish,
+  Wish,
+} from "../../../src/admin/appliance.ts";
 import { Conflict } from "../../../src/admin/appliance.ts";
+import type { Event } from "../../../src/admin/model_events.ts";
+import type { Standby } from "../../../src/admin/model_handover.ts";
 import type {
   Backend,
   Frontend,
@@ -17,6 +25,12 @@ const AT = "2026-01-02T03:04:05Z";
 /** Two backends, three servers, one virtual router; `changes` remembers what was asked. */
 export class FakeAppliance implements Appliance {
   readonly changes: ServerChange[] = [];
+  readonly handovers: (HandoverWish & { virtualRouter: string })[] = [];
+  readonly unheld: (Wish & { virtualRouter: string })[] = [];
+  readonly standbys: StandbyWish[] = [];
+  standbyState: Standby = OFF;
+  readonly happened: Event[] = [];
+  readonly followers = new Set<(event: Event | null) => void>();
   readonly servers: Server[] = [
     makeServer("masters", "master1"),
     makeServer("masters", "master2"),
@@ -78,9 +92,84 @@ export class FakeAppliance implements Appliance {
     return after;
   }
 
+  failover(virtualRouter: string, wish: HandoverWish) {
+    if (this.conflict) return Promise.reject(new Conflict(this.conflict));
+    this.handovers.push({ virtualRouter, ...wish });
+    const { dryRun } = wish;
+    return Promise.resolve({
+      dryRun,
+      virtualRouters: [virtualRouter],
+      peer: VIRTUAL_ROUTER.peer,
+      peerAgeSeconds: 0.5,
+      connections: 3,
+      detail: dryRun ? "172.16.0.2 was heard 0.5 s ago" : "172.16.0.2 has taken over",
+      virtualRouter: VIRTUAL_ROUTER,
+    });
+  }
+
+  unhold(virtualRouter: string, wish: Wish) {
+    this.unheld.push({ virtualRouter, ...wish });
+    return VIRTUAL_ROUTER;
+  }
+
+  standby() {
+    return this.standbyState;
+  }
+
+  setStandby(wish: StandbyWish) {
+    if (this.conflict) return Promise.reject(new Conflict(this.conflict));
+    this.standbys.push(wish);
+    const { enabled, ttlMs, reason, caller } = wish;
+    const until = ttlMs === null ? null : AT;
+    this.standbyState = enabled ? { enabled, until, reason, by: caller.name, at: AT } : OFF;
+    return Promise.resolve(this.standbyState);
+  }
+
+  events(after: number) {
+    return this.happened.filter(({ id }) => id > after);
+  }
+
+  followEvents(tell: (event: Event | null) => void) {
+    this.followers.add(tell);
+    return () => void this.followers.delete(tell);
+  }
+
+  /** Something happens. */
+  happens(event: Event) {
+    this.happened.push(event);
+    for (const tell of this.followers) tell(event);
+  }
+
   metrics() {
     return Promise.resolve("lintel_up 1\n");
   }
+}
+
+const OFF: Standby = { enabled: false, until: null, reason: null, by: null, at: null };
+
+/** A transition to Active. */
+export function makeEvent(id: number, said: Partial<Event> = {}): Event {
+  return {
+    id,
+    at: AT,
+    node: "lb1",
+    kind: "transition",
+    message: "virtual router kube-api is active: 172.16.0.2 has fallen silent",
+    virtualRouter: "kube-api",
+    by: null,
+    reason: null,
+    transition: {
+      from: "backup",
+      to: "active",
+      reason: "peerSilent",
+      priority: { configured: 100, effective: 80 },
+      lastAdvertisement: { address: "172.16.0.2", priority: 150, ageSeconds: 3.61 },
+      latenessSeconds: 0.0004,
+      trackers: [{ name: "uplink", good: false, effect: -20, since: AT, detail: "eth1 is down" }],
+      counters: { advertisementsReceived: 17 },
+    },
+    ...said,
+  };
 }
 
 function patched(before: Server, { state, weight, reason, caller }: ServerChange): Server {
@@ -155,11 +244,13 @@ const VIRTUAL_ROUTER: VirtualRouter = {
   version: 3,
   interface: "eth0",
   addresses: ["172.16.0.10/32"],
+  syncGroup: null,
   state: "backup",
   since: AT,
   cause: "heard an advertisement of higher priority",
   priority: { configured: 100, effective: 100 },
   preempt: true,
+  heldUntil: null,
   trackers: [],
   timers: {
     advertisementIntervalSeconds: 1,
@@ -173,6 +264,7 @@ const VIRTUAL_ROUTER: VirtualRouter = {
     advertisementsRejected: { checksum: 2, ttl: 0 },
     announcements: 0,
     transitions: [{ state: "backup", reason: "startup", total: 1 }],
+    statistics: { advertisementsReceived: 17, sendErrors: 0 },
   },
   peer: {
     address: "172.16.0.2",

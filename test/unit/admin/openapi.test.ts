@@ -24,6 +24,7 @@ describe("/openapi.json", () => {
     const operations = Object.entries<object>(document.paths)
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
     expect(operations.sort()).toEqual([
+      "delete /v1/virtual-routers/{name}/hold",
       "get /active",
       "get /livez",
       "get /metrics",
@@ -32,12 +33,16 @@ describe("/openapi.json", () => {
       "get /v1/backends/{backend}/servers",
       "get /v1/backends/{backend}/servers/{server}",
       "get /v1/backends/{name}",
+      "get /v1/events",
       "get /v1/frontends",
       "get /v1/frontends/{name}",
+      "get /v1/standby",
       "get /v1/status",
       "get /v1/virtual-routers",
       "get /v1/virtual-routers/{name}",
       "patch /v1/backends/{backend}/servers/{server}",
+      "post /v1/virtual-routers/{name}/failover",
+      "put /v1/standby",
     ]);
   });
 

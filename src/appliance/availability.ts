@@ -1,0 +1,199 @@
+/**
+ * What decides beside the election whether this node holds the virtual addresses, and who is told:
+ * the hold-back at start, trackers, standby and handovers, the flight recorder, notifications. It
+ * wires them together; each of them has a module of its own.
+ */
+
+import type { Plan } from "../core/plan/plan.ts";
+import { LineFile } from "../journal/line_file.ts";
+import type { TransitionReport } from "../speaker/orders.ts";
+import { DataplaneWatch } from "./dataplane_watch.ts";
+import type { Engines } from "./engines.ts";
+import type { Frontends } from "./frontends.ts";
+import { Handovers } from "./handovers.ts";
+import { logOf } from "./log.ts";
+import { Notifier } from "./notifier.ts";
+import { Recorder } from "./recorder.ts";
+import type { Routers } from "./routers.ts";
+import type { Servers } from "./servers.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+import { sleep, sleepUntil } from "./sleep.ts";
+import type { Outcome } from "./speaker_link.ts";
+import { StandbyKeeper } from "./standby.ts";
+import { Trackers } from "./trackers.ts";
+import { Tracking } from "./tracking.ts";
+
+/** What availability is made of. */
+export interface AvailabilityParts {
+  readonly plan: Plan;
+  readonly memory: SharedMemory;
+  readonly servers: Servers;
+  readonly frontends: Frontends;
+  readonly routers: Routers;
+  readonly engines: Engines;
+  readonly dataplaneWorkers: number;
+}
+
+/** All of it. */
+export class Availability {
+  readonly recorder: Recorder;
+  readonly standby: StandbyKeeper;
+  readonly handovers: Handovers;
+  readonly #parts: AvailabilityParts;
+  readonly #log = logOf("availability");
+  readonly #trackers: Trackers;
+  readonly #tracking: Tracking;
+  readonly #notifier = new Notifier(logOf("notify"));
+  readonly #end = new AbortController();
+
+  constructor(parts: AvailabilityParts) {
+    this.#parts = parts;
+    const { plan, engines, routers, frontends } = parts;
+    const { speaker } = engines;
+    this.recorder = this.#newRecorder();
+    this.#trackers = new Trackers(plan.trackers);
+    this.#tracking = this.#newTracking();
+    this.standby = new StandbyKeeper({
+      path: `${plan.stateDirectory}/standby.json`,
+      order: (enabled, force) => speaker.standby(enabled, force),
+      expired: (outcome) => this.#noteExpiry(outcome),
+      fault: (message) => this.#log.write("warn", message),
+    });
+    this.handovers = new Handovers({ routers, frontends, speaker, recorder: this.recorder });
+    routers.trackersOf = (router) => this.#tracking.show(router);
+    this.#listen();
+  }
+
+  /** Lets the virtual routers take part once this node is fit for it; it forwards already. */
+  start(): void {
+    this.recorder.record({ kind: "appliance", message: "started" });
+    if (this.#parts.plan.virtualRouters.length === 0) return;
+    this.#trackers.start();
+    if (this.standby.restore()) {
+      this.#log.write("warn", "this node is in standby: it refuses to be Active");
+      this.#parts.engines.speaker.startInStandby();
+    }
+    this.#holdBack().catch((error) => this.#log.write("error", `hold-back: ${error}`));
+  }
+
+  /** The way out has begun: nothing is tracked any more. */
+  leave(): void {
+    this.recorder.record({ kind: "appliance", message: "stopping" });
+    this.#end.abort();
+    this.#tracking.stop();
+    this.#trackers.stop();
+    this.standby.stop();
+  }
+
+  /** Waits somewhat for who is still being told, then ends. */
+  async stop(): Promise<void> {
+    this.recorder.record({ kind: "appliance", message: "stopped" });
+    await Promise.race([this.#notifier.settle(), sleep(NOTIFY_MS)]);
+    this.#notifier.stop();
+    await Promise.race([this.recorder.close(), sleep(DISK_MS)]);
+  }
+
+  /** Until listeners are bound (they are), servers have been checked and trackers have looked. */
+  async #holdBack(): Promise<void> {
+    const { plan, servers, engines } = this.#parts;
+    const checks = plan.backends.map(({ check }) => check?.timeoutMs ?? 0);
+    const longestMs = Math.max(0, this.#trackers.longestMs, ...checks);
+    const isFit = () => servers.isChecked && this.#trackers.isSettled;
+    await sleepUntil(isFit, longestMs + GRACE_MS, this.#end.signal);
+    if (this.#end.signal.aborted) return;
+    if (!isFit()) this.#log.write("warn", "takes part without a result of every check and tracker");
+    this.#tracking.start();
+    engines.speaker.participate();
+  }
+
+  #listen(): void {
+    const { engines } = this.#parts;
+    engines.onTransition = (report) => this.#noteTransition(report);
+    engines.onHealth = (server, { health, code, text }) => {
+      const cause = text === "" ? code : `${code}, ${text}`;
+      const message = `server ${server} is ${health}: ${cause.slice(0, MOST_TEXT)}`;
+      this.recorder.record({ kind: "server", message });
+    };
+    this.#trackers.onChange = ({ name, good, detail }, isFirst) => {
+      if (isFirst && good) return;
+      const verdict = good ? "good" : "bad";
+      this.#log.write(good ? "info" : "warn", `tracker ${name} is ${verdict}: ${detail}`);
+      this.recorder.record({
+        kind: "tracker",
+        message: `tracker ${name} is ${verdict}: ${detail}`,
+      });
+      if (this.#tracking.isRunning) this.#tracking.refresh();
+    };
+    this.#trackers.onFault = (name, error) =>
+      this.#log.write("error", `tracker ${name} is watched no more: ${error}`);
+  }
+
+  #noteTransition(report: TransitionReport): void {
+    const { routers, plan } = this.#parts;
+    const transition = routers.noteTransition(report);
+    if (!transition) return;
+    const { router, to, detail } = report;
+    const message = `virtual router ${router} is ${to}: ${detail}`;
+    const event = this.recorder.record({
+      kind: "transition",
+      message,
+      virtualRouter: router,
+      transition,
+    });
+    const notify = plan.virtualRouters.find(({ name }) => name === router)?.notify;
+    if (notify) this.#notifier.notify(notify, event);
+  }
+
+  #noteExpiry({ ok, detail }: Outcome): void {
+    const message = ok ? "standby is over: its time has come" : `standby cannot end: ${detail}`;
+    this.#log.write(ok ? "info" : "error", message);
+    this.recorder.record({ kind: "standby", message });
+  }
+
+  #newRecorder(): Recorder {
+    const { node, stateDirectory } = this.#parts.plan;
+    const fault = (error: unknown) => {
+      const cause = error instanceof Error ? error.message : String(error);
+      this.#log.write("warn", `events are kept in memory only: ${cause} (set stateDirectory)`);
+    };
+    try {
+      Deno.mkdirSync(stateDirectory, { recursive: true, mode: 0o755 });
+    } catch {
+      // The first event that is to be written will say so.
+    }
+    const lines = new LineFile(`${stateDirectory}/events.jsonl`, MOST_EVENT_BYTES, fault);
+    return new Recorder(node, lines);
+  }
+
+  #newTracking(): Tracking {
+    const { plan, memory, servers, frontends, engines, dataplaneWorkers } = this.#parts;
+    const dataplane = new DataplaneWatch({
+      frontendPlans: plan.frontends,
+      frontends,
+      servers,
+      workers: memory.workers,
+      dataplaneWorkers,
+    });
+    return new Tracking({
+      virtualRouters: plan.virtualRouters,
+      plans: plan.trackers,
+      trackers: this.#trackers,
+      dataplane: (names) => dataplane.facts(names),
+      post: (router, standing) => engines.speaker.track(router, standing),
+      judged: (virtualRouter, good, detail) => {
+        const message = `tracker dataplane of ${virtualRouter} is ${
+          good ? "good" : "bad"
+        }: ${detail}`;
+        this.#log.write(good ? "info" : "warn", message);
+        this.recorder.record({ kind: "tracker", message, virtualRouter });
+      },
+    });
+  }
+}
+
+/** How long after the longest timeout the first round of checks is waited for. */
+const GRACE_MS = 1_000;
+const NOTIFY_MS = 2_000;
+const DISK_MS = 1_000;
+const MOST_EVENT_BYTES = 4_000_000;
+const MOST_TEXT = 300;

@@ -1,0 +1,61 @@
+/**
+ * What is known of the data plane from outside: signs of life, listeners, usable servers. It judges
+ * nothing.
+ */
+
+import type { FrontendPlan } from "../core/plan/plan.ts";
+import type { DataplaneFacts } from "../core/track/dataplane.ts";
+import { monotonicMs } from "../linux/clock.ts";
+import type { WorkerTable } from "../memory/worker_table.ts";
+import type { Frontends } from "./frontends.ts";
+import type { Servers } from "./servers.ts";
+
+/** What is watched. */
+export interface WatchedParts {
+  readonly frontendPlans: readonly FrontendPlan[];
+  readonly frontends: Pick<Frontends, "unbound">;
+  readonly servers: Pick<Servers, "usable">;
+  readonly workers: WorkerTable;
+  readonly dataplaneWorkers: number;
+}
+
+/** Sees the data plane, and its own sleep. */
+export class DataplaneWatch {
+  readonly #parts: WatchedParts;
+  #lookedAt: number | undefined;
+  /** Until then silence is not held against a worker. */
+  #lenientUntil = -Infinity;
+
+  constructor(parts: WatchedParts) {
+    this.#parts = parts;
+  }
+
+  /** What is known behind these frontends. To be asked all the time. */
+  facts(names: readonly string[], now = monotonicMs()): DataplaneFacts {
+    // Were we not run ourselves, the workers were not either: let them show that they live.
+    if (now - (this.#lookedAt ?? now) > HELD_UP_MS) this.#lenientUntil = now + STALL_MS;
+    this.#lookedAt = now;
+    const { frontendPlans, frontends, servers } = this.#parts;
+    const watched = frontendPlans.filter(({ name }) => names.includes(name));
+    return {
+      stalled: watched.length > 0 ? this.#stalled(now) : [],
+      unbound: frontends.unbound(names),
+      frontends: watched.map(({ name, backend }) => ({ name, usable: servers.usable(backend) })),
+    };
+  }
+
+  #stalled(now: number): string[] {
+    if (now < this.#lenientUntil) return [];
+    const { workers, dataplaneWorkers } = this.#parts;
+    return Array.from({ length: dataplaneWorkers }, (_, row) => row).flatMap((row) => {
+      const silenceMs = workers.silence(row, now);
+      if (silenceMs === undefined || silenceMs <= STALL_MS) return [];
+      return [`dataplane-${row} (for ${(silenceMs / 1e3).toFixed(1)} s)`];
+    });
+  }
+}
+
+/** Workers beat every half second: three beats are missing. */
+const STALL_MS = 1_750;
+/** We look every few tens of milliseconds. */
+const HELD_UP_MS = 500;

@@ -1,0 +1,91 @@
+/**
+ * The flight recorder: what happened, in order, the last of it in memory and somewhat more on disk.
+ * It is told; it looks at nothing by itself.
+ */
+
+import { type Event, EventSchema } from "../admin/model_events.ts";
+
+/** What is told of an event; the rest is filled in. */
+export type Happening = Pick<Event, "kind" | "message"> & Partial<Event>;
+
+/** Where lines are kept: `LineFile`, or nothing at all. */
+export interface Lines {
+  read(): readonly string[];
+  append(line: string): void;
+  flush(): Promise<void>;
+}
+
+/** Told of each event; `null` means that no more will come. */
+export type Follower = (event: Event | null) => void;
+
+/** All events that are still known. */
+export class Recorder {
+  readonly #node: string;
+  readonly #lines: Lines;
+  readonly #events: Event[];
+  readonly #followers = new Set<Follower>();
+  #nextId: number;
+  #isClosed = false;
+
+  /** Reads what a predecessor has left; lines that are none of ours are passed over. */
+  constructor(node: string, lines: Lines) {
+    this.#node = node;
+    this.#lines = lines;
+    this.#events = lines.read().slice(-MOST_EVENTS).flatMap(parse);
+    this.#nextId = 1 + Math.max(0, ...this.#events.map(({ id }) => id));
+  }
+
+  /** Records something that has just happened. */
+  record(happening: Happening): Event {
+    const event: Event = {
+      id: this.#nextId++,
+      at: new Date().toISOString(),
+      node: this.#node,
+      kind: happening.kind,
+      message: happening.message,
+      virtualRouter: null,
+      by: null,
+      reason: null,
+      transition: null,
+      ...happening,
+    };
+    this.#events.push(event);
+    if (this.#events.length > MOST_EVENTS) this.#events.shift();
+    this.#lines.append(JSON.stringify(event));
+    for (const follower of this.#followers) follower(event);
+    return event;
+  }
+
+  /** The events after an id, oldest first. */
+  after(id: number): readonly Event[] {
+    const first = this.#events.findIndex((event) => event.id > id);
+    return first < 0 ? [] : this.#events.slice(first);
+  }
+
+  /** Tells of each event from now on; the answer ends that. */
+  follow(follower: Follower): () => void {
+    if (this.#isClosed) follower(null);
+    else this.#followers.add(follower);
+    return () => void this.#followers.delete(follower);
+  }
+
+  /** Sends the followers away, and waits for the disk. */
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    for (const follower of this.#followers) follower(null);
+    this.#followers.clear();
+    await this.#lines.flush();
+  }
+}
+
+function parse(line: string): Event[] {
+  try {
+    const result = EventSchema.safeParse(JSON.parse(line));
+    return result.success ? [result.data] : [];
+  } catch {
+    return [];
+  }
+}
+
+/** Events kept in memory. */
+export const MOST_EVENTS = 1_000;

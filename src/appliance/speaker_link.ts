@@ -1,0 +1,173 @@
+/**
+ * The speaker as the appliance knows it: its worker, what it is to be told again when it has to be
+ * started anew, and the answers that somebody waits for.
+ */
+
+import type { Plan } from "../core/plan/plan.ts";
+import { sameStanding, type Standing, UNMOVED } from "../core/track/combine.ts";
+import type { Order, Report, TransitionReport } from "../speaker/orders.ts";
+import { EngineWorker } from "./engine_worker.ts";
+import { logOf } from "./log.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+
+/** How an order has ended that others may refuse. */
+export interface Outcome {
+  readonly ok: boolean;
+  readonly detail: string;
+}
+
+/** What the speaker is made of, and who hears it. */
+export interface SpeakerParts {
+  readonly plan: Pick<Plan, "virtualRouters" | "syncGroups" | "trackers">;
+  readonly memory: Pick<SharedMemory, "workers" | "routers" | "workerLag">;
+  readonly row: number;
+  readonly transition: (report: TransitionReport) => void;
+  /** The addresses of a virtual router are about to go: {@linkcode SpeakerLink.released} is next. */
+  readonly release: (router: string) => void;
+  /** The speaker cannot run on this host. */
+  readonly failed: (message: string) => void;
+  /** It has come so far: `ready`, `stopped`. */
+  readonly settled: (kind: string) => void;
+  /** Its thread has died, and is started again unless it is ended here. */
+  readonly lost: () => void;
+}
+
+/** The speaker's worker and what is wanted of it. */
+export class SpeakerLink {
+  readonly worker: EngineWorker<Order, Report>;
+  readonly #parts: SpeakerParts;
+  readonly #log = logOf("speaker");
+  readonly #standings = new Map<string, Standing>();
+  readonly #awaited = new Map<string, (outcome: Outcome) => void>();
+  #participates = false;
+  #standby = false;
+
+  constructor(parts: SpeakerParts) {
+    this.#parts = parts;
+    const { plan, memory, row } = parts;
+    this.worker = new EngineWorker({
+      engine: "speaker",
+      name: "speaker",
+      row,
+      table: memory.workers,
+      log: this.#log,
+      start: (wake) => ({
+        kind: "start",
+        routers: plan.virtualRouters,
+        groups: plan.syncGroups,
+        trackers: plan.trackers,
+        // In standby it must know of that first.
+        participate: this.#participates && !this.#standby,
+        worker: row,
+        workers: memory.workers.buffer,
+        wake,
+        table: memory.routers.shape,
+        lag: memory.workerLag.shape,
+      }),
+      started: () => this.#tellAgain(),
+      report: (report) => this.#heard(report),
+      // Its addresses expire by themselves; the successor removes what is left.
+      lost: () => this.#lost(),
+    });
+  }
+
+  /** What held the start back is over. */
+  participate(): void {
+    if (this.#participates) return;
+    this.#participates = true;
+    this.worker.post({ kind: "participate" });
+  }
+
+  /** What trackers make of a virtual router now. */
+  track(router: string, standing: Standing): void {
+    this.#standings.set(router, standing);
+    this.worker.post({ kind: "track", router, ...standing });
+  }
+
+  /** Hands a virtual router over. */
+  failover(router: string, holdMs: number, force: boolean): Promise<Outcome> {
+    return this.#ask(`failover ${router}`, { kind: "failover", router, holdMs, force });
+  }
+
+  /** Lets a virtual router preempt again. */
+  unhold(router: string): void {
+    this.worker.post({ kind: "unhold", router });
+  }
+
+  /** Hands everything over and refuses to be Active; or no longer. */
+  async standby(enabled: boolean, force: boolean): Promise<Outcome> {
+    const outcome = await this.#ask("standby", { kind: "standby", enabled, force });
+    if (outcome.ok) this.#standby = enabled;
+    return outcome;
+  }
+
+  /** Begins in standby: nobody has to take anything over yet. */
+  startInStandby(): void {
+    this.#standby = true;
+    this.worker.post({ kind: "standby", enabled: true, force: true });
+  }
+
+  /** The data plane holds nothing on the addresses of a virtual router any more. */
+  released(router: string): void {
+    this.worker.post({ kind: "released", router });
+  }
+
+  #ask(key: string, order: Order): Promise<Outcome> {
+    if (!this.worker.isRunning) return Promise.resolve(NOT_RUNNING);
+    this.#answer(key, { ok: false, detail: "another order has taken its place" });
+    const { promise, resolve } = Promise.withResolvers<Outcome>();
+    const timer = setTimeout(() => this.#answer(key, NO_ANSWER), ANSWER_MS);
+    this.#awaited.set(key, (outcome) => {
+      clearTimeout(timer);
+      resolve(outcome);
+    });
+    this.worker.post(order);
+    return promise;
+  }
+
+  #answer(key: string, outcome: Outcome): void {
+    const resolve = this.#awaited.get(key);
+    this.#awaited.delete(key);
+    resolve?.(outcome);
+  }
+
+  #tellAgain(): void {
+    for (const [router, standing] of this.#standings) {
+      if (sameStanding(standing, UNMOVED)) continue;
+      this.worker.post({ kind: "track", router, ...standing });
+    }
+    if (!this.#standby) return;
+    this.worker.post({ kind: "standby", enabled: true, force: true });
+    if (this.#participates) this.worker.post({ kind: "participate" });
+  }
+
+  #heard(report: Report): void {
+    switch (report.kind) {
+      case "log":
+        return this.#log.write(report.level, report.message, report.properties);
+      case "transition":
+        return this.#parts.transition(report);
+      case "releaseConnections":
+        return this.#parts.release(report.router);
+      case "handedOver":
+        return this.#answer(`failover ${report.router}`, report);
+      case "standby":
+        return this.#answer("standby", report);
+      case "failed":
+        return this.#parts.failed(report.message);
+      case "ready":
+      case "stopped":
+        return this.#parts.settled(report.kind);
+    }
+  }
+
+  #lost(): void {
+    for (const key of [...this.#awaited.keys()]) this.#answer(key, NOT_RUNNING);
+    this.#parts.lost();
+  }
+}
+
+const NOT_RUNNING: Outcome = { ok: false, detail: "the speaker is not running" };
+const NO_ANSWER: Outcome = { ok: false, detail: "the speaker does not answer" };
+/** Handing over takes a second at most, and releasing connections somewhat more. */
+const ANSWER_MS = 5_000;
