@@ -67,11 +67,11 @@ export class Lan implements Disposable {
   }
 
   /** Opens the sockets; −errno if the interface is gone or the kernel refuses. */
-  static open(link: Link, family: Family, multicast: boolean): Lan | number {
+  static open(link: Link, family: Family): Lan | number {
     const opened: Fd[] = [];
     const sockets = family === 4
-      ? openReceiver(opened, link, multicast) || openSender(opened, link)
-      : openReceiverIpv6(opened, link, multicast) || openSenderIpv6(opened, link);
+      ? openReceiver(opened, link) || openSender(opened, link)
+      : openReceiverIpv6(opened, link) || openSenderIpv6(opened, link);
     const failed = sockets || keep(opened, packetSocket());
     const [receiver, sender, announcer] = opened;
     if (failed || receiver === undefined || sender === undefined || announcer === undefined) {
@@ -115,12 +115,15 @@ export class Lan implements Disposable {
   }
 }
 
-/** Hears multicast of the one group by the one interface only, and unicast that came by it. */
-function openReceiver(opened: Fd[], { name, index }: Link, multicast: boolean): number {
+/**
+ * Hears multicast of the one group by the one interface only, and unicast that came by it. The group
+ * also where everybody is to use unicast: a peer that does not is worth being told of.
+ */
+function openReceiver(opened: Fd[], { name, index }: Link): number {
   const fd = socket(AF_INET, SOCK_RAW, PROTOCOL_VRRP);
   return keep(opened, fd) || failure(bindToDevice(fd, name)) || failure(makeRoom(fd)) ||
     failure(setOption(fd, IPPROTO_IP, IP_MULTICAST_ALL, 0)) ||
-    (multicast ? failure(joinGroup(fd, GROUP_IPV4, index)) : 0);
+    failure(joinGroup(fd, GROUP_IPV4, index));
 }
 
 function openSender(opened: Fd[], { name, index }: Link): number {
@@ -135,11 +138,11 @@ function openSender(opened: Fd[], { name, index }: Link): number {
  * Checksums are not left to the kernel (`IPV6_CHECKSUM`), which would drop what is wrong without
  * our counting it.
  */
-function openReceiverIpv6(opened: Fd[], { name, index }: Link, multicast: boolean): number {
+function openReceiverIpv6(opened: Fd[], { name, index }: Link): number {
   const fd = socket(AF_INET6, SOCK_RAW, PROTOCOL_VRRP);
   return keep(opened, fd) || failure(bindToDevice(fd, name)) || failure(makeRoom(fd)) ||
     failure(askForHeader(fd)) || failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_ALL, 0)) ||
-    (multicast ? failure(joinGroupIpv6(fd, GROUP_IPV6, index)) : 0);
+    failure(joinGroupIpv6(fd, GROUP_IPV6, index));
 }
 
 function openSenderIpv6(opened: Fd[], { name, index }: Link): number {

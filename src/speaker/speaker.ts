@@ -212,10 +212,7 @@ export class Speaker implements Disposable {
     const key = `${link.index} ${family}`;
     const open = this.#lans.get(key);
     if (open && open.link.name === link.name && sameAddress(open.link.mac, link.mac)) return open;
-    const multicast = this.#participants.some(({ plan }) =>
-      plan.family === family && plan.unicast === null
-    );
-    const lan = Lan.open(link, family, multicast);
+    const lan = Lan.open(link, family);
     if (typeof lan === "number") return lan;
     if (open) this.#retired.push(open);
     this.#lans.set(key, lan);
