@@ -6,7 +6,9 @@
 import { type Event, EventSchema } from "../admin/model_events.ts";
 
 /** What is told of an event; the rest is filled in. */
-export type Happening = Pick<Event, "kind" | "message"> & Partial<Event>;
+export type Happening =
+  & Pick<Event, "kind" | "message">
+  & Partial<Pick<Event, "virtualRouter" | "by" | "reason" | "transition">>;
 
 /** Where lines are kept: `LineFile`, or nothing at all. */
 export interface Lines {
@@ -36,18 +38,18 @@ export class Recorder {
   }
 
   /** Records something that has just happened. */
-  record(happening: Happening): Event {
+  record({ kind, message, ...rest }: Happening): Event {
     const event: Event = {
       id: this.#nextId++,
       at: new Date().toISOString(),
       node: this.#node,
-      kind: happening.kind,
-      message: happening.message,
+      kind,
+      message,
       virtualRouter: null,
       by: null,
       reason: null,
       transition: null,
-      ...happening,
+      ...rest,
     };
     this.#events.push(event);
     if (this.#events.length > MOST_EVENTS) this.#events.shift();
