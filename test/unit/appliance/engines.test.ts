@@ -44,6 +44,7 @@ const FACTS: HostFacts = {
   interfaces: ["lo"],
   addresses: [],
   cpus: 2,
+  whyNotRunnable: () => null,
 };
 
 describe("Engines", () => {
