@@ -105,7 +105,7 @@ export class Acceptor {
   drain(now: number): void {
     this.#wanted.forEach((isWanted, index) => {
       if (!isWanted) return;
-      while (this.accept(index, now));
+      for (let turn = 0; turn < DRAIN_TURNS && this.accept(index, now); turn++);
       this.#unwatch(index);
     });
   }
@@ -151,3 +151,5 @@ const ROOM_SHARE = 64;
 const MENTION_MS = 10_000;
 /** No queue is longer: net.core.somaxconn is far below. */
 const QUEUE_LIMIT = 1 << 16;
+/** As many as a queue holds; those who come in the meantime are not waited for. */
+const DRAIN_TURNS = QUEUE_LIMIT / ACCEPT_BUDGET;

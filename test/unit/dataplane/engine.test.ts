@@ -172,6 +172,21 @@ describe("orders", () => {
     expect(kinds(world)).toEqual(["draining", "drained"]);
   });
 
+  it("drain: is over although clients keep coming whom no server takes", () => {
+    const { world } = worldOf({ servers: 1 }, 0);
+    world.servers.setAdmin(0 as never, "drain");
+    const accept = world.kernel.accept.bind(world.kernel);
+    let came = 0;
+    world.kernel.accept = (listener) => {
+      if (came++ > 200_000) throw new Error("clients are accepted for ever");
+      world.kernel.dial(listener);
+      return accept(listener);
+    };
+    world.engine.carryOut({ kind: "drain" });
+    world.pass(300);
+    expect(kinds(world)).toEqual(["draining", "drained"]);
+  });
+
   it("drain: is over at once where nothing is open", () => {
     const world = new World();
     world.engine.carryOut({ kind: "drain" });
