@@ -4,7 +4,18 @@
 
 import { monotonicMs } from "../linux/clock.ts";
 
-/** The wall clock's reading at a monotonic instant (now, without one), as RFC 3339 UTC. */
+/**
+ * The wall clock's reading at a monotonic instant (now, without one), as RFC 3339 UTC. The same
+ * instant reads the same each time, unless the wall clock is set in between.
+ */
 export function wallTime(at: number = monotonicMs()): string {
-  return new Date(Date.now() - (monotonicMs() - at)).toISOString();
+  const gapMs = Date.now() - monotonicMs();
+  if (Math.abs(gapMs - knownGapMs) > TOLERANCE_MS) knownGapMs = gapMs;
+  return new Date(knownGapMs + at).toISOString();
 }
+
+/** By how much the wall clock is ahead, as last taken: two clocks are never read at once. */
+let knownGapMs = -Infinity;
+
+/** Less than people care for, and more than two readings or a slewed clock differ by. */
+const TOLERANCE_MS = 100;
