@@ -105,6 +105,8 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   });
   try {
     const started = engines.start().then(() => {
+      // A signal may have come first.
+      if (appliance.stopping) return;
       log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" });
       availability.start();
     });
