@@ -1,0 +1,235 @@
+/**
+ * lintel beside a real FRR vrrpd 8.4: each takes over from the other, whoever has the higher
+ * priority, gracefully and after SIGKILL. FRR uses the virtual hardware address, lintel its own.
+ */
+
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import type { Host } from "../../scripts/lab/host.ts";
+import { Lab } from "../../scripts/lab/lab.ts";
+import { delay, eventually } from "../../scripts/lab/wait.ts";
+import { answerers } from "./arp.ts";
+import { Capture } from "./capture.ts";
+import { figures, isSoak } from "./figures.ts";
+import { Frr, VIRTUAL_MAC } from "./frr.ts";
+import { Lintel, product } from "./product.ts";
+import { activeDownMs, skewMs } from "./standard.ts";
+
+const VIP = "172.16.0.10";
+const OURS = "172.16.0.2";
+const THEIRS = "172.16.0.3";
+const PRIORITY = { higher: 150, lower: 100 };
+const SLACK_MS = 250;
+/** From the start of a daemon until it takes part. */
+const START_MS = 10_000;
+
+const CASES = [
+  { version: 3, intervalMs: 100, higher: "lintel" },
+  { version: 3, intervalMs: 100, higher: "frr" },
+  // Nothing in it depends on the interval but its duration.
+  { version: 2, intervalMs: 1_000, higher: "frr" },
+  { version: 2, intervalMs: 1_000, higher: "lintel" },
+] as const;
+
+type Case = (typeof CASES)[number];
+
+let command: readonly string[];
+
+beforeAll(async () => {
+  command = await product();
+});
+
+describe.each(isSoak ? CASES : CASES.slice(0, -1))(
+  "lintel and FRR, VRRPv$version every $intervalMs ms, $higher higher",
+  (terms) => {
+    let pair: Pair;
+
+    beforeAll(() => {
+      pair = new Pair(terms);
+    });
+
+    afterAll(() => pair?.[Symbol.asyncDispose]());
+
+    it("elect the one with the higher priority, and nobody beside it", async () => {
+      await pair.start();
+      await pair.agree(pair.higher);
+    });
+
+    it.each(
+      [
+        ["a planned stop", "stop", skewMs(terms, PRIORITY.lower)],
+        ["SIGKILL", "kill", activeDownMs(terms, PRIORITY.lower)],
+      ] as const,
+    )("take over after %s, and back", async (what, how, boundMs) => {
+      const { higher, lower } = pair;
+      const since = Date.now();
+      const stopped = higher[how]();
+      const takenMs = await pair.heard(lower, since) - since;
+      await stopped;
+      figures(`v${terms.version} ${terms.intervalMs} ms, ${what} of ${higher.name}`, {
+        ...{ takenMs, boundMs },
+      });
+      expect(takenMs).toBeLessThan(boundMs + SLACK_MS);
+      await higher.cleanUp();
+      await pair.agree(lower);
+
+      const returnedAt = Date.now();
+      await higher.start();
+      const backMs = await pair.heard(higher, returnedAt) - returnedAt;
+      expect(backMs).toBeLessThan(START_MS + activeDownMs(terms, PRIORITY.higher));
+      await pair.agree(higher);
+    });
+
+    it("have found nothing wrong with each other", async () => {
+      expect(await pair.rejections()).toEqual({});
+      // FRR counts no errors; that it has listened shows in the interval that it has learned.
+      if (terms.higher === "lintel") {
+        expect(await pair.shown("Status (v4)")).toBe("Backup");
+        expect(await pair.shown("Master Advertisement Interval (v4) Rx"))
+          .toMatch(`${terms.intervalMs} ms`);
+      }
+    });
+  },
+);
+
+/** How the Active ends, and how long the Backup may take at most. */
+function endings(terms: Case): readonly (readonly [string, "stop" | "kill", number])[] {
+  const stop = ["a planned stop", "stop", skewMs(terms, PRIORITY.lower)] as const;
+  const kill = ["SIGKILL", "kill", activeDownMs(terms, PRIORITY.lower)] as const;
+  return isSoak || terms.intervalMs < 1_000 ? [stop, kill] : [stop];
+}
+
+/** One of the two daemons, as far as both can the same. */
+interface Daemon {
+  readonly name: "lintel" | "frr";
+  readonly address: string;
+  readonly priority: number;
+  /** Who answers by ARP while it is Active. */
+  readonly answers: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  kill(): Promise<void>;
+  /** What an operator does after it has ended. */
+  cleanUp(): Promise<void>;
+}
+
+/** Both daemons on a LAN, and somebody who listens. */
+class Pair implements AsyncDisposable {
+  readonly higher: Daemon;
+  readonly lower: Daemon;
+  readonly #lab = Lab.create();
+  readonly #terms: Case;
+  readonly #asker: Host;
+  readonly #ours: Host;
+  #capture: Capture | undefined;
+  #lintel: Lintel | undefined;
+  #frr: Frr | undefined;
+
+  constructor(terms: Case) {
+    this.#terms = terms;
+    this.#asker = this.#lab.host("client", { addresses: ["172.16.0.100/24"] });
+    this.#ours = this.#lab.host("lintel", { addresses: [`${OURS}/24`] });
+    const ours = this.#lintelDaemon();
+    const theirs = this.#frrDaemon(this.#lab.host("frr", { addresses: [`${THEIRS}/24`] }));
+    [this.higher, this.lower] = terms.higher === "lintel" ? [ours, theirs] : [theirs, ours];
+  }
+
+  async start(): Promise<void> {
+    this.#capture = await Capture.start(this.#asker, "proto 112");
+    await Promise.all([this.higher.start(), this.lower.start()]);
+  }
+
+  /** Waits until a daemon advertises. @returns when it did, on the wall clock. */
+  async heard({ address, priority }: Daemon, since: number): Promise<number> {
+    const own = new RegExp(`^IP ${address} > 224\\.0\\.0\\.18: .* prio ${priority},`);
+    const find = () => this.#capture?.seen.find(({ at, text }) => at > since && own.test(text));
+    await eventually(`${address} advertises`, find, { deadlineMs: 20_000, everyMs: 5 });
+    return find()?.at ?? NaN;
+  }
+
+  /** Waits until everybody says the same of who is Active, and nobody else advertises. */
+  async agree(active: Daemon): Promise<void> {
+    await this.heard(active, Date.now());
+    const hosts = [this.#ours];
+    await eventually(`only ${active.name} answers`, async () => {
+      return (await answerers(this.#asker, VIP, hosts)).join() === active.answers;
+    }, { deadlineMs: 20_000 });
+    const since = Date.now();
+    await delay(2 * this.#terms.intervalMs + 100);
+    const passive = active === this.higher ? this.lower : this.higher;
+    const spoken = this.#capture?.seen.filter(({ at, text }) =>
+      at > since && text.startsWith(`IP ${passive.address} `)
+    );
+    expect(spoken).toEqual([]);
+    expect(await answerers(this.#asker, VIP, hosts)).toEqual([active.answers]);
+    if (this.#lintel && !this.#lintel.process.ended) {
+      const { state, peer } = await this.#lintel.router();
+      expect(state).toBe(active.name === "lintel" ? "active" : "backup");
+      if (active.name === "frr") expect(peer).toMatchObject({ address: THEIRS });
+    }
+    if (active.name === "frr") expect(await this.shown("Status (v4)")).toBe("Master");
+  }
+
+  async rejections(): Promise<Record<string, number>> {
+    return await this.#lintel?.rejections() ?? {};
+  }
+
+  async shown(name: string): Promise<string> {
+    return await this.#frr?.show(name) ?? "";
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#lab[Symbol.asyncDispose]();
+  }
+
+  #priority(name: Daemon["name"]): number {
+    return this.#terms.higher === name ? PRIORITY.higher : PRIORITY.lower;
+  }
+
+  #lintelDaemon(): Daemon {
+    const priority = this.#priority("lintel");
+    const end = async (signal: Deno.Signal) => {
+      expect(await this.rejections()).toEqual({});
+      const process = this.#lintel?.process;
+      this.#lintel = undefined;
+      await process?.stop(signal);
+    };
+    return {
+      ...{ name: "lintel", address: OURS, priority, answers: "lintel" },
+      start: async () => {
+        this.#lintel = new Lintel(this.#ours, command, configuration(this.#terms, priority));
+        await this.#lintel.ready();
+      },
+      stop: () => end("SIGTERM"),
+      kill: () => end("SIGKILL"),
+      // Its kernel takes the address away by itself.
+      cleanUp: () => Promise.resolve(),
+    };
+  }
+
+  #frrDaemon(host: Host): Daemon {
+    const priority = this.#priority("frr");
+    const { version, intervalMs } = this.#terms;
+    return {
+      ...{ name: "frr", address: THEIRS, priority, answers: VIRTUAL_MAC },
+      start: async () => {
+        this.#frr = await Frr.start(host, { version, priority, intervalMs, vip: VIP });
+      },
+      stop: async () => await this.#frr?.stop(),
+      kill: async () => await this.#frr?.kill(),
+      cleanUp: async () => await this.#frr?.cleanUp(),
+    };
+  }
+}
+
+function configuration({ version, intervalMs }: Case, priority: number): string {
+  return `
+virtualRouters:
+  web:
+    interface: eth0
+    vrid: 51
+    version: ${version}
+    addresses: [${VIP}]
+    priority: ${priority}
+    advertisementInterval: ${intervalMs}ms
+`;
+}
