@@ -40,8 +40,7 @@ export const TrackerSchema = keys({
 const POINTS = "points from -253 to 253 but not 0";
 const NEGATIVE_POINTS = "points from -253 to -1";
 
-const Points = z.int({ error: POINTS }).min(-253, { error: POINTS }).max(253, { error: POINTS })
-  .refine((points) => points !== 0, { error: POINTS });
+const Points = whole(-253, 253).refine((points) => points !== 0, { error: POINTS, abort: true });
 
 const EFFECT = `auto, yield, or ${NEGATIVE_POINTS}`;
 

@@ -90,14 +90,14 @@ export function command() {
     "a list of a program's absolute path and its arguments, such as [/usr/bin/ping, -c1, 10.0.0.1]";
   return z.array(z.string({ error }).regex(/^[^\0]*$/, { error }), { error })
     .min(1, { error, abort: true })
-    .refine(([program = ""]) => /^\/.*[^/]$/s.test(program), { error });
+    .refine(([program = ""]) => /^\/.*[^/]$/s.test(program), { error, abort: true });
 }
 
 /** Where to send HTTP requests. */
 export function url() {
   const error = "a URL such as https://example.com/hook, without user and password";
   return z.string({ error }).regex(/^https?:\/\/[^\s/?#@]+(?:[/?#]\S*)?$/, { error, abort: true })
-    .refine(URL.canParse, { error });
+    .refine((written) => URL.canParse(written), { error, abort: true });
 }
 
 function durationError(leastMs: number): string {
