@@ -59,6 +59,39 @@ export class AdminClient implements Disposable {
     });
   }
 
+  /** Asks for something to be done. @throws {Failure} */
+  post(path: string, wish: object): Promise<Answer> {
+    return this.#ask(path, { method: "POST", headers: JSON_BODY, body: JSON.stringify(wish) });
+  }
+
+  /** Replaces a resource. @throws {Failure} */
+  put(path: string, resource: object): Promise<Answer> {
+    return this.#ask(path, { method: "PUT", headers: JSON_BODY, body: JSON.stringify(resource) });
+  }
+
+  /** Follows server-sent events, and yields the data of each, until the other side ends. */
+  async *follow(path: string): AsyncGenerator<unknown> {
+    if (this.#socket !== undefined) await knock(this.#socket);
+    const headers = { ...this.#headers, accept: "text/event-stream" };
+    const options = { headers, ...(this.#client && { client: this.#client }) };
+    try {
+      const response = await fetch(this.#base + path, options);
+      if (!response.ok || !response.body) {
+        throw this.#failure(response, parseJson(await response.text()));
+      }
+      let rest = "";
+      for await (const text of response.body.pipeThrough(new TextDecoderStream())) {
+        const lines = (rest + text).split("\n");
+        rest = lines.pop() ?? "";
+        for (const line of lines) {
+          if (line.startsWith("data:")) yield parseJson(line.slice("data:".length));
+        }
+      }
+    } catch (error) {
+      throw error instanceof Failure ? error : noAnswer(this.#address, error);
+    }
+  }
+
   async #ask(path: string, init: RequestInit & { headers?: Record<string, string> }) {
     if (this.#socket !== undefined) await knock(this.#socket);
     const headers = { ...init.headers, ...this.#headers, accept: "application/json" };
@@ -76,11 +109,15 @@ export class AdminClient implements Disposable {
     if (response.ok && body !== undefined) {
       return { body, scope: response.headers.get("lintel-scope") ?? "" };
     }
+    throw this.#failure(response, body);
+  }
+
+  #failure({ status }: Response, body: unknown): Failure {
     const problem = ProblemSchema.safeParse(body);
-    if (problem.success) throw new Failure(exitCodeOf(response.status), problem.data.detail);
-    throw new Failure(
+    if (problem.success) return new Failure(exitCodeOf(status), problem.data.detail);
+    return new Failure(
       EXIT.failed,
-      `${this.#address} answers ${response.status}, but not as a lintel does`,
+      `${this.#address} answers ${status}, but not as a lintel does`,
     );
   }
 }
@@ -149,5 +186,6 @@ function parseJson(text: string): unknown {
   }
 }
 
+const JSON_BODY = { "content-type": "application/json" };
 const TIMEOUT_MS = 10_000;
 const LOOPBACK = /^(localhost|127(\.\d+){3}|\[::1\])$/;

@@ -6,7 +6,9 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { check, type CheckOptions, type Host } from "./check.ts";
 import { AdminClient } from "./client.ts";
+import { events, type EventsOptions, why } from "./events.ts";
 import { EXIT, Failure } from "./exit_code.ts";
+import { failover, type FailoverOptions, standby, type StandbyOptions } from "./handover.ts";
 import {
   changeServers,
   parseServerName,
@@ -72,6 +74,9 @@ function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
   addStatus(program, terminal, end);
   addStateVerbs(program, terminal, end);
   addWeight(program, terminal, end);
+  addFailover(program, terminal, end);
+  addStandby(program, terminal, end);
+  addEvents(program, terminal, end);
   addVersion(program, commands, terminal);
   for (const verb of NOT_YET) {
     program.command(verb)
@@ -163,6 +168,52 @@ function addWeight(program: Command, terminal: Terminal, end: End): void {
     });
 }
 
+function addFailover(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("failover <virtual-router|sync-group>"))
+    .description("Hand over to the peer as planned; connections on the addresses are reset.")
+    .option("--hold <duration>", "do not preempt for so long", "60s")
+    .option("--dry-run", "only say who would be asked and what would be reset")
+    .option("--force", "leave also where no peer takes over")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print the handover")
+    .action(async (name: string, options: FailoverOptions) => {
+      using client = clientFor(options, terminal);
+      end(await failover(client, name, options, terminal));
+    });
+}
+
+function addStandby(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("standby"))
+    .argument("<on|off>", "refuse to be Active, also after a restart, or no longer", onOff)
+    .description("Refuse to be Active; refused itself if no peer takes over, unless --force.")
+    .option("--for <duration>", "it ends by itself after so long")
+    .option("--force", "also where no peer takes over")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print standby after the change")
+    .action(async (enabled: boolean, options: StandbyOptions) => {
+      using client = clientFor(options, terminal);
+      end(await standby(client, enabled, options, terminal));
+    });
+}
+
+function addEvents(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("events"))
+    .description("The flight recorder: what happened, oldest first.")
+    .option("--follow", "print also what is still to happen")
+    .option("--json", "print JSON Lines")
+    .action(async (options: EventsOptions) => {
+      using client = clientFor(options, terminal);
+      end(await events(client, options, terminal));
+    });
+  asClient(program.command("why [virtual-router]"))
+    .description("The last transition explained.")
+    .option("--json", "print its record")
+    .action(async (router: string | undefined, options: ClientOptions) => {
+      using client = clientFor(options, terminal);
+      end(await why(client, router, options, terminal));
+    });
+}
+
 function addVersion(program: Command, { build }: Commands, terminal: Terminal): void {
   program.command("version")
     .description("Version, Deno and V8 versions, kind of build.")
@@ -227,6 +278,11 @@ function notYetOption(flags: string): Option {
   return option.argParser(refuse);
 }
 
+function onOff(value: string): boolean {
+  if (value === "on" || value === "off") return value === "on";
+  throw new InvalidArgumentError("Expected on or off.");
+}
+
 function then(value: string): string {
   if (value === "leave") return value;
   if (value === "kill") throw notYet("--then kill");
@@ -245,10 +301,6 @@ const NOT_YET = [
   "server",
   "overrides",
   "connections",
-  "failover",
-  "standby",
-  "events",
-  "why",
   "import",
   "doctor",
   "manifest",

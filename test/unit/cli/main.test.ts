@@ -25,17 +25,26 @@ async function lintel(args: string, env: Record<string, string> = {}) {
   return { exitCode, runs, stdout: terminal.stdout, stderr: terminal.stderr };
 }
 
-const VERBS = ["run", "check", "status", "drain", "ready", "maint", "weight", "version"];
+const VERBS = [
+  "run",
+  "check",
+  "status",
+  "drain",
+  "ready",
+  "maint",
+  "weight",
+  "failover",
+  "standby",
+  "events",
+  "why",
+  "version",
+];
 const LATER = [
   "plan",
   "reload",
   "server",
   "overrides",
   "connections",
-  "failover",
-  "standby",
-  "events",
-  "why",
   "import",
   "doctor",
   "manifest",
