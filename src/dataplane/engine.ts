@@ -78,7 +78,9 @@ export class Engine {
   /** Waits for something to do, half a second at most, and does it. Orders are for the caller. */
   turn(): void {
     const { epoll, table, wheel } = this.#parts;
-    const count = this.#events.wait(epoll, this.#waitMs());
+    let count = this.#events.wait(epoll, this.#waitMs());
+    // Errors are looked at twice here, too: the thread's end is the end of all its connections.
+    if (count < 0 && count !== -EINTR) count = this.#events.wait(epoll, 0);
     if (count < 0 && count !== -EINTR) must("epoll_wait", count);
     const now = this.#kernel.now();
     this.#now = now;

@@ -1,8 +1,9 @@
-import { describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import { reclaim } from "../../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../../src/dataplane/engine.ts";
+import { EAGAIN, EBADF, EINTR } from "../../../src/linux/errno.ts";
 import { SO_KEEPALIVE, TCP_KEEPIDLE } from "../../../src/linux/socket.ts";
-import type { Endpoint } from "../../simulation/relay_kernel.ts";
+import { type Endpoint, FakeKernel } from "../../simulation/relay_kernel.ts";
 import { World, type WorldOptions } from "../../simulation/relay_world.ts";
 
 describe("deadlines", () => {
@@ -44,6 +45,33 @@ describe("deadlines", () => {
     world.pass(6000);
     expect(server.other?.options.get(SO_KEEPALIVE)).toBe(1);
     expect(server.other?.options.get(TCP_KEEPIDLE)).toBe(60);
+  });
+});
+
+describe("a wait that fails", () => {
+  const failing = (...answers: number[]) => {
+    const original = FakeKernel.prototype.events;
+    vi.spyOn(FakeKernel.prototype, "events").mockImplementation(function (this: FakeKernel, room) {
+      const events = original.call(this, room);
+      return { ...events, wait: (...how) => answers.shift() ?? events.wait(...how) };
+    });
+  };
+
+  afterEach(() => {
+    vi.restoreAllMocks();
+  });
+
+  it("is no reason to end if the next one does not: error numbers are misread", () => {
+    failing(-EINTR, -EAGAIN);
+    const { world, servers } = worldOf({}, 3);
+    world.pass(100);
+    expect(servers.length).toBe(3);
+  });
+
+  it("ends the worker if it fails for good", () => {
+    failing(-EBADF, -EBADF);
+    const { world } = worldOf({}, 0);
+    expect(() => world.pass(100)).toThrow("epoll_wait: bad file descriptor (EBADF)");
   });
 });
 
