@@ -41,6 +41,7 @@ function describe(errno: number): readonly [code: string, meaning: string] {
 
 export const EPERM = 1;
 export const ENOENT = 2;
+export const ESRCH = 3;
 export const EINTR = 4;
 export const EBADF = 9;
 export const EAGAIN = 11;
@@ -70,6 +71,7 @@ export const EINPROGRESS = 115;
 const ERRORS = new Map<number, readonly [code: string, meaning: string]>([
   [EPERM, ["EPERM", "operation not permitted"]],
   [ENOENT, ["ENOENT", "no such file or directory"]],
+  [ESRCH, ["ESRCH", "not there"]],
   [EINTR, ["EINTR", "interrupted by a signal"]],
   [EBADF, ["EBADF", "bad file descriptor"]],
   [EAGAIN, ["EAGAIN", "nothing there yet"]],

@@ -17,8 +17,9 @@ import {
 } from "../core/wire/rtnetlink.ts";
 import { EADDRNOTAVAIL, EEXIST, ENODEV } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
+import { removeLeftRoutes, VirtualRoutes } from "./virtual_routes.ts";
 
-/** The virtual addresses of one virtual router. */
+/** The virtual addresses of one virtual router, and the routes that go with them. */
 export class VirtualAddresses {
   /** In the order they are advertised. */
   readonly bytes: readonly Uint8Array<ArrayBuffer>[];
@@ -26,17 +27,20 @@ export class VirtualAddresses {
   readonly excluded: readonly Uint8Array<ArrayBuffer>[];
   readonly #plan: VirtualRouterPlan;
   readonly #route: Pick<RouteSocket, "request">;
+  readonly #routes: VirtualRoutes;
   #requests: readonly Requests[] = [];
 
   constructor(plan: VirtualRouterPlan, route: Pick<RouteSocket, "request">) {
     this.#plan = plan;
     this.#route = route;
+    this.#routes = new VirtualRoutes(plan, route);
     this.bytes = plan.addresses.map(({ address }) => bytesOf(address));
     this.excluded = plan.excludedAddresses.map(({ address }) => bytesOf(address));
   }
 
   /** From now on the addresses belong on this interface. Not while any is held. */
   moveTo(index: number): void {
+    this.#routes.moveTo(index);
     this.#requests = carried(this.#plan).map((one) => {
       const entry = entryFor(one, index, lifetimeSeconds(this.#plan));
       return {
@@ -51,7 +55,7 @@ export class VirtualAddresses {
 
   /** Puts the addresses on the interface. @returns what went wrong, for the log. */
   add(): readonly AddressProblem[] {
-    return this.#each((one) => this.#put(one));
+    return this.#each((one) => this.#put(one)).concat(this.#routes.add());
   }
 
   /**
@@ -59,17 +63,19 @@ export class VirtualAddresses {
    * be.
    */
   renew(): readonly AddressProblem[] {
-    return this.#each((one) => this.#put(one));
+    return this.#each((one) => this.#put(one)).concat(this.#routes.add());
   }
 
   /** Takes away what we have put there. */
   remove(): readonly AddressProblem[] {
-    return this.#each((one) => {
+    // First the routes: the kernel would drop those that prefer one of the addresses by itself.
+    const problems = this.#routes.remove();
+    return problems.concat(this.#each((one) => {
       if (!one.held) return 0;
       one.held = false;
       const result = this.#route.request(one.remove);
       return result === -EADDRNOTAVAIL || result === -ENODEV ? 0 : result;
-    });
+    }));
   }
 
   #put(one: Requests): number {
@@ -90,32 +96,39 @@ export class VirtualAddresses {
   }
 }
 
-/** The kernel has refused to change an address: `EEXIST` if it was there before us. */
+/** The kernel has refused to change something: `EEXIST` if it was there before us. */
 export interface AddressProblem {
+  /** The address, or the route or rule in words. */
   readonly address: string;
   readonly errno: number;
 }
 
 /**
  * Removes from every interface the virtual addresses of `plans` that a predecessor has left behind:
- * those with our mark, unless this node owns them. An address that somebody else put there stays.
+ * those with our mark, unless this node owns them; and its routes and rules. An address that
+ * somebody else put there stays, unless the plan says expressly that it is to go.
  *
- * @returns the addresses that were there, each with the kernel's answer: 0, or −errno.
+ * @returns what was there, each with the kernel's answer: 0, or −errno.
  */
 export function removeLeftOvers(
   plans: readonly VirtualRouterPlan[],
   addresses: readonly InterfaceAddress[],
-  route: RouteSocket,
+  route: Pick<RouteSocket, "request">,
 ): readonly { readonly address: string; readonly result: number }[] {
+  const routes = plans.flatMap((plan) => removeLeftRoutes(plan, route))
+    .map((address) => ({ address, result: 0 }));
   const virtual = plans.filter(({ priority }) => priority !== PRIORITY_OWNER)
-    .flatMap((plan) => carried(plan).map(({ address }) => bytesOf(address)));
-  return addresses
-    .filter(({ protocol }) => protocol === IFAPROT_VRRP)
-    .filter(({ address }) => virtual.some((one) => sameAddress(one, address)))
-    .map((found) => ({
-      address: formatAddress(found.address),
-      result: route.request(removeAddress(found)),
-    }));
+    .flatMap((plan) => carried(plan).map(({ address }) => ({ plan, bytes: bytesOf(address) })));
+  const left = addresses.filter(({ address, protocol }) =>
+    virtual.some(({ plan, bytes }) =>
+      (protocol === IFAPROT_VRRP || plan.existingAddress === "remove") &&
+      sameAddress(bytes, address)
+    )
+  );
+  return routes.concat(left.map((found) => ({
+    address: formatAddress(found.address),
+    result: route.request(removeAddress(found)),
+  })));
 }
 
 /** The requests about one address, ready to be sent again and again. */

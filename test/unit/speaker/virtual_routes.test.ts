@@ -1,0 +1,74 @@
+import { describe, expect, it } from "vitest";
+import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
+import { EEXIST, ENOENT, EPERM, ESRCH } from "../../../src/linux/errno.ts";
+import { removeLeftRoutes, VirtualRoutes } from "../../../src/speaker/virtual_routes.ts";
+import { routerPlan } from "../plans.ts";
+
+const PLAN = routerPlan({
+  routes: [{
+    ...{ to: "10.1.0.0/16", via: "172.16.0.1", interface: null, source: null },
+    ...{ table: 100, metric: null },
+  }],
+  rules: [{ family: 4, from: "10.2.0.0/16", to: null, table: 100, priority: 50 }],
+});
+
+describe("VirtualRoutes", () => {
+  it("installs routes, then rules, and takes them away", () => {
+    const { routes, requests } = over();
+    expect(routes.add()).toEqual([]);
+    expect(routes.add()).toEqual([]);
+    expect(routes.remove()).toEqual([]);
+    expect(routes.remove()).toEqual([]);
+    expect(requests).toEqual(["+route", "+rule", "-route", "-rule"]);
+  });
+
+  it("leaves alone what was there before it, and says so", () => {
+    const { routes, requests } = over(-EEXIST);
+    expect(routes.add()).toEqual([{ address: "the route to 10.1.0.0/16", errno: EEXIST }]);
+    routes.remove();
+    expect(requests).toEqual(["+route", "+rule", "-rule"]);
+  });
+
+  it("tries again what was refused", () => {
+    const { routes, requests } = over(0, -EPERM, -EPERM, 0);
+    const refused = { address: "the rule from 10.2.0.0/16 for table 100", errno: EPERM };
+    expect([routes.add(), routes.add(), routes.add()]).toEqual([[refused], [refused], []]);
+    expect(requests).toEqual(["+route", "+rule", "+rule", "+rule"]);
+  });
+
+  it("finds nothing wrong with what the kernel has dropped by itself", () => {
+    const { routes, requests } = over(0, 0, -ESRCH, -ENOENT);
+    routes.add();
+    expect(routes.restore()).toEqual([]);
+    expect(requests).toEqual(["+route", "+rule", "-route", "-rule", "+route", "+rule"]);
+  });
+});
+
+it("removeLeftRoutes() tells what was there", () => {
+  expect(removeLeftRoutes(PLAN, kernel([-ESRCH, 0]).kernel))
+    .toEqual(["the rule from 10.2.0.0/16 for table 100"]);
+});
+
+function over(...answers: number[]) {
+  const { kernel: one, requests } = kernel(answers);
+  const routes = new VirtualRoutes(PLAN satisfies VirtualRouterPlan, one);
+  routes.moveTo(2);
+  return { routes, requests };
+}
+
+/** Gives these answers, then 0. */
+function kernel(answers: number[]) {
+  const requests: string[] = [];
+  const request = (message: Uint8Array) => {
+    requests.push(TYPES[message[4]!] ?? "?");
+    return answers.shift() ?? 0;
+  };
+  return { kernel: { request }, requests };
+}
+
+const TYPES: Readonly<Record<number, string>> = {
+  24: "+route",
+  25: "-route",
+  32: "+rule",
+  33: "-rule",
+};
