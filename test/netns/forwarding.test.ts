@@ -97,7 +97,9 @@ describe("balancing", () => {
     const opened = Object.keys(after).map((name) => after[name]! - before[name]!);
     // wrk tries the place by one connection more before it begins.
     expect(opened.reduce((sum, count) => sum + count)).toBe(load.connections + 1);
-    expect(opened.toSorted((a, b) => a - b)[0]).toBe(10);
+    // A quarter, but for the turn at which it begins and two workers choosing at the same moment.
+    expect(Math.abs(Math.min(...opened) - 10)).toBeLessThanOrEqual(1);
+    expect(Math.abs(Math.max(...opened) - 20)).toBeLessThanOrEqual(2);
   });
 
   it("spreads connections evenly over servers that are reached by IPv6 only", async () => {
@@ -111,12 +113,15 @@ describe("balancing", () => {
 });
 
 describe("a download", () => {
+  let sum: string;
+
+  beforeAll(async () => {
+    sum = await fill(DOWNLOAD_MIB);
+  });
+
   it.each(["172.16.0.2:80", "[fd00::2]:80", "172.16.0.2:86"])(
     "arrives whole from %s",
     async (place) => {
-      const sums = new Set<string>();
-      for (const { host } of servers.values()) sums.add(await fill(host, DOWNLOAD_MIB));
-      expect(sums.size).toBe(1);
       const beganAt = monotonicMs();
       const download = `curl --silent --fail --globoff http://${place}/files/large | sha256sum`;
       const [received] = (await client.run(["sh", "-c", download])).split(" ");
@@ -124,7 +129,7 @@ describe("a download", () => {
       figures(`download of ${DOWNLOAD_MIB} MiB from ${place}`, {
         "MB/s": DOWNLOAD_MIB * 1.048576 / seconds,
       });
-      expect([...sums]).toEqual([received]);
+      expect(received).toBe(sum);
     },
   );
 });
@@ -228,12 +233,14 @@ function tell(what: string, outcome: Outcome, more: Record<string, number> = {})
   figures(what, { requests, slowestMs, by, errors: errors_, ...more });
 }
 
-/** Puts the same large file on a server, once. @returns its SHA-256. */
-async function fill(host: Host, mebibytes: number): Promise<string> {
-  const file = `${host.directory}/files/large`;
-  const make = `test -e ${file} || { mkdir -p ${host.directory}/files && openssl enc ` +
-    `-aes-128-ctr -K 00 -iv 00 -in /dev/zero 2>/dev/null | head -c ${mebibytes}M > ${file}; } && ` +
-    `sha256sum < ${file}`;
-  const [sum = ""] = (await host.run(["sh", "-c", make])).split(" ");
+/** Puts the same large file on all servers. @returns its SHA-256. */
+async function fill(mebibytes: number): Promise<string> {
+  const file = `${lab.directory}/large`;
+  for (const { host } of servers.values()) {
+    Deno.mkdirSync(`${host.directory}/files`);
+    Deno.symlinkSync(file, `${host.directory}/files/large`);
+  }
+  const make = `head -c ${mebibytes}M /dev/urandom > ${file} && sha256sum < ${file}`;
+  const [sum = ""] = (await client.run(["sh", "-c", make])).split(" ");
   return sum;
 }

@@ -161,6 +161,8 @@ class Pair implements AsyncDisposable {
   /** The daemon with the higher priority is started again, and takes over. */
   async comeBack(): Promise<void> {
     const { higher, lower, watch } = this;
+    // What clients still wait for in vain belongs to what was before.
+    await delay(350);
     const since = monotonicMs();
     await higher.start();
     const takenMs = await watch.gained(higher.host, since);
