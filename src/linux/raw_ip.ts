@@ -42,11 +42,9 @@ export function setMulticastInterface(fd: Fd, index: number): number {
  * @see socket(7), SO_ATTACH_FILTER
  */
 export function attachDropAll(fd: Fd): number {
-  const filter = new Uint8Array(8);
-  filter[0] = BPF_RET_K;
   const program = new DataView(new ArrayBuffer(16));
   program.setUint16(0, 1, true);
-  program.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(filter)), true);
+  program.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(DROP_ALL)), true);
   return setOptionBytes(fd, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(program.buffer));
 }
 
@@ -64,3 +62,7 @@ function membership(group: Uint8Array, index: number): Uint8Array<ArrayBuffer> {
 
 /** `BPF_RET | BPF_K`: with k = 0, take no byte. */
 const BPF_RET_K = 6;
+
+/** A program of one instruction, in memory that neither moves nor goes: the kernel gets its place. */
+const DROP_ALL = new Uint8Array(new ArrayBuffer(8));
+DROP_ALL[0] = BPF_RET_K;
