@@ -10,15 +10,18 @@ import type { TrackerConfig } from "./schema/file.ts";
 
 /** Compiles every tracker. */
 export function compileTrackers(compilation: Compilation): TrackerPlan[] {
-  const { trackers, virtualRouters } = compilation.config;
-  const tracked = new Set(Object.values(virtualRouters).flatMap(({ track }) => Object.keys(track)));
+  const { config: { trackers, virtualRouters }, report } = compilation;
+  const isTracked = (name: string) =>
+    Object.keys(virtualRouters).some((router) =>
+      report.given(["virtualRouters", router, "track", name])
+    );
   return Object.entries(trackers).flatMap(([name, tracker]) => {
     const path = ["trackers", name];
     if (name === DATAPLANE) {
       const text = "dataplane is built in, and every virtual router tracks it: name this otherwise";
-      compilation.report.keyProblem(path, text);
-    } else if (!tracked.has(name)) {
-      compilation.report.warn(
+      report.keyProblem(path, text);
+    } else if (!isTracked(name)) {
+      report.warn(
         path,
         "no virtual router tracks it: name it in a track, or remove it",
       );

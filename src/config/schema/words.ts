@@ -86,11 +86,15 @@ export function interfaceName() {
 
 /** A program and its arguments, run without a shell. */
 export function command() {
-  const error =
-    "a list of a program's absolute path and its arguments, such as [/usr/bin/ping, -c1, 10.0.0.1]";
+  const error = "a list of a program and its arguments, such as [/usr/bin/ping, -c1, 10.0.0.1]";
+  const program = "a program by its absolute path, such as /usr/bin/ping";
   return z.array(z.string({ error }).regex(/^[^\0]*$/, { error }), { error })
     .min(1, { error, abort: true })
-    .refine(([program = ""]) => /^\/.*[^/]$/s.test(program), { error, abort: true });
+    .refine(([first = ""]) => /^\/.*[^/]$/s.test(first), {
+      error: program,
+      path: [0],
+      abort: true,
+    });
 }
 
 /** Where to send HTTP requests. */

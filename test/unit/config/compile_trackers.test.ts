@@ -44,7 +44,10 @@ describe("trackers", () => {
     ["a: { type: script, command: [/a], upDelay: 2s }", "upDelay is a key of interface trackers"],
     ["a: { type: interface, interface: eth0, path: /a }", "path is a key of file trackers"],
     ["a: { type: interfaces }", "trackers.a.type: found"],
-    ["a: { type: script, command: [ping] }", "a list of a program's absolute path and its"],
+    [
+      "a: { type: script, command: [ping] }",
+      'command[0]: found "ping"; allowed: a program by its absolute path',
+    ],
     ["dataplane: { type: file, path: /a }", "trackers.dataplane: dataplane is built in"],
   ])("{ %s } is refused", (tracker, words) => {
     const problems = problemsOf(`trackers: { ${tracker} }`);

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { PAIR, planOf, problemsOf } from "./source.ts";
+import { checkAllNodes } from "../../../src/config/load.ts";
+import { PAIR, planOf, problemsOf, source } from "./source.ts";
 
 describe("priority", () => {
   it.each([
@@ -10,45 +11,6 @@ describe("priority", () => {
     ["priority: { lb2: 9 }", "lb2", 9],
   ])("with %j on %s is %i", (key, node, priority) => {
     expect(router(key, node).priority).toBe(priority);
-  });
-});
-
-describe("unicast", () => {
-  it("auto sends to the other nodes", () => {
-    expect(router("", "lb2").unicast).toEqual({
-      source: "10.0.0.3",
-      peers: ["10.0.0.2"],
-      ttl: 255,
-      checkSource: true,
-    });
-  });
-
-  it("false, or auto without others, is multicast", () => {
-    expect(router("unicast: false", "lb1").unicast).toBeNull();
-    const alone = "virtualRouters: { a: { vrid: 1, addresses: [10.0.0.1], interface: eth0 } }";
-    expect(planOf(alone).virtualRouters[0]?.unicast).toBeNull();
-  });
-
-  it("true wants others", () => {
-    const alone =
-      "virtualRouters: { a: { vrid: 1, addresses: [10.0.0.1], interface: eth0, unicast: true } }";
-    expect(problemsOf(alone)[0]).toContain("virtualRouters.a.unicast: there is no other node");
-  });
-
-  it("takes a source and peers of its own", () => {
-    expect(router("unicast: { peers: [10.9.9.9], ttl: 3 }", "lb1").unicast).toEqual({
-      source: "10.0.0.2",
-      peers: ["10.9.9.9"],
-      ttl: 3,
-      checkSource: true,
-    });
-  });
-
-  it("refuses an empty list of peers", () => {
-    expect(routerProblems("unicast: { peers: [] }")).toEqual([
-      "virtualRouters.web.unicast.peers: found an empty list; allowed: a list of addresses, at " +
-      "least one",
-    ]);
   });
 });
 
@@ -136,6 +98,10 @@ describe("two virtual routers", () => {
   it.each([
     ["vrid: 1, addresses: [10.0.0.11]", "VRID 1 is also that of web on the same interface"],
     ["vrid: 2, addresses: [10.0.0.10]", "10.0.0.10 is also an address of virtual router web"],
+    [
+      "vrid: 2, addresses: [10.0.0.11], excludedAddresses: [10.0.0.10]",
+      "two.excludedAddresses: 10.0.0.10 is also an address of virtual router web",
+    ],
   ])("must not share: %s", (keys, words) => {
     const problems = problemsOf(`${PAIR}  two: { ${keys} }\n`, { node: "lb1" });
     expect(problems.join("\n")).toContain(words);
@@ -146,6 +112,144 @@ describe("two virtual routers", () => {
     expect(problemsOf(two, { node: "lb1" })).toEqual([]);
   });
 });
+
+describe("one VRID", () => {
+  it("may stand for a virtual router of each family", () => {
+    const two = `${PAIR}  two: { vrid: 1, interface: eth0, addresses: ["fe80::1"] }\n`;
+    expect(problemsOf(two, { node: "lb1" })).toEqual([]);
+  });
+
+  it("and one link-local address may be used on each interface", () => {
+    const router = (name: string, vrid: number, link: string) =>
+      `  ${name}: { vrid: ${vrid}, interface: ${link}, addresses: ["fe80::1"] }\n`;
+    const text = (link: string) => PAIR + router("a", 8, "eth0") + router("b", 9, link);
+    expect(problemsOf(text("eth1"), { node: "lb1" })).toEqual([]);
+    expect(problemsOf(text("eth0"), { node: "lb1" })[0]).toContain("also an address of virtual");
+  });
+});
+
+describe("preemption", () => {
+  it("may wait, but not for nothing", () => {
+    expect(router("preemptDelay: 2m", "lb1").preemptDelayMs).toBe(120_000);
+    expect(router("preemptDelay: 2m, preempt: false", "lb1").preemptDelayMs).toBe(0);
+    expect(router("preemptDelay: 2m, priority: 255", "lb1").preemptDelayMs).toBe(0);
+    expect(routerWarnings("preemptDelay: 2m, preempt: false")).toEqual([
+      "there is nothing to delay, as preempt is false: it is ignored",
+    ]);
+    expect(routerWarnings("preemptDelay: 2m, priority: { lb1: 255 }")).toEqual([
+      "there is nothing to delay, as lb1 owns the addresses (priority 255): it is ignored (on lb1)",
+    ]);
+    expect(routerProblems("preemptDelay: 1001s")[0]).toContain("found 1001s; allowed: up to 1000s");
+  });
+
+  it("is nothing that an owner can be without", () => {
+    expect(routerProblems("priority: 255, preempt: false")[0]).toContain(
+      "virtualRouters.web.preempt: lb1 owns the addresses (priority 255), and an owner always",
+    );
+  });
+});
+
+describe("authentication", () => {
+  it.each([
+    ["1111", "1111"],
+    ["0123", "0123"],
+    ['"with a blank"', "with a b"],
+    ["file:/etc/password", "from a f"],
+  ])("of %s is %j", (written, password) => {
+    const keys = `version: 2, authentication: { password: ${written} }`;
+    const readFile = () => "from a file\n";
+    const plan = planOf(withKeys(keys), { node: "lb1", readFile });
+    expect(plan.virtualRouters[0]?.password).toBe(password);
+  });
+
+  it("warns of what is cut off, without a word of it", () => {
+    const found = routerWarnings("version: 2, authentication: { password: swordfish }");
+    expect(found).toEqual([
+      "the password has 9 characters, and an advertisement carries 8: the others are cut off, as " +
+      "Keepalived does",
+    ]);
+    expect(routerWarnings("version: 2, authentication: { password: eightoct }")).toEqual([]);
+  });
+
+  it.each([
+    ["authentication: { password: hunter }", "version 3 has no authentication"],
+    ["version: 2, authentication: { password: hünter }", "more than letters, digits and signs"],
+    ["version: 2, authentication: hunter", "found a value that is not shown here; allowed: a map"],
+    ["version: 2, authentication: { password: [hunter] }", "found a list; allowed: the password"],
+    ["version: 2, authentication: { pasword: hunter }", "unknown key; did you mean password?"],
+    ["version: 2, authentication: { password: file:/hunter }", "cannot read /hunter"],
+  ])("%s is refused", (keys, words) => {
+    const problems = routerProblems(keys).join("\n");
+    expect(problems).toContain(words);
+    if (!keys.includes("file:")) expect(problems).not.toMatch(/h[uü]nter/);
+  });
+});
+
+describe("announce", () => {
+  it("has the defaults of the documentation, and can be told less", () => {
+    expect(router("", "lb1").announce).toEqual({
+      repeat: 5,
+      delayMs: 5000,
+      refreshMs: 10_000,
+      refreshRepeat: 1,
+    });
+    expect(router("announce: { delay: 0s, refresh: none, refreshRepeat: 2 }", "lb1").announce)
+      .toEqual({ repeat: 5, delayMs: 0, refreshMs: null, refreshRepeat: 2 });
+    expect(routerProblems("announce: { refresh: 0s }")[0]).toContain("none, or a duration of 1s");
+  });
+});
+
+describe("existingAddress", () => {
+  it("is removed only where the file says so, and never from an owner", () => {
+    expect(router("", "lb1").existingAddress).toBe("refuse");
+    expect(router("existingAddress: remove", "lb1").existingAddress).toBe("remove");
+    expect(router("existingAddress: remove, priority: 255", "lb1").existingAddress).toBe("refuse");
+  });
+});
+
+describe("notify", () => {
+  it("is a command, a webhook, or both", () => {
+    expect(router("", "lb1").notify).toBeNull();
+    expect(router("notify: { command: [/bin/told, 1] }", "lb1").notify).toEqual({
+      command: ["/bin/told", "1"],
+      webhook: null,
+    });
+    expect(router('notify: { webhook: "https://example.com/a?b" }', "lb1").notify).toEqual({
+      command: null,
+      webhook: "https://example.com/a?b",
+    });
+    expect(routerProblems("notify: {}")[0]).toContain("allowed: command, webhook, or both");
+    expect(routerProblems("notify: { webhook: 'https://me:secret@example.com' }")[0]).toContain(
+      "without user and password",
+    );
+  });
+});
+
+describe("virtualMac", () => {
+  it("is not for an owner, and wants to be announced", () => {
+    expect(router("virtualMac: true", "lb1").virtualMac).toBe(true);
+    expect(routerProblems("virtualMac: true, priority: 255")[0]).toContain("virtualMac: lb1 owns");
+    expect(routerWarnings("virtualMac: true, announce: { refresh: none }")[0]).toContain(
+      "switches forget",
+    );
+  });
+});
+
+describe("what else a virtual router can be told", () => {
+  it("is in its plan", () => {
+    expect(router("strictChecksum: true, addressList: drop, startDelay: 3s", "lb1")).toMatchObject({
+      strictChecksum: true,
+      addressList: "drop",
+      startDelayMs: 3000,
+    });
+  });
+});
+
+function routerWarnings(keys: string): string[] {
+  const { problems, warnings } = checkAllNodes(withKeys(keys), source());
+  expect(problems).toEqual([]);
+  return warnings.map(({ message }) => message);
+}
 
 function withKeys(keys: string): string {
   return keys === "" ? PAIR : PAIR.replace("vrid: 1", `vrid: 1, ${keys}`);

@@ -26,6 +26,44 @@ describe("fillDefaults", () => {
     expect(check({})).not.toHaveProperty("path");
   });
 
+  it("gives scripts and interfaces what they have by default", () => {
+    const { trackers } = fillDefaults(FileSchema.parse({
+      trackers: {
+        link: { type: "interface", interface: "eth0", upDelay: "3s" },
+        ping: { type: "script", command: ["/bin/ping"], interval: "2s" },
+        hold: { type: "file", path: "/hold" },
+      },
+    }));
+    expect(trackers).toEqual({
+      link: { type: "interface", interface: "eth0", downDelay: "0s", upDelay: "3s" },
+      ping: {
+        type: "script",
+        command: ["/bin/ping"],
+        interval: "2s",
+        timeout: "2s",
+        rise: 1,
+        fall: 1,
+      },
+      hold: { type: "file", path: "/hold" },
+    });
+  });
+
+  it("lets a virtual router track the data plane beside what it names", () => {
+    const router = { vrid: 1, addresses: ["10.0.0.1"] };
+    const { virtualRouters } = fillDefaults(FileSchema.parse({
+      virtualRouters: {
+        plain: router,
+        more: { ...router, track: { hold: "yield" } },
+        without: { ...router, track: { dataplane: false } },
+      },
+    }));
+    expect(Object.values(virtualRouters).map(({ track }) => track)).toEqual([
+      { dataplane: "auto" },
+      { dataplane: "auto", hold: "yield" },
+      { dataplane: false },
+    ]);
+  });
+
   it("leaves check: none", () => expect(check("none")).toBe("none"));
 
   it("gives servers the weight of serverDefaults", () => {

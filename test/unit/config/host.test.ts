@@ -40,6 +40,66 @@ describe("hostProblems", () => {
     ]);
   });
 
+  it("lets one VRID stand for a virtual router of each family", () => {
+    const text = `${PAIR}  two: { vrid: 1, interface: eth0, addresses: ["fe80::11"] }\n`;
+    const local = { ...OWN, address: "fe80::2", prefixLength: 64 };
+    expect(check(text, hostFacts({ addresses: [OWN, local] })).problems).toEqual([]);
+  });
+
+  it("says that an address will be removed where the file wants that", () => {
+    const text = PAIR.replace("vrid: 1", "vrid: 1, existingAddress: remove");
+    const { problems, warnings } = check(text, hostFacts({ addresses: [OWN, vip(false)] }));
+    expect(problems).toEqual([]);
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("10.0.0.10 is on eth0 of this host and will be removed at start");
+  });
+
+  it("looks for excluded addresses too", () => {
+    const text = PAIR.replace("[10.0.0.10]", "[10.0.0.9], excludedAddresses: [10.0.0.10]");
+    const { problems } = check(text, hostFacts({ addresses: [OWN, vip(false)] }));
+    expect(problems[0]).toContain("virtualRouters.web.excludedAddresses: 10.0.0.10 is on eth0");
+  });
+
+  it("wants routes that the kernel would take", () => {
+    const routes = [
+      "{ to: 10.1.0.0/16, via: 10.0.0.1, source: 10.0.0.10 }",
+      "{ to: 10.2.0.0/16, interface: eth1 }",
+      "{ to: 10.3.0.0/16, via: 10.9.0.1 }",
+      "{ to: 10.4.0.0/16, via: 10.0.0.1, source: 10.0.0.77 }",
+      '{ to: "fd01::/64", via: "fe80::1" }',
+      "{ to: 10.5.0.0/16, via: 10.8.0.1 }",
+    ];
+    const excluded = "excludedAddresses: [10.8.0.10/24]";
+    const keys = `vrid: 1, ${excluded}, virtualRoutes: [${routes.join(", ")}]`;
+    const { problems, warnings } = check(PAIR.replace("vrid: 1", keys), hostFacts());
+    expect(problems.map((line) => line.replace(/^\S+ /, ""))).toEqual([
+      "virtualRouters.web.virtualRoutes[1].interface: this host has no interface eth1; it has lo, " +
+      "eth0",
+      "virtualRouters.web.virtualRoutes[3].source: 10.0.0.77 is neither a virtual address nor on " +
+      "an interface of this host, so that the kernel refuses the route",
+    ]);
+    expect(warnings.map((line) => line.replace(/^\S+ /, ""))).toEqual([
+      "virtualRouters.web.virtualRoutes[2].via: 10.9.0.1 is in no network of eth0, so that the " +
+      "kernel refuses the route",
+    ]);
+  });
+
+  it("wants programs that can be run, and interfaces that are here", () => {
+    const keys = "track: { ping: yield, link: yield }, notify: { command: [/bin/told, x] }";
+    const text = `${PAIR.replace("vrid: 1", `vrid: 1, ${keys}`)}trackers:
+  ping: { type: script, command: [/bin/ping, -c1] }
+  link: { type: interface, interface: eth7 }
+`;
+    const whyNotRunnable = (path: string) => path === "/bin/ping" ? null : "there is no such file";
+    const { problems, warnings } = check(text, hostFacts({ whyNotRunnable }));
+    expect(problems).toHaveLength(1);
+    expect(problems[0]).toContain("notify.command: /bin/told cannot be run: there is no such file");
+    expect(warnings).toHaveLength(1);
+    expect(warnings[0]).toContain("trackers.link.interface: this host has no interface eth7");
+    const none = check(text, hostFacts({ whyNotRunnable: () => "it is no file" }));
+    expect(none.problems[1]).toContain("trackers.ping.command: /bin/ping cannot be run: it is no");
+  });
+
   it("warns of an address outside the networks of its interface", () => {
     const text = PAIR.replace("10.0.0.10", "10.0.9.10");
     const { problems, warnings } = check(text, hostFacts());

@@ -68,10 +68,14 @@ describe("checkAllNodes", () => {
         .split(" "),
       ..."peers source listen backend servers check type ca status port address weight".split(" "),
       ..."keepalive idle interval admin tokens probes overrides profile deadman".split(" "),
+      ..."excludedAddresses virtualRoutes to via virtualRules from table preempt".split(" "),
+      ..."preemptDelay authentication password track dataplane frontends effect".split(" "),
+      ..."announce refresh notify command virtualMac interface".split(" "),
     );
     const leaf = fc.constantFrom(
       ...["10.0.0.1", "fd00::1", "10.0.0.1:80", "*:80", "vip:web:80", "web", "lb1", "2s", "none"],
       ...["https", "kube-apiserver", "auto", "${X}", 1, 2, 255, 300, true, null],
+      ...["yield", -20, false, "file", "script", "default", "/bin/true", "10.1.0.0/16"],
     );
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
@@ -87,6 +91,8 @@ describe("checkAllNodes", () => {
       frontends: fc.dictionary(word, value, { maxKeys: 2 }),
       backends: fc.dictionary(word, value, { maxKeys: 2 }),
       admin: value,
+      trackers: fc.dictionary(word, value, { maxKeys: 2 }),
+      syncGroups: fc.dictionary(word, value, { maxKeys: 2 }),
     }, { requiredKeys: [] });
     fc.assert(
       fc.property(config, (words) => {

@@ -31,13 +31,36 @@ backends:
   });
 
   it("gives the same plan again for every example", () => {
-    for (const name of ["kube-apiserver", "single-node", "two-nodes-tcp"]) {
+    for (const name of ["kube-apiserver", "single-node", "two-nodes-tcp", "dual-stack"]) {
       const file = new URL(`../../../config/${name}.yaml`, import.meta.url);
       const text = Deno.readTextFileSync(file);
       const env = { LINTEL_NODE: text.includes("lb1") ? "lb1" : "" };
       const again = planOf(resolve(text, env), { env });
       expect({ ...again, hash: "" }).toEqual({ ...planOf(text, { env }), hash: "" });
     }
+  });
+
+  it("prints what a virtual router has by default", () => {
+    const text = `virtualRouters:
+  web: { vrid: 1, version: 2, interface: eth0, addresses: [10.0.0.1], track: { hold: -5 } }
+trackers: { hold: { type: script, command: [/bin/hold] } }
+syncGroups: { all: [web] }
+`;
+    const resolved = parse(resolve(text));
+    expect(Object.keys(resolved)).toEqual([
+      ...["log", "stateDirectory", "workers", "engine", "stopTimeout", "admin", "trackers"],
+      ...["virtualRouters", "syncGroups", "frontends", "backends"],
+    ]);
+    expect(resolved.trackers.hold).toMatchObject({ interval: "1s", timeout: "1s", rise: 1 });
+    expect(resolved.virtualRouters.web).toMatchObject({
+      excludedAddresses: [],
+      preemptDelay: "0s",
+      track: { dataplane: "auto", hold: -5 },
+      announce: { repeat: 5, delay: "5s", refresh: "10s", refreshRepeat: 1 },
+      existingAddress: "refuse",
+      virtualMac: false,
+    });
+    expect(resolved.virtualRouters.web).not.toHaveProperty("authentication");
   });
 
   it("prints references to secrets, never secrets", () => {
@@ -47,6 +70,13 @@ backends:
     - { name: b, role: admin, secret: file:/token }
     - { name: c, role: admin, secret: "\${TOKEN}" }
 `;
+    const password = (written: string) => {
+      const keys = `version: 2, interface: eth0, authentication: { password: ${written} }`;
+      const routers = `virtualRouters: { web: { vrid: 1, addresses: [10.0.0.1], ${keys} } }`;
+      return parse(resolve(routers)).virtualRouters.web.authentication.password;
+    };
+    expect(password("swordfish")).toBe("(not shown)");
+    expect(password("file:/password")).toBe("file:/password");
     const resolved = resolve(text, { TOKEN: "swordfish" });
     expect(resolved).not.toContain("swordfish");
     expect(parse(resolved).admin.tokens.map(({ secret }: { secret: string }) => secret)).toEqual([

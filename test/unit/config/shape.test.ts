@@ -55,6 +55,7 @@ describe("readShape", () => {
       ..."nodes virtualRouters backends frontends admin log web addresses vrid servers check listen"
         .split(" "),
       ..."tokens secret unicast peers status overrides priority workers zzz".split(" "),
+      ..."trackers track dataplane syncGroups notify command virtualRoutes".split(" "),
     );
     const { value } = fc.letrec((tie) => ({
       value: fc.oneof(
@@ -80,6 +81,9 @@ describe("foundAt", () => {
     const { report } = read(`log: { level: ${long} }\nadmin: { tokens: [{ secret: 0123 }] }\n`);
     expect(foundAt(report, ["log", "level"])).toBe(`"${"x".repeat(60)}…"`);
     expect(foundAt(report, ["admin", "tokens", 0, "secret"])).not.toContain("0123");
+    const path = ["virtualRouters", "web", "authentication"];
+    const other = read("virtualRouters: { web: { authentication: hunter2 } }").report;
+    expect(foundAt(other, path)).not.toContain("hunter2");
     expect(foundAt(report, ["admin", "tokens"])).toBe("a list");
     expect(foundAt(report, ["engine"])).toBe("nothing");
   });

@@ -3,14 +3,18 @@ import type { z } from "zod";
 import {
   address,
   choice,
+  command,
   duration,
   durationOrNone,
   flag,
+  interfaceName,
   keys,
   list,
+  listOrEmpty,
   name,
   named,
   text,
+  url,
   whole,
 } from "../../../../src/config/schema/words.ts";
 
@@ -27,6 +31,15 @@ describe("words", () => {
     ["name", name(), ["a", "lb1.example", "0", "x".repeat(63)], ["", "-a", "a/b", "x".repeat(64)]],
     ["named", named(flag(), "flags"), [{}, { a: true }], [[], { "a b": true }, { a: 1 }]],
     ["keys", keys({ a: flag() }), [{ a: true }], [{}, { a: true, b: 1 }, []]],
+    ["interfaceName", interfaceName(), ["eth0", "br-lan.5"], ["", "a b", "a/b", "x".repeat(16)]],
+    ["command", command(), [["/bin/a"], ["/bin/a", ""]], [[], [""], ["a"], ["/bin/"], "/bin/a"]],
+    [
+      "url",
+      url(),
+      ["http://a", "https://a.example:8443/b?c#d", "http://[fd00::1]/"],
+      ["a", "ftp://a", "https://", "https://me@a", "https://me:x@a", "https://a b", "http://a:x"],
+    ],
+    ["listOrEmpty", listOrEmpty(flag(), "flags"), [[], [true]], [true, [1], null]],
     ["list", list(flag(), "flags"), [[true]], [[], true, [1]]],
   ])("%s", (_, schema, good, bad) => {
     for (const value of good) expect(schema.safeParse(value).success).toBe(true);
