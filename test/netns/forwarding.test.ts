@@ -97,9 +97,9 @@ describe("balancing", () => {
     const opened = Object.keys(after).map((name) => after[name]! - before[name]!);
     // wrk tries the place by one connection more before it begins.
     expect(opened.reduce((sum, count) => sum + count)).toBe(load.connections + 1);
-    // A quarter, but for the turn at which it begins and two workers choosing at the same moment.
-    expect(Math.abs(Math.min(...opened) - 10)).toBeLessThanOrEqual(1);
-    expect(Math.abs(Math.max(...opened) - 20)).toBeLessThanOrEqual(2);
+    // A quarter and a half, but for each worker's unfinished cycle.
+    expect(Math.abs(Math.min(...opened) - 10)).toBeLessThanOrEqual(2);
+    expect(Math.abs(Math.max(...opened) - 20)).toBeLessThanOrEqual(3);
   });
 
   it("spreads connections evenly over servers that are reached by IPv6 only", async () => {
