@@ -4,9 +4,17 @@
  */
 
 import type { Role } from "../core/plan/plan.ts";
-import type { AdminState, Backend, Frontend, NodeStatus, Server, VirtualRouter } from "./model.ts";
+import type {
+  AdminState,
+  Backend,
+  Frontend,
+  NodeStatus,
+  Server,
+  Standby,
+  VirtualRouter,
+} from "./model.ts";
 import type { Event } from "./model_events.ts";
-import type { Handover, Standby } from "./model_handover.ts";
+import type { Handover } from "./model_handover.ts";
 
 /** The running appliance, as the admin API sees it. Reading answers at once, from memory. */
 export interface Appliance {

@@ -9,14 +9,18 @@ import { milliseconds } from "../config/duration.ts";
 import type { Appliance, Wish } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
 import { requireMatch } from "./etag.ts";
-import { type VirtualRouter, VirtualRouterSchema, WishQuerySchema } from "./model.ts";
+import {
+  StandbySchema,
+  type VirtualRouter,
+  VirtualRouterSchema,
+  WishQuerySchema,
+} from "./model.ts";
 import {
   type FailoverRequest,
   FailoverRequestSchema,
   HandoverSchema,
   type StandbyRequest,
   StandbyRequestSchema,
-  StandbySchema,
 } from "./model_handover.ts";
 import { unknownName } from "./problem.ts";
 import { answer, found, problems } from "./resources.ts";

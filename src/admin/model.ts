@@ -159,6 +159,7 @@ export const VirtualRouterSchema = z.strictObject({
       z.strictObject({ state: z.string(), reason: z.string(), total: z.int().min(0) }),
     ).describe("Transitions into a state by reason"),
     statistics: byReason("Everything that the speaker counts, by name"),
+    rfc6527: byReason("The same as RFC 6527 names its objects, without vrrpv3"),
   }),
   peer: PeerSchema.nullable().describe("null: no advertisement accepted yet"),
 }).openapi("VirtualRouter");
@@ -170,6 +171,15 @@ export const WorkerSchema = z.strictObject({
   connections: z.int().min(0).nullable().describe("null: not a data-plane worker"),
   restarts: z.int().min(0),
 }).openapi("Worker");
+
+/** Whether this node refuses to be Active. */
+export const StandbySchema = z.strictObject({
+  enabled: z.boolean(),
+  until: z.iso.datetime().nullable().describe("When it ends by itself; null: never"),
+  reason: z.string().nullable(),
+  by: z.string().nullable().describe("The caller who wanted it"),
+  at: z.iso.datetime().nullable().describe("Since when"),
+}).openapi("Standby");
 
 /** The node itself: the status without what other routes tell. */
 export const NodeStatusSchema = z.strictObject({
@@ -186,6 +196,7 @@ export const NodeStatusSchema = z.strictObject({
     lastReloadSuccessful: z.boolean(),
   }),
   workers: z.array(WorkerSchema),
+  standby: StandbySchema,
 });
 
 /** Whether all is well, and if not why. */
@@ -221,6 +232,7 @@ export type Listener = z.infer<typeof ListenerSchema>;
 export type Frontend = z.infer<typeof FrontendSchema>;
 export type Tracker = z.infer<typeof TrackerSchema>;
 export type VirtualRouter = z.infer<typeof VirtualRouterSchema>;
+export type Standby = z.infer<typeof StandbySchema>;
 export type Worker = z.infer<typeof WorkerSchema>;
 export type NodeStatus = z.infer<typeof NodeStatusSchema>;
 export type Status = z.infer<typeof StatusSchema>;

@@ -33,15 +33,6 @@ export const HandoverSchema = z.strictObject({
   virtualRouter: VirtualRouterSchema.describe("As it is after the change"),
 }).openapi("Handover");
 
-/** Whether this node refuses to be Active. */
-export const StandbySchema = z.strictObject({
-  enabled: z.boolean(),
-  until: z.iso.datetime().nullable().describe("When it ends by itself; null: never"),
-  reason: z.string().nullable(),
-  by: z.string().nullable().describe("The caller who wanted it"),
-  at: z.iso.datetime().nullable().describe("Since when"),
-}).openapi("Standby");
-
 /** What is asked for standby. */
 export const StandbyRequestSchema = z.strictObject({
   enabled: z.boolean(),
@@ -53,5 +44,4 @@ export const StandbyRequestSchema = z.strictObject({
 
 export type FailoverRequest = z.infer<typeof FailoverRequestSchema>;
 export type Handover = z.infer<typeof HandoverSchema>;
-export type Standby = z.infer<typeof StandbySchema>;
 export type StandbyRequest = z.infer<typeof StandbyRequestSchema>;

@@ -12,6 +12,7 @@ import { activeDownInterval, skewTime } from "../core/vrrp/router.ts";
 import { TRANSITIONS } from "../core/vrrp/state.ts";
 import { ROUTER_COUNTERS, type RouterTable } from "../memory/router_table.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
+import { mibCounters } from "./mib.ts";
 import { wallTime } from "./time.ts";
 
 /** All virtual routers of one plan. */
@@ -148,6 +149,7 @@ export class Routers {
         total: table.transitions(row, reason),
       })),
       statistics: this.#statistics(row),
+      rfc6527: mibCounters(table, row),
     };
   }
 

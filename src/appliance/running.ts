@@ -12,8 +12,15 @@ import type {
 } from "../admin/appliance.ts";
 import { Conflict } from "../admin/appliance.ts";
 import type { Event } from "../admin/model_events.ts";
-import type { Handover, Standby } from "../admin/model_handover.ts";
-import type { Backend, Frontend, NodeStatus, Server, VirtualRouter } from "../admin/model.ts";
+import type { Handover } from "../admin/model_handover.ts";
+import type {
+  Backend,
+  Frontend,
+  NodeStatus,
+  Server,
+  Standby,
+  VirtualRouter,
+} from "../admin/model.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
@@ -123,6 +130,7 @@ export class RunningAppliance implements Appliance {
           restarts,
         };
       }),
+      standby: this.standby(),
     };
   }
 

@@ -4,7 +4,7 @@
  */
 
 import { Conflict, type StandbyWish } from "../admin/appliance.ts";
-import { type Standby, StandbySchema } from "../admin/model_handover.ts";
+import { type Standby, StandbySchema } from "../admin/model.ts";
 import { readFile, removeFile, replaceFile } from "../journal/small_file.ts";
 import type { Outcome } from "./speaker_link.ts";
 

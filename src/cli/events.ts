@@ -79,7 +79,8 @@ function priorityOf({ priority: { configured, effective }, trackers }: Transitio
   return `${moved}; bad were ${bad.map(describeTracker).join(" and ")}.`;
 }
 
-function describeTracker({ name, effect, detail }: Tracker): string {
+/** A bad tracker in words. */
+export function describeTracker({ name, effect, detail }: Tracker): string {
   const what = effect === "yield" ? "yield" : effect > 0 ? `without its +${effect}` : `${effect}`;
   return `${name} (${what}: ${detail})`;
 }

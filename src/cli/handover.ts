@@ -3,8 +3,13 @@
  * taken over is the appliance's to say.
  */
 
-import { type VirtualRouter, VirtualRouterSchema } from "../admin/model.ts";
-import { HandoverSchema, type Standby, StandbySchema } from "../admin/model_handover.ts";
+import {
+  type Standby,
+  StandbySchema,
+  type VirtualRouter,
+  VirtualRouterSchema,
+} from "../admin/model.ts";
+import { HandoverSchema } from "../admin/model_handover.ts";
 import { parseDuration } from "../config/duration.ts";
 import { type AdminClient, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";

@@ -11,7 +11,9 @@ import {
   type VirtualRouter,
 } from "../admin/model.ts";
 import { type AdminClient, readAs } from "./client.ts";
+import { describeTracker } from "./events.ts";
 import { EXIT } from "./exit_code.ts";
+import { describeStandby } from "./handover.ts";
 import { type Cell, formatTable, paint, type Tone } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -49,6 +51,7 @@ export function formatStatus(document: Status, colours: boolean): string {
 
 function heading(document: Status, colours: boolean): string {
   const { node, version, engine, pid, uptimeSeconds, configuration, live, ready } = document;
+  const { standby, virtualRouters } = document;
   const facts = [
     paint({ text: node, tone: "strong" }, colours),
     `lintel ${version} (${engine})`,
@@ -59,6 +62,8 @@ function heading(document: Status, colours: boolean): string {
   const verdicts = [
     ...verdict("live", live.causes),
     ...verdict("ready", ready.causes.filter((cause) => !live.causes.includes(cause))),
+    ...(standby.enabled ? [{ text: describeStandby(standby), tone: "attention" } as const] : []),
+    ...virtualRouters.flatMap(badTrackers),
   ];
   const lines = [facts.join("  "), ...verdicts.map((cell) => paint(cell, colours))];
   return lines.map((line) => `${line}\n`).join("");
@@ -67,6 +72,15 @@ function heading(document: Status, colours: boolean): string {
 function verdict(word: string, causes: readonly string[]): Cell[] {
   if (causes.length === 0) return [];
   return causes.map((cause) => ({ text: `not ${word}: ${cause}`, tone: "bad" }));
+}
+
+function badTrackers({ name, trackers, heldUntil }: VirtualRouter): Cell[] {
+  const bad = trackers.filter(({ good }) => !good).map((tracker): Cell => ({
+    text: `${name}: tracker ${describeTracker(tracker)}`,
+    tone: "bad",
+  }));
+  if (heldUntil === null) return bad;
+  return [...bad, { text: `${name}: does not preempt until ${heldUntil}`, tone: "attention" }];
 }
 
 function routersTable(routers: readonly VirtualRouter[], colours: boolean): string {

@@ -6,6 +6,7 @@
 import { Counter, Gauge, Registry } from "prom-client";
 import { SampledHistogram } from "./histogram.ts";
 import { PROCESS_METRICS, type ProcessFigures, processFigures } from "./process.ts";
+import { ROUTER_STATISTICS } from "./router_statistics.ts";
 import type {
   BackendSample,
   ByReason,
@@ -20,7 +21,7 @@ import type {
 export function createMetrics(sources: Sources): () => Promise<string> {
   const registry = new Registry();
   let scrape: Scrape = take(sources);
-  for (const metric of [...NODE, ...FRONTENDS, ...BACKENDS, ...SERVERS, ...VIRTUAL_ROUTERS]) {
+  for (const metric of [NODE, FRONTENDS, BACKENDS, SERVERS, VIRTUAL_ROUTERS].flat()) {
     register(registry, metric, () => scrape);
   }
   for (const name of PROCESS_METRICS) {
@@ -220,6 +221,12 @@ const NODE: readonly SampledMetric[] = [
     values: ({ servers }) => [plain(servers.filter(({ override }) => override !== null).length)],
   },
   {
+    name: "lintel_standby",
+    help: "Whether this node refuses to be Active.",
+    labels: [],
+    values: ({ node }) => [plain(node.standby.enabled ? 1 : 0)],
+  },
+  {
     name: "lintel_worker_connections",
     help: "Connections a worker holds.",
     labels: ["worker"],
@@ -321,6 +328,18 @@ const VIRTUAL_ROUTERS: readonly SampledMetric[] = [
     ({ priority }) => priority.effective,
   ),
   {
+    name: "lintel_virtual_router_tracker_good",
+    help: "Whether something tracked is good.",
+    labels: ["virtual_router", "tracker"],
+    values: ({ virtualRouters }) =>
+      virtualRouters.flatMap((router) =>
+        router.trackers.map(({ name: tracker, good }) => ({
+          labels: { virtual_router: router.name, tracker },
+          value: good ? 1 : 0,
+        }))
+      ),
+  },
+  {
     name: "lintel_virtual_router_transitions_total",
     help: "Transitions into a state.",
     labels: ["virtual_router", "state", "reason"],
@@ -331,16 +350,6 @@ const VIRTUAL_ROUTERS: readonly SampledMetric[] = [
         ))
       ),
   },
-  ofRouter(
-    "lintel_virtual_router_advertisements_sent_total",
-    "Advertisements sent.",
-    ({ counters }) => counters.advertisementsSent,
-  ),
-  ofRouter(
-    "lintel_virtual_router_advertisements_received_total",
-    "Advertisements accepted.",
-    ({ counters }) => counters.advertisementsReceived,
-  ),
   {
     name: "lintel_virtual_router_advertisements_rejected_total",
     help: "Advertisements rejected.",
@@ -350,10 +359,8 @@ const VIRTUAL_ROUTERS: readonly SampledMetric[] = [
         reasons({ virtual_router: name }, counters.advertisementsRejected)
       ),
   },
-  ofRouter(
-    "lintel_virtual_router_announcements_total",
-    "Gratuitous ARPs and unsolicited neighbour advertisements sent.",
-    ({ counters }) => counters.announcements,
+  ...ROUTER_STATISTICS.map(({ counter, name, help }) =>
+    ofRouter(name, help, ({ counters }) => counters.statistics[counter] ?? 0)
   ),
 ];
 

@@ -29,6 +29,7 @@ export interface NodeSample {
   };
   /** Connections are `null` for threads that hold none. */
   readonly workers: readonly { readonly name: string; readonly connections: number | null }[];
+  readonly standby: { readonly enabled: boolean };
 }
 
 /** A frontend; `denied` holds every reason there is, also those at 0. */
@@ -68,6 +69,7 @@ export interface VirtualRouterSample {
   readonly name: string;
   readonly state: string;
   readonly priority: { readonly effective: number };
+  readonly trackers: readonly { readonly name: string; readonly good: boolean }[];
   readonly counters: {
     readonly advertisementsSent: number;
     readonly advertisementsReceived: number;
@@ -78,6 +80,8 @@ export interface VirtualRouterSample {
       readonly reason: string;
       readonly total: number;
     }[];
+    /** Everything that is counted, by name: `sendErrors`. */
+    readonly statistics: ByReason;
   };
 }
 

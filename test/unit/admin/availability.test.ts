@@ -2,7 +2,8 @@ import { describe, expect, it } from "vitest";
 import { createAdminApp } from "../../../src/admin/app.ts";
 import type { Door } from "../../../src/admin/callers.ts";
 import { EventSchema } from "../../../src/admin/model_events.ts";
-import { HandoverSchema, StandbySchema } from "../../../src/admin/model_handover.ts";
+import { StandbySchema } from "../../../src/admin/model.ts";
+import { HandoverSchema } from "../../../src/admin/model_handover.ts";
 import { FakeAppliance, makeEvent } from "./fake_appliance.ts";
 
 const FAILOVER = "/v1/virtual-routers/kube-api/failover";

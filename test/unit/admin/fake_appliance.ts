@@ -11,12 +11,12 @@ import type {
 } from "../../../src/admin/appliance.ts";
 import { Conflict } from "../../../src/admin/appliance.ts";
 import type { Event } from "../../../src/admin/model_events.ts";
-import type { Standby } from "../../../src/admin/model_handover.ts";
 import type {
   Backend,
   Frontend,
   NodeStatus,
   Server,
+  Standby,
   VirtualRouter,
 } from "../../../src/admin/model.ts";
 
@@ -56,10 +56,10 @@ export class FakeAppliance implements Appliance {
 
   nodeStatus(): NodeStatus {
     if (this.fault) throw this.fault;
-    return NODE_STATUS;
+    return { ...NODE_STATUS, standby: this.standbyState };
   }
 
-  virtualRouters() {
+  virtualRouters(): VirtualRouter[] {
     return [VIRTUAL_ROUTER];
   }
 
@@ -226,6 +226,7 @@ const NODE_STATUS: NodeStatus = {
     { name: "dataplane-0", silenceSeconds: 0.1, connections: 3, restarts: 0 },
     { name: "speaker", silenceSeconds: 0.2, connections: null, restarts: 0 },
   ],
+  standby: OFF,
 };
 
 const FRONTEND: Frontend = {
@@ -265,6 +266,7 @@ const VIRTUAL_ROUTER: VirtualRouter = {
     announcements: 0,
     transitions: [{ state: "backup", reason: "startup", total: 1 }],
     statistics: { advertisementsReceived: 17, sendErrors: 0 },
+    rfc6527: { StatisticsRcvdAdvertisements: 17 },
   },
   peer: {
     address: "172.16.0.2",

@@ -96,6 +96,17 @@ describe("status", () => {
     expect((await lintel("status")).stdout).toContain("not ready: frontend web has no usable");
   });
 
+  it("says that it is in standby, and which trackers are bad", async () => {
+    const said = { until: null, reason: "disk", by: "ops", at: "2026-01-02T03:04:05Z" };
+    appliance.standbyState = { enabled: true, ...said };
+    const [router] = appliance.virtualRouters();
+    const tracker = { name: "uplink", good: false, effect: -20, since: null, detail: "down" };
+    if (router) appliance.virtualRouters = () => [{ ...router, trackers: [tracker] }];
+    const { stdout } = await lintel("status");
+    expect(stdout).toContain("standby is on until it is switched off");
+    expect(stdout).toContain("kube-api: tracker uplink (-20: down)");
+  });
+
   it("answers with its exit code alone whether the appliance is live", async () => {
     expect(await lintel("status --live")).toMatchObject({ exitCode: 0, stdout: "", stderr: "" });
     appliance.livenessCauses = ["the speaker has not been heard for 5 s"];

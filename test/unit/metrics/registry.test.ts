@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { createMetrics } from "../../../src/metrics/registry.ts";
+import { ROUTER_STATISTICS } from "../../../src/metrics/router_statistics.ts";
 import type { Sources } from "../../../src/metrics/sources.ts";
 
 interface Line {
@@ -52,6 +53,7 @@ function makeSources(): Sources {
         { name: "dataplane-0", connections: 7 },
         { name: "speaker", connections: null },
       ],
+      standby: { enabled: true },
     }),
     frontends: () => [{
       name: 'odd "name"\\',
@@ -68,6 +70,7 @@ function makeSources(): Sources {
       name: "kube-api",
       state: "active",
       priority: { effective: 150 },
+      trackers: [{ name: "uplink", good: true }, { name: "dataplane", good: false }],
       counters: {
         advertisementsSent: 17,
         advertisementsReceived: 2,
@@ -77,6 +80,7 @@ function makeSources(): Sources {
           { state: "active", reason: "timeout", total: 1 },
           { state: "backup", reason: "startup", total: 1 },
         ],
+        statistics: { advertisementsSent: 17, advertisementsReceived: 2, sendErrors: 3 },
       },
     }],
     connectDuration: () => ({
@@ -118,6 +122,7 @@ describe("createMetrics", () => {
       lintel_config_last_reload_successful: "gauge",
       lintel_config_last_reload_success_timestamp_seconds: "gauge",
       lintel_overrides: "gauge",
+      lintel_standby: "gauge",
       lintel_frontend_connections: "gauge",
       lintel_frontend_connections_total: "counter",
       lintel_frontend_denied_connections_total: "counter",
@@ -135,11 +140,10 @@ describe("createMetrics", () => {
       lintel_server_last_check_duration_seconds: "gauge",
       lintel_virtual_router_state: "gauge",
       lintel_virtual_router_effective_priority: "gauge",
+      lintel_virtual_router_tracker_good: "gauge",
       lintel_virtual_router_transitions_total: "counter",
-      lintel_virtual_router_advertisements_sent_total: "counter",
-      lintel_virtual_router_advertisements_received_total: "counter",
       lintel_virtual_router_advertisements_rejected_total: "counter",
-      lintel_virtual_router_announcements_total: "counter",
+      ...Object.fromEntries(ROUTER_STATISTICS.map(({ name }) => [name, "counter"])),
       lintel_virtual_router_advertisement_age_seconds: "histogram",
       lintel_worker_lag_seconds: "histogram",
       lintel_worker_connections: "gauge",
@@ -168,6 +172,7 @@ describe("createMetrics", () => {
       "reason",
       "server",
       "state",
+      "tracker",
       "version",
       "virtual_router",
       "worker",
@@ -185,6 +190,15 @@ describe("createMetrics", () => {
         value("lintel_virtual_router_state", { state })
       ),
     ).toEqual([0, 0, 1]);
+  });
+
+  it("exports standby, trackers and what the speaker counts", async () => {
+    const { value } = await scrape();
+    expect(value("lintel_standby")).toBe(1);
+    expect(value("lintel_virtual_router_tracker_good", { tracker: "uplink" })).toBe(1);
+    expect(value("lintel_virtual_router_tracker_good", { tracker: "dataplane" })).toBe(0);
+    expect(value("lintel_virtual_router_send_errors_total")).toBe(3);
+    expect(value("lintel_virtual_router_late_wakeups_total")).toBe(0);
   });
 
   it("exports every reason, also those at 0", async () => {
