@@ -8,6 +8,7 @@ import type {
   Report as ProberReport,
 } from "../prober/orders.ts";
 import type {
+  Listener,
   Order as DataplaneOrder,
   Report as DataplaneReport,
   StartOrder as DataplaneStart,
@@ -54,6 +55,8 @@ export class Engines {
   /** Who waits for which report of which worker. */
   readonly #awaited = new Map<string, () => void>();
   #isStopping = false;
+  /** Virtual routers whose listeners the workers are giving up. */
+  readonly #releasing = new Set<string>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -146,7 +149,7 @@ export class Engines {
           wake,
           maxConnections,
           connections,
-          listeners: this.#parts.frontends.listeners(row),
+          listeners: this.#listeners(row),
           ...this.#tables(),
         },
       report: (report) => this.#heardDataplane(name, log, report),
@@ -157,6 +160,13 @@ export class Engines {
       },
     });
     return worker;
+  }
+
+  /** Without those that are about to be closed: a worker must not be lent a number that goes. */
+  #listeners(row: number): readonly Listener[] {
+    return this.#parts.frontends.listeners(row).filter(({ virtualRouter }) =>
+      virtualRouter === null || !this.#releasing.has(virtualRouter)
+    );
   }
 
   #tables() {
@@ -232,10 +242,12 @@ export class Engines {
    * The addresses of `router` are about to go: first its listeners and connections, then the word.
    */
   async #release(router: string): Promise<void> {
+    this.#releasing.add(router);
     const released = this.#dataplane.map((worker) => this.#answer(worker, `released ${router}`));
     for (const worker of this.#dataplane) worker.post({ kind: "release", virtualRouter: router });
     await Promise.all(released);
     this.#parts.frontends.release(router);
+    this.#releasing.delete(router);
     this.speaker.released(router);
     await sleep(SERVE_AGAIN_MS);
     this.#serveAgain(router);

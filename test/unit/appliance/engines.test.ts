@@ -12,6 +12,7 @@ class FakeWorker {
   static readonly made: FakeWorker[] = [];
   readonly name: string;
   readonly heard: string[] = [];
+  listeners = 0;
   onmessage: (event: { data: unknown }) => void = () => {};
   onerror: (event: object) => void = () => {};
 
@@ -20,8 +21,9 @@ class FakeWorker {
     FakeWorker.made.push(this);
   }
 
-  postMessage({ kind }: { kind: string }): void {
+  postMessage({ kind, listeners = [] }: { kind: string; listeners?: readonly unknown[] }): void {
     this.heard.push(kind);
+    this.listeners += listeners.length;
   }
 
   terminate(): void {}
@@ -37,6 +39,8 @@ class FakeWorker {
 
 const TEXT = `
 virtualRouters: { api: { interface: lo, vrid: 7, addresses: [10.0.0.9] } }
+frontends: { web: { listen: "vip:api:28917", backend: web } }
+backends: { web: { check: none } }
 `;
 const FACTS: HostFacts = {
   hostname: "here",
@@ -67,6 +71,7 @@ describe("Engines", () => {
   });
 
   afterEach(() => {
+    frontends.close();
     vi.unstubAllGlobals();
     vi.useRealTimers();
   });
@@ -135,6 +140,19 @@ describe("Engines", () => {
     thread("dataplane-1").dies();
     await vi.advanceTimersByTimeAsync(0);
     expect(thread("speaker").heard).toEqual(["start", "released"]);
+  });
+
+  it("lends no worker a listener that is about to be closed", async () => {
+    await started();
+    thread("dataplane-1").dies();
+    thread("speaker").onmessage({ data: { kind: "releaseConnections", router: "api" } });
+    await vi.advanceTimersByTimeAsync(50);
+    expect(thread("dataplane-0").listeners).toBe(1);
+    expect(thread("dataplane-1").heard).toEqual(["start"]);
+    expect(thread("dataplane-1").listeners).toBe(0);
+    thread("dataplane-0").onmessage({ data: { kind: "released", virtualRouter: "api" } });
+    await vi.advanceTimersByTimeAsync(250);
+    expect(thread("dataplane-1").listeners).toBe(1);
   });
 
   it("stops at once what was never started", async () => {
