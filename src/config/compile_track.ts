@@ -171,8 +171,8 @@ function refuseTwoEffects(
       const path = (name: string) => ["virtualRouters", name, "track", tracker];
       report.problem(
         path(router),
-        `${first.router} makes something else of ${tracker}, and both are in one sync group, whose ` +
-          "members stand together: say the same in both",
+        `${first.router} makes something else of ${tracker}, and both are in one sync group, ` +
+          "whose members stand together: say the same in both",
         [path(first.router)],
       );
     }

@@ -174,8 +174,8 @@ function checkVirtualMac(
   if (owner) {
     report.problem(
       [...router, "virtualMac"],
-      `${node} owns the addresses (priority 255), which stay on its interface with that one's MAC ` +
-        "address: leave virtualMac out, or give it another priority",
+      `${node} owns the addresses (priority 255), which stay on its interface with that one's ` +
+        "MAC address: leave virtualMac out, or give it another priority",
       [[...router, "priority"]],
     );
   }
@@ -212,8 +212,8 @@ function compilePassword(
   } else if (password.length > PASSWORD_OCTETS) {
     report.warn(
       [...path, "password"],
-      `the password has ${password.length} characters, and an advertisement carries 8: the others ` +
-        "are cut off, as Keepalived does",
+      `the password has ${password.length} characters, and an advertisement carries 8: the ` +
+        "others are cut off, as Keepalived does",
     );
   }
   return password.slice(0, PASSWORD_OCTETS);

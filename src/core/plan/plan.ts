@@ -88,7 +88,7 @@ export interface VirtualRouterPlan {
   /** What the election depends on. */
   readonly track: readonly TrackPlan[];
   readonly announce: AnnouncePlan;
-  /** The kernel drops the VIP this long after the last renewal at the latest; `null` means never. */
+  /** The kernel drops the VIP so long after the last renewal at the latest; `null` means never. */
   readonly deadmanMs: number | null;
   /** What to do at start with a virtual address that is on the host without our mark. */
   readonly existingAddress: "remove" | "refuse";

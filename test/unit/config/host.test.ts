@@ -73,8 +73,8 @@ describe("hostProblems", () => {
     const keys = `vrid: 1, ${excluded}, virtualRoutes: [${routes.join(", ")}]`;
     const { problems, warnings } = check(PAIR.replace("vrid: 1", keys), hostFacts());
     expect(problems.map((line) => line.replace(/^\S+ /, ""))).toEqual([
-      "virtualRouters.web.virtualRoutes[1].interface: this host has no interface eth1; it has lo, " +
-      "eth0",
+      "virtualRouters.web.virtualRoutes[1].interface: this host has no interface eth1; it has " +
+      "lo, eth0",
       "virtualRouters.web.virtualRoutes[3].source: 10.0.0.77 is neither a virtual address nor on " +
       "an interface of this host, so that the kernel refuses the route",
     ]);

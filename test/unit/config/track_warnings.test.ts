@@ -27,8 +27,8 @@ describe("points that cannot change the order", () => {
     const frontend = "frontends: { web: { listen: 'vip:web:80', backend: web } }\n" +
       "backends: { web: {} }\n";
     expect(warnings("priority: { lb2: 1 }", frontend)).toEqual([
-      "virtualRouters.web.track: points cannot change the order of the nodes: with dataplane bad, " +
-      "lb1 still has 1 of 150, and lb2 has 1; nothing ranks below priority 1: give lb2 a higher " +
+      "virtualRouters.web.track: points cannot change the order of the nodes: with dataplane " +
+      "bad, lb1 still has 1 of 150, and lb2 has 1; nothing ranks below priority 1: give lb2 a higher " +
       "one",
     ]);
     expect(warnings("priority: { lb2: 2 }", frontend)).toEqual([]);
