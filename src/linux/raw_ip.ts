@@ -63,6 +63,8 @@ function membership(group: Uint8Array, index: number): Uint8Array<ArrayBuffer> {
 /** `BPF_RET | BPF_K`: with k = 0, take no byte. */
 const BPF_RET_K = 6;
 
-/** A program of one instruction, in memory that neither moves nor goes: the kernel gets its place. */
+/**
+ * A program of one instruction, in memory that neither moves nor goes: the kernel gets its place.
+ */
 const DROP_ALL = new Uint8Array(new ArrayBuffer(8));
 DROP_ALL[0] = BPF_RET_K;
