@@ -28,8 +28,8 @@ describe("points that cannot change the order", () => {
       "backends: { web: {} }\n";
     expect(warnings("priority: { lb2: 1 }", frontend)).toEqual([
       "virtualRouters.web.track: points cannot change the order of the nodes: with dataplane " +
-      "bad, lb1 still has 1 of 150, and lb2 has 1; nothing ranks below priority 1: give lb2 a higher " +
-      "one",
+      "bad, lb1 still has 1 of 150, and lb2 has 1; nothing ranks below priority 1: give lb2 a " +
+      "higher one",
     ]);
     expect(warnings("priority: { lb2: 2 }", frontend)).toEqual([]);
     expect(warnings("", frontend)).toEqual([]);
@@ -67,9 +67,9 @@ describe("points of an owner", () => {
 });
 
 describe("a delay of the interface that carries the advertisements", () => {
-  it.each([["1999ms", true], ["2s", false]])("of %s", (delay, silent) => {
+  it.each([["1999ms", true], ["2s", false]])("of %s", (length, silent) => {
     const keys = `interface: eth1, track: { link: yield }`;
-    const trackers = `  link: { type: interface, interface: eth1, downDelay: ${delay} }\n`;
+    const trackers = `  link: { type: interface, interface: eth1, downDelay: ${length} }\n`;
     const found = warnings(keys, "", PAIR, trackers);
     expect(found.length === 0).toBe(silent);
     if (!silent) expect(found[0]).toContain("trackers.link.downDelay: advertisements of web go");
