@@ -10,12 +10,27 @@ import { libc } from "./libc.ts";
  * @see clock_gettime(2)
  */
 export function monotonicMs(): number {
-  libc.clock_gettime(CLOCK_MONOTONIC, timespecBytes);
+  return read(CLOCK_MONOTONIC);
+}
+
+/**
+ * Milliseconds on CLOCK_BOOTTIME, with fractions: as {@linkcode monotonicMs}, but runs on in
+ * suspend.
+ *
+ * @see clock_gettime(2)
+ */
+export function boottimeMs(): number {
+  return read(CLOCK_BOOTTIME);
+}
+
+function read(clock: number): number {
+  libc.clock_gettime(clock, timespecBytes);
   // Little-endian halves: reading 64-bit cells would allocate a BigInt each time.
   return (timespec[1]! * 0x1_0000_0000 + timespec[0]!) * 1e3 + timespec[2]! / 1e6;
 }
 
 const CLOCK_MONOTONIC = 1;
+const CLOCK_BOOTTIME = 7;
 
 /** `struct timespec { time_t tv_sec; long tv_nsec; }` */
 const timespec = new Uint32Array(4);

@@ -3,8 +3,10 @@
  * in order, then publishes the state. Decides nothing that the machine could decide.
  */
 
-import { formatAddress } from "../core/net/address.ts";
+import { formatAddress, sameAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import { type Standing, UNMOVED } from "../core/track/combine.ts";
+import { lastInterval } from "../core/vrrp/handover.ts";
 import { PRIORITY_OWNER, PRIORITY_RELEASE, type VirtualRouter } from "../core/vrrp/router.ts";
 import {
   initialState,
@@ -20,6 +22,7 @@ import { EEXIST, errorName } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
 import type { RouterTable } from "../memory/router_table.ts";
 import { type AddressProblem, VirtualAddresses } from "./addresses.ts";
+import { causeOf } from "./cause.ts";
 import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
 import type { Report } from "./orders.ts";
@@ -32,18 +35,27 @@ export interface Surroundings {
   readonly route: RouteSocket;
   readonly table: RouterTable;
   readonly report: (report: Report) => void;
+  /** Names of the virtual routers that are in a group with others. */
+  readonly grouped: ReadonlySet<string>;
 }
 
 /** A virtual router in which this node takes part. */
 export class Participant {
   readonly plan: VirtualRouterPlan;
+  /** Called after each step: others may have to follow. */
+  onStep: (now: number) => void = () => {};
+  /** Called when another router claims to be Active for the addresses that are ours. */
+  onConflict: (now: number) => void = () => {};
+  /** Given up by an operator, beside what is tracked. */
+  isStandby = false;
   readonly #row: number;
-  readonly #router: VirtualRouter;
   readonly #addresses: VirtualAddresses;
   readonly #transmitter: Transmitter;
   readonly #remarks: Remarks;
   readonly #table: RouterTable;
   readonly #report: (report: Report) => void;
+  /** Parameters, and what moves them while it runs. */
+  #router: VirtualRouter;
   #state: State;
   #lan: Lan | undefined;
   #reason: TransitionReason | null = null;
@@ -54,20 +66,20 @@ export class Participant {
   /** How late the thread was when it woke up last. */
   #latenessMs = 0;
   #why = "";
+  /** By trackers of the appliance, and by those of interfaces. */
+  #tracked: { readonly ordered: Standing; readonly interfaces: Standing } = {
+    ordered: UNMOVED,
+    interfaces: UNMOVED,
+  };
+  /** Of the whole group. */
+  #points = 0;
+  /** Priorities of other routers by address. */
+  readonly #peers = new Map<string, number>();
 
   constructor(plan: VirtualRouterPlan, row: number, around: Surroundings, now: number) {
     this.plan = plan;
     this.#row = row;
-    this.#router = {
-      version: plan.version,
-      priority: plan.priority,
-      advertisementIntervalMs: plan.advertisementIntervalMs,
-      preempt: plan.preempt,
-      renewIntervalMs: plan.deadmanMs === null || plan.priority === PRIORITY_OWNER
-        ? null
-        : RENEW_INTERVAL_MS,
-      announceRepeat: plan.announce.repeat,
-    };
+    this.#router = routerOf(plan, around.grouped.has(plan.name));
     this.#addresses = new VirtualAddresses(plan, around.route);
     this.#table = around.table;
     this.#report = around.report;
@@ -101,6 +113,50 @@ export class Participant {
     this.#state = state;
     if (reason) this.#enter(publicState(before), reason, now);
     else if (isShownAnew(before, state)) this.#publish();
+    this.onStep(now);
+  }
+
+  /** What this router's own trackers make of it. */
+  get standing(): Standing {
+    const { ordered, interfaces } = this.#tracked;
+    return {
+      points: ordered.points + interfaces.points,
+      yield: ordered.yield ?? interfaces.yield,
+    };
+  }
+
+  /** Takes note of what trackers say; the circle then settles what follows. */
+  track(tracked: { readonly ordered: Standing } | { readonly interfaces: Standing }): void {
+    this.#tracked = { ...this.#tracked, ...tracked };
+  }
+
+  /** So much is added to the configured priority from now on. */
+  setPoints(points: number, now: number): void {
+    this.#points = points;
+    const priority = this.plan.priority + points;
+    this.give({ kind: "tracked", priority }, now);
+  }
+
+  /** Gives it up or takes part again, as trackers and the operator want it. */
+  settleYield(now: number): void {
+    // A handover to be on standby ends by itself, one way or the other.
+    const isStandby = this.isStandby && this.#state.name !== "leaving";
+    this.give({ kind: "yield", yields: isStandby || this.standing.yield !== null }, now);
+  }
+
+  /** Until then nobody is preempted. */
+  hold(until: number): void {
+    this.#router = { ...this.#router, preemptFrom: until };
+  }
+
+  /** Whether a peer has been heard since then. */
+  peerSince(instant: number): boolean {
+    return this.#heardAt !== null && this.#heardAt >= instant;
+  }
+
+  /** The peer heard last, by address. */
+  get peerName(): string {
+    return this.#heard ? formatAddress(this.#heard.advertisement.source) : "a peer";
   }
 
   /** An interface and a primary address have been found; the LAN may be another than before. */
@@ -145,13 +201,34 @@ export class Participant {
       this.#table.advertisementAge.observe(0, this.#row, gapMs / 1e3);
     }
     this.#remarks.onAdvertisement(this.plan, advertisement, now);
+    if (advertisement.priority !== PRIORITY_RELEASE) this.#remember(advertisement);
     this.#heard = { advertisement, at: now };
     this.#heardAt = now;
-    this.#latenessMs = 0;
     this.#table.setPeer(this.#row, { address: source, priority, intervalMs, at: now });
     this.give({ kind: "advertisement", advertisement }, now);
+    if (this.#state.name !== "active") return;
     // Gaps are counted between advertisements of an Active that we wait for.
-    if (this.#state.name === "active") this.#heard = undefined;
+    this.#heard = undefined;
+    if (priority !== PRIORITY_RELEASE) this.onConflict(now);
+  }
+
+  /** The other routers decide how fast a planned handover may be. */
+  #remember({ source, priority }: Advertisement): void {
+    const last = this.#heard?.advertisement;
+    if (last && last.priority === priority && sameAddress(last.source, source)) return;
+    const name = formatAddress(source);
+    if (this.#peers.get(name) === priority) return;
+    // More than that are forged, or too many to be fast with.
+    if (this.#peers.size < MAX_PEERS || this.#peers.has(name)) this.#peers.set(name, priority);
+    const backups = this.plan.unicast?.peers.length ?? this.#peers.size;
+    const lastIntervalMs = lastInterval(this.#router, backups, [...this.#peers.values()]);
+    this.#router = { ...this.#router, lastIntervalMs };
+  }
+
+  /** Nobody ran this thread for so long, or the host slept. */
+  holdUp(forMs: number, now: number): void {
+    this.#latenessMs = forMs;
+    this.give({ kind: "heldUp", forMs }, now);
   }
 
   /** An advertisement has come that is not to be taken. */
@@ -165,7 +242,7 @@ export class Participant {
 
   /** Time has passed: the deadline lay `latenessMs` ago. */
   tick(latenessMs: number, now: number): void {
-    this.#latenessMs = latenessMs;
+    this.#latenessMs = Math.max(latenessMs, 0);
     if (latenessMs > 0) this.#table.noteLateness(this.#row, latenessMs);
     if (latenessMs > this.plan.advertisementIntervalMs / 2) {
       this.#table.count(this.#row, "lateWakeups");
@@ -178,7 +255,7 @@ export class Participant {
   #carryOut(output: Output): void {
     switch (output.kind) {
       case "sendAdvertisement": {
-        const result = this.#transmitter.advertise(output.priority);
+        const result = this.#transmitter.advertise(output.priority, output.intervalMs);
         // A last word on an interface that has just gone is not expected to get through.
         return output.priority === PRIORITY_RELEASE ? undefined : this.#remarks.sent(result);
       }
@@ -212,7 +289,13 @@ export class Participant {
     const to = publicState(this.#state);
     this.#table.countTransition(this.#row, reason);
     this.#publish();
-    const detail = this.#detail(reason);
+    const { priority } = this.#state;
+    const heard = this.#heard?.advertisement;
+    const silenceMs = this.#heardAt === null ? null : now - this.#heardAt;
+    const { yield: cause } = this.standing;
+    const { isStandby } = this;
+    const place = this.#why;
+    const known = { priority, heard, silenceMs, place, yield: cause, isStandby };
     this.#report({
       kind: "transition",
       router: this.plan.name,
@@ -220,44 +303,15 @@ export class Participant {
       to,
       reason,
       at: now,
-      detail,
-      priority: this.#state.priority,
-      peer: this.#heard ? formatAddress(this.#heard.advertisement.source) : null,
-      lastAdvertisementAgeMs: this.#heardAt === null ? null : now - this.#heardAt,
+      detail: causeOf(reason, known),
+      priority,
+      peer: heard ? formatAddress(heard.source) : null,
+      lastAdvertisementAgeMs: silenceMs,
       latenessMs: this.#latenessMs,
-      points: 0,
-      yield: null,
+      points: this.#points,
+      yield: cause ?? (isStandby ? "standby" : null),
     });
     if (to === "active") this.#heard = undefined;
-  }
-
-  /** What led to a change of state, in words. */
-  #detail(reason: TransitionReason): string {
-    const heard = this.#heard?.advertisement;
-    const peer = heard ? formatAddress(heard.source) : "a peer";
-    switch (reason) {
-      case "startup":
-      case "interfaceUp":
-      case "interfaceDown":
-      case "noAddress":
-        return this.#why;
-      case "shutdown":
-        return "planned stop";
-      case "owner":
-        return "this node owns the addresses";
-      case "peerSilent":
-        return heard ? `${peer} has fallen silent` : "nobody else advertises";
-      case "peerReleased":
-        return `${peer} has given it up`;
-      case "preempt":
-        return `${peer} advertises a lower priority than ours, ${this.#state.priority}`;
-      case "higherPriority":
-        return `${peer} advertises priority ${
-          heard?.priority ?? "higher"
-        }, ours is ${this.#state.priority}`;
-      case "higherAddress":
-        return `${peer} advertises our priority from a higher address`;
-    }
   }
 
   #publish(): void {
@@ -276,12 +330,31 @@ export class Participant {
   }
 }
 
+function routerOf(plan: VirtualRouterPlan, grouped: boolean): VirtualRouter {
+  const isExpiring = plan.deadmanMs !== null && plan.priority !== PRIORITY_OWNER;
+  return {
+    version: plan.version,
+    priority: plan.priority,
+    advertisementIntervalMs: plan.advertisementIntervalMs,
+    preempt: plan.preempt,
+    preemptDelayMs: plan.preemptDelayMs,
+    preemptFrom: -Infinity,
+    lastIntervalMs: lastInterval(plan, plan.unicast?.peers.length ?? 1, []),
+    grouped,
+    renewIntervalMs: isExpiring ? RENEW_INTERVAL_MS : null,
+    announce: plan.announce,
+  };
+}
+
 /** Whether others are shown something new although the state's name is the same. */
 function isShownAnew(before: State, after: State): boolean {
   if (before.priority !== after.priority || before.source !== after.source) return true;
   return before.name === "backup" && after.name === "backup" &&
     before.activeIntervalMs !== after.activeIntervalMs;
 }
+
+/** A LAN has fewer routers. */
+const MAX_PEERS = 32;
 
 /** Addresses are renewed so often; their lifetime is a second or more. */
 const RENEW_INTERVAL_MS = 250;

@@ -5,25 +5,30 @@
  */
 
 import { type Family, sameAddress } from "../core/net/address.ts";
-import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { deadline } from "../core/vrrp/state.ts";
 import type { Link, RouteEvent } from "../core/wire/rtnetlink.ts";
 import { parseAdvertisement } from "../core/wire/vrrp.ts";
-import { monotonicMs } from "../linux/clock.ts";
+import { boottimeMs, monotonicMs } from "../linux/clock.ts";
 import { EAGAIN, errorName } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import { RouteEvents, RouteSocket } from "../linux/netlink.ts";
 import { PollSet } from "../linux/poll.ts";
 import type { RouterTable } from "../memory/router_table.ts";
 import { removeLeftOvers } from "./addresses.ts";
+import { Circle } from "./circle.ts";
+import { Handovers } from "./handovers.ts";
+import { InterfaceTrackers } from "./interface_trackers.ts";
 import { Lan } from "./lan.ts";
-import type { LogReport, Report } from "./orders.ts";
+import type { FailoverOrder, LogReport, Report, StandbyOrder, TrackOrder } from "./orders.ts";
 import { Participant } from "./participant.ts";
 import { findPlace } from "./place.ts";
 
 /** What a speaker works with. */
 export interface SpeakerOptions {
   readonly routers: readonly VirtualRouterPlan[];
+  readonly groups: readonly SyncGroupPlan[];
+  readonly trackers: readonly TrackerPlan[];
   readonly table: RouterTable;
   /** Written when there is an order for the thread. */
   readonly wake: Fd;
@@ -38,6 +43,13 @@ export class Speaker implements Disposable {
   readonly #route = new RouteSocket();
   readonly #events = new RouteEvents();
   readonly #participants: readonly Participant[];
+  readonly #circles: readonly Circle[];
+  /** Those that are to start later, and when. */
+  readonly #starting = new Map<Circle, number>();
+  readonly #trackers: InterfaceTrackers;
+  readonly #handovers: Handovers;
+  readonly #startedAt: number;
+  #isStopping = false;
   /** Open interfaces by index and family. */
   readonly #lans = new Map<string, Lan>();
   #poll: PollSet;
@@ -48,28 +60,83 @@ export class Speaker implements Disposable {
   /** Replaced, but still in use until the survey is over. */
   readonly #retired: Lan[] = [];
 
-  /** Clears away what a predecessor has left, then takes part. */
+  /** By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: how long the host has slept. */
+  #sleptMs: number;
+
+  /** Clears away what a predecessor has left, and listens. */
   constructor(options: SpeakerOptions) {
     this.#options = options;
     const { routers, table, report } = options;
     const now = monotonicMs();
-    const around = { route: this.#route, table, report };
+    const groups = options.groups.filter(({ members }) => members.length > 1);
+    const grouped = new Set(groups.flatMap(({ members }) => members));
+    const around = { route: this.#route, table, report, grouped };
     this.#participants = routers.map((plan, row) => new Participant(plan, row, around, now));
+    const named = (names: readonly string[]) =>
+      this.#participants.filter(({ plan }) => names.includes(plan.name));
+    this.#circles = [
+      ...groups.map(({ members }) => new Circle(named(members))),
+      ...this.#participants.filter(({ plan }) => !grouped.has(plan.name))
+        .map((participant) => new Circle([participant])),
+    ];
+    this.#trackers = new InterfaceTrackers(options.trackers);
+    this.#handovers = new Handovers(report);
+    this.#startedAt = now;
+    this.#sleptMs = boottimeMs() - now;
     this.#poll = this.#pollSet();
     this.#clearLeftOvers();
     this.#survey(now);
-    for (const participant of this.#participants) {
-      participant.give({ kind: "startup" }, monotonicMs());
+  }
+
+  /** Takes part: nothing but a virtual router's own delay holds it back any more. */
+  participate(): void {
+    for (const circle of this.#circles) {
+      const delayMs = Math.max(...circle.members.map(({ plan }) => plan.startDelayMs));
+      this.#starting.set(circle, this.#startedAt + delayMs);
+    }
+    this.#start(monotonicMs());
+  }
+
+  #start(now: number): void {
+    for (const [circle, startAt] of this.#starting) {
+      if (now < startAt) continue;
+      this.#starting.delete(circle);
+      for (const member of circle.members) member.give({ kind: "startup" }, now);
     }
   }
 
-  /** Whether every virtual router has been left. */
+  /** Trackers of the appliance have found something out. */
+  track({ router, points, yield: cause }: TrackOrder): void {
+    this.#find(router)?.track({ ordered: { points, yield: cause } });
+    this.#circleOf(router)?.settleTracked(monotonicMs());
+  }
+
+  /** Hands a virtual router over. */
+  failover(order: FailoverOrder): void {
+    const circle = this.#circleOf(order.router);
+    if (circle) this.#handovers.failover(order, circle, monotonicMs());
+  }
+
+  /** Forgets that a virtual router was handed over. */
+  unhold(router: string): void {
+    for (const member of this.#circleOf(router)?.members ?? []) member.hold(-Infinity);
+  }
+
+  /** Refuses to be Active, or no longer. */
+  standby(order: StandbyOrder): void {
+    this.#handovers.standby(order, this.#circles, monotonicMs());
+  }
+
+  /** Whether every virtual router has been left, as asked. */
   get isDone(): boolean {
-    return this.#participants.every(({ state }) => state.name === "initialize" && !state.started);
+    return this.#isStopping &&
+      this.#participants.every(({ state }) => state.name === "initialize" && !state.started);
   }
 
   /** Leaves every virtual router in the planned way; the second time at once. */
   stop(): void {
+    this.#isStopping = true;
+    this.#starting.clear();
     for (const participant of this.#participants) {
       participant.give({ kind: "shutdown" }, monotonicMs());
     }
@@ -77,8 +144,15 @@ export class Speaker implements Disposable {
 
   /** The data plane holds nothing on the addresses of a virtual router any more. */
   released(router: string): void {
-    const participant = this.#participants.find(({ plan }) => plan.name === router);
-    participant?.give({ kind: "released" }, monotonicMs());
+    this.#find(router)?.give({ kind: "released" }, monotonicMs());
+  }
+
+  #find(router: string): Participant | undefined {
+    return this.#participants.find(({ plan }) => plan.name === router);
+  }
+
+  #circleOf(router: string): Circle | undefined {
+    return this.#circles.find(({ members }) => members.some(({ plan }) => plan.name === router));
   }
 
   /**
@@ -91,12 +165,24 @@ export class Speaker implements Disposable {
     const wakeAt = Math.min(before + MAX_SLEEP_MS, this.#nextDeadline());
     const count = this.#poll.wait(wakeAt - before);
     const isOrdered = count > 0 && this.#poll.isReady(this.#options.wake);
-    if (count === 0) this.#options.observeLateness((monotonicMs() - wakeAt) / 1e3);
+    const now = monotonicMs();
+    if (count === 0) this.#options.observeLateness((now - wakeAt) / 1e3);
+    this.#noteHoldUp(now - wakeAt, now);
     if (count > 0 && this.#poll.isReady(this.#events.fd)) this.#drainEvents();
     if (monotonicMs() >= this.#surveyAt) this.#survey(monotonicMs());
     this.#drainLans();
     this.#runTimers();
+    this.#handovers.settle(monotonicMs());
     return isOrdered;
+  }
+
+  /** Whoever was not run, or slept with the host, may have missed what peers have said. */
+  #noteHoldUp(latenessMs: number, now: number): void {
+    const sleptMs = boottimeMs() - now;
+    const awayMs = Math.max(latenessMs, sleptMs - this.#sleptMs);
+    this.#sleptMs = sleptMs;
+    if (awayMs < LATE_MS) return;
+    for (const participant of this.#participants) participant.holdUp(awayMs, now);
   }
 
   /** Closes all sockets. */
@@ -107,18 +193,29 @@ export class Speaker implements Disposable {
   }
 
   #nextDeadline(): number {
-    let next = this.#surveyAt;
+    let next = Math.min(this.#surveyAt, this.#trackers.dueAt);
+    for (const startAt of this.#starting.values()) next = Math.min(next, startAt);
     for (const { state } of this.#participants) next = Math.min(next, deadline(state));
     return next;
   }
 
   #runTimers(): void {
+    this.#start(monotonicMs());
+    if (this.#trackers.settle(monotonicMs())) this.#settleInterfaces();
     for (const participant of this.#participants) {
       if (monotonicMs() - this.#heardAt > HELD_UP_MS) this.#drainLans();
       const now = monotonicMs();
       const latenessMs = now - deadline(participant.state);
       if (latenessMs >= 0) participant.tick(latenessMs, now);
     }
+  }
+
+  /** Interfaces that are tracked have changed. */
+  #settleInterfaces(): void {
+    for (const participant of this.#participants) {
+      participant.track({ interfaces: this.#trackers.standing(participant.plan.track) });
+    }
+    for (const circle of this.#circles) circle.settleTracked(monotonicMs());
   }
 
   /**
@@ -188,6 +285,9 @@ export class Speaker implements Disposable {
       this.#surveyAt = now + SURVEY_RETRY_MS;
       return;
     }
+    this.#trackers.observe(links, now);
+    this.#trackers.settle(now);
+    this.#settleInterfaces();
     for (const participant of this.#participants) {
       const place = findPlace(participant.plan, links, addresses, this.#options.routers);
       if (!("link" in place)) {
@@ -256,6 +356,9 @@ const DRAIN_PACKETS = 256;
 const DRAIN_ROUNDS = 3;
 /** Draining takes microseconds; so much means that the thread was not running. */
 const HELD_UP_MS = 20;
+
+/** Less lateness means nothing at the shortest interval there is. */
+const LATE_MS = 5;
 
 const SURVEY_RETRY_MS = 1_000;
 

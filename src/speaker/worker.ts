@@ -40,12 +40,15 @@ async function run(start: StartOrder): Promise<void> {
   const lag = start.lag && new Histogram(start.lag);
   using speaker = new Speaker({
     routers: start.routers,
+    groups: start.groups,
+    trackers: start.trackers,
     table: new RouterTable(start.table),
     // The appliance keeps it open for as long as this thread runs.
     wake: start.wake as Fd,
     report,
     observeLateness: (seconds) => lag?.observe(start.worker, start.worker, seconds),
   });
+  if (start.participate) speaker.participate();
   report({ kind: "ready" });
   let received = 0;
   while (!speaker.isDone) {
@@ -64,8 +67,24 @@ async function run(start: StartOrder): Promise<void> {
 }
 
 function carryOut(speaker: Speaker, order: Order): void {
-  if (order.kind === "stop") speaker.stop();
-  else if (order.kind === "released") speaker.released(order.router);
+  switch (order.kind) {
+    case "start":
+      return;
+    case "participate":
+      return speaker.participate();
+    case "track":
+      return speaker.track(order);
+    case "failover":
+      return speaker.failover(order);
+    case "unhold":
+      return speaker.unhold(order.router);
+    case "standby":
+      return speaker.standby(order);
+    case "stop":
+      return speaker.stop();
+    case "released":
+      return speaker.released(order.router);
+  }
 }
 
 /** Lets posted messages in: they come only while nothing runs here. Never waits for long. */

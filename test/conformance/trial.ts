@@ -11,6 +11,7 @@ import {
   initialState,
   type Input,
   type Output,
+  type PublicState,
   publicState,
   type State,
   type TransitionReason,
@@ -27,8 +28,12 @@ export const ROUTER: VirtualRouter = {
   priority: 100,
   advertisementIntervalMs: 1000,
   preempt: true,
+  preemptDelayMs: 0,
+  preemptFrom: -Infinity,
+  lastIntervalMs: 10,
+  grouped: false,
   renewIntervalMs: 250,
-  announceRepeat: 5,
+  announce: { repeat: 5, delayMs: 5_000, refreshMs: 10_000, refreshRepeat: 1 },
 };
 
 /** A virtual router under trial. */
@@ -88,13 +93,23 @@ export class Trial {
   }
 
   /**
-   * The kinds of the last outputs; advertisements with their priority, announcements with copies.
+   * The kinds of the last outputs; advertisements with their priority, and their interval where it
+   * is not our own; announcements with copies.
    */
   get did(): string[] {
     return this.outputs.map((output) => {
-      if (output.kind === "sendAdvertisement") return `advertise ${output.priority}`;
+      if (output.kind === "sendAdvertisement") {
+        const { priority, intervalMs } = output;
+        const isOwn = intervalMs === this.router.advertisementIntervalMs;
+        return `advertise ${priority}${isOwn ? "" : ` every ${intervalMs} ms`}`;
+      }
       return output.kind === "announceAddresses" ? `announce ${output.copies}` : output.kind;
     });
+  }
+
+  /** The state that others see. */
+  get shown(): PublicState {
+    return publicState(this.state);
   }
 
   /** Milliseconds until the timer is due. */

@@ -76,8 +76,12 @@ export class SimulatedLan {
         priority: this.random.pick([50, 100, 100, 150, 200, 254, 255]),
         advertisementIntervalMs: own ? this.random.pick([100, 500, 2000]) : common,
         preempt,
+        preemptDelayMs: 0,
+        preemptFrom: -Infinity,
+        lastIntervalMs: 10,
+        grouped: false,
         renewIntervalMs: this.random.chance(0.9) ? 250 : null,
-        announceRepeat: 5,
+        announce: { repeat: 5, delayMs: 5_000, refreshMs: 10_000, refreshRepeat: 1 },
       };
       return this.#boot(index, router);
     });
@@ -237,7 +241,7 @@ export class SimulatedLan {
   #carryOut(node: Node, output: Output): void {
     switch (output.kind) {
       case "sendAdvertisement":
-        return this.#send(node, output.priority);
+        return this.#send(node, output.priority, output.intervalMs);
       case "addAddresses":
       case "renewAddresses":
         node.heldUntil = node.router.renewIntervalMs === null ? Infinity : this.now + LIFETIME_MS;
@@ -255,10 +259,9 @@ export class SimulatedLan {
     }
   }
 
-  #send(from: Node, priority: number): void {
+  #send(from: Node, priority: number, intervalMs: number): void {
     this.#say(from, `advertises ${priority}`);
     from.sentAt.push(this.now);
-    const intervalMs = from.router.advertisementIntervalMs;
     for (const [index, to] of this.nodes.entries()) {
       if (to === from || !from.linkUp || !to.linkUp) continue;
       if (this.sides[index] !== this.sides[this.nodes.indexOf(from)]) continue;

@@ -13,11 +13,10 @@ import {
 } from "./router.ts";
 import {
   type Active,
-  ANNOUNCE_REFRESH_MS,
   type Backup,
-  backupState,
   type HeardAdvertisement,
   type Initialize,
+  type Leaving,
   type Output,
   stay,
   type Step,
@@ -42,14 +41,38 @@ export function takeOver(
       renewAt,
       announcedAt: now,
       announceAt: Infinity,
-      announceAgainAt: now + ANNOUNCE_AGAIN_MS,
+      announceAgainAt: againAt(router, now),
+      refreshAt: refreshAt(router, now),
     },
     outputs: [
-      { kind: "sendAdvertisement", priority },
+      advertisement(router, priority),
       { kind: "addAddresses" },
-      { kind: "announceAddresses", copies: router.announceRepeat },
+      { kind: "announceAddresses", copies: router.announce.repeat },
     ],
     reason,
+  };
+}
+
+/** Nobody has taken over: the addresses were here all the time, and stay. */
+export function resume(router: VirtualRouter, state: Leaving, now: Instant): Step {
+  const { priority, source, renewAt } = state;
+  return {
+    state: {
+      name: "active",
+      priority,
+      source,
+      advertiseAt: now + router.advertisementIntervalMs,
+      advertisedAt: now,
+      renewAt,
+      announcedAt: now,
+      announceAt: Infinity,
+      announceAgainAt: Infinity,
+      refreshAt: refreshAt(router, now),
+    },
+    outputs: [
+      advertisement(router, priority),
+      { kind: "announceAddresses", copies: router.announce.repeat },
+    ],
   };
 }
 
@@ -61,7 +84,7 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
   const wasAway = isOverdue(router, state, now);
   const announceAt = wasAway ? state.announcedAt + ANNOUNCE_GAP_MS : state.announceAt;
   if (now >= state.advertiseAt) {
-    outputs.push({ kind: "sendAdvertisement", priority: state.priority });
+    outputs.push(advertisement(router, state.priority));
     next = { ...next, advertisedAt: now, advertiseAt: nextOnGrid(router, state.advertiseAt, now) };
   }
   if (router.renewIntervalMs !== null && now >= state.renewAt) {
@@ -69,13 +92,13 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
     next = { ...next, renewAt: now + router.renewIntervalMs };
   }
   if (now >= Math.min(announceAt, state.announceAgainAt)) {
-    outputs.push({ kind: "announceAddresses", copies: router.announceRepeat });
+    outputs.push({ kind: "announceAddresses", copies: router.announce.repeat });
     const announceAgainAt = now >= state.announceAgainAt ? Infinity : state.announceAgainAt;
-    next = { ...next, announcedAt: now, announceAt: Infinity, announceAgainAt };
-  } else if (now >= state.announcedAt + ANNOUNCE_REFRESH_MS) {
-    outputs.push({ kind: "announceAddresses", copies: 1 });
-    next = { ...next, announcedAt: now };
-  } else {
+    next = { ...announced(router, next, now), announceAgainAt };
+  } else if (now >= state.refreshAt) {
+    outputs.push({ kind: "announceAddresses", copies: router.announce.refreshRepeat });
+    next = { ...announced(router, next, now), announceAt };
+  } else if (announceAt !== state.announceAt) {
     next = { ...next, announceAt };
   }
   return { state: next, outputs };
@@ -87,73 +110,93 @@ function nextOnGrid(router: VirtualRouter, advertiseAt: Instant, now: Instant): 
   return Math.max(advertiseAt + intervalMs, now + intervalMs / 2);
 }
 
+function announced(router: VirtualRouter, state: Active, now: Instant): Active {
+  return { ...state, announcedAt: now, announceAt: Infinity, refreshAt: refreshAt(router, now) };
+}
+
 /** Whether our advertisement is so late that every Backup must have taken over by now. */
-function isOverdue(router: VirtualRouter, state: Active, now: Instant): boolean {
-  const patience = activeDownInterval(router, PRIORITY_OWNER - 1, router.advertisementIntervalMs);
-  return now - state.advertisedAt > patience;
+export function isOverdue(router: VirtualRouter, state: Active, now: Instant): boolean {
+  return now - state.advertisedAt > patienceOfBackups(router);
 }
 
-/** Section 6.4.3: an advertisement is received while Active. */
-export function heardInActive(
-  router: VirtualRouter,
-  state: Active,
-  advertisement: HeardAdvertisement,
-  now: Instant,
-): Step {
-  if (advertisement.priority === PRIORITY_RELEASE) return advertiseSoon(router, state, now);
-  const order = compare(advertisement, state);
-  if (order > 0) return yieldTo(router, state, advertisement, now);
-  // The same priority from our own address is a mistake in somebody's configuration: no reason to
-  // go.
-  return order === 0 ? stay(state) : assertActive(router, state, now);
-}
-
-/** The greater priority wins; if they are equal, the greater primary address does. */
-function compare({ priority, source }: HeardAdvertisement, ours: Active): number {
-  if (priority !== ours.priority) return priority - ours.priority;
-  return ours.source ? compareAddresses(source, ours.source) : 1;
+/** How long the most impatient Backup waits for us. */
+function patienceOfBackups(router: VirtualRouter): number {
+  return activeDownInterval(router, PRIORITY_OWNER - 1, router.advertisementIntervalMs);
 }
 
 /**
- * A better router is Active. One last advertisement of ours makes it announce the addresses again
- * (keepalived does so only when it hears a lower priority), after they are gone from here, so that
- * no answer of ours can come after its announcement. If we have been away for long it has done so
- * already.
+ * We were not running for long enough to be replaced, perhaps by a clock that does not show it: say
+ * so, and have the addresses, as soon as nobody better has been heard.
  */
-function yieldTo(
+export function heldUpInActive(
   router: VirtualRouter,
   state: Active,
-  { priority, intervalMs }: HeardAdvertisement,
+  forMs: number,
   now: Instant,
 ): Step {
-  const last: Output = { kind: "sendAdvertisement", priority: state.priority };
-  return {
-    state: backupState(router, state, intervalMs, now),
-    outputs: [
-      { kind: "removeAddresses" },
-      ...(isOverdue(router, state, now) ? [] : [last]),
-    ],
-    reason: priority > state.priority ? "higherPriority" : "higherAddress",
-  };
+  if (forMs <= patienceOfBackups(router)) return stay(state);
+  const announceAt = Math.max(now, state.announcedAt + ANNOUNCE_GAP_MS);
+  const renewAt = Math.min(state.renewAt, now);
+  return stay({
+    ...state,
+    advertiseAt: now,
+    renewAt: router.renewIntervalMs === null ? Infinity : renewAt,
+    announceAt: Math.min(state.announceAt, announceAt),
+  });
+}
+
+/** Section 6.4.3: an advertisement of one who does not outrank us is received while Active. */
+export function heardInActive(
+  router: VirtualRouter,
+  state: Active,
+  heard: HeardAdvertisement,
+  now: Instant,
+): Step {
+  if (heard.priority === PRIORITY_RELEASE) return advertiseSoon(router, state, now);
+  // The same priority from our own address is a mistake in somebody's configuration: no reason to
+  // go.
+  return outranks(heard, state) === 0 ? stay(state) : assertActive(router, state, now);
+}
+
+/**
+ * The greater priority wins; if they are equal, the greater primary address does.
+ *
+ * @returns more than 0 if we must yield, less if not, 0 if we seem to have heard ourselves.
+ */
+export function outranks({ priority, source }: HeardAdvertisement, ours: Active): number {
+  if (priority !== ours.priority) return priority - ours.priority;
+  return ours.source ? compareAddresses(source, ours.source) : 1;
 }
 
 /** A lesser router believes itself Active: say at once who is, to it and to the network. */
 function assertActive(router: VirtualRouter, state: Active, now: Instant): Step {
   const { state: next, outputs } = advertiseSoon(router, state, now);
-  const announceAgainAt = now + ANNOUNCE_AGAIN_MS;
-  if (now < state.announcedAt + ANNOUNCE_GAP_MS) {
-    const announceAt = Math.min(state.announceAt, state.announcedAt + ANNOUNCE_GAP_MS);
-    return { state: { ...next, announceAt, announceAgainAt }, outputs };
+  const announcing = announceSoon(router, next, now, ANNOUNCE_GAP_MS);
+  return { ...announcing, outputs: [...outputs, ...announcing.outputs] };
+}
+
+/** Neighbours may have been told another place of our addresses: tell them ours, and once again. */
+export function announceSoon(
+  router: VirtualRouter,
+  state: Active,
+  now: Instant,
+  gapMs = ANNOUNCE_GAP_MS,
+): Step {
+  const announceAgainAt = againAt(router, now);
+  const soonest = state.announcedAt + gapMs;
+  if (now < soonest) {
+    return stay({ ...state, announceAt: Math.min(state.announceAt, soonest), announceAgainAt });
   }
   const renew: Output[] = router.renewIntervalMs === null ? [] : [{ kind: "renewAddresses" }];
   return {
-    state: { ...next, announcedAt: now, announceAt: Infinity, announceAgainAt },
-    outputs: [
-      ...outputs,
-      ...renew,
-      { kind: "announceAddresses", copies: router.announceRepeat },
-    ],
+    state: { ...announced(router, state, now), announceAgainAt },
+    outputs: [...renew, { kind: "announceAddresses", copies: router.announce.repeat }],
   };
+}
+
+/** Somebody else claims our addresses. Two that will not give way must not make a storm of it. */
+export function foreignClaim(router: VirtualRouter, state: Active, now: Instant): Step {
+  return announceSoon(router, state, now, CLAIM_GAP_MS);
 }
 
 /**
@@ -170,15 +213,27 @@ export function advertiseSoon(
   }
   return {
     state: { ...state, advertisedAt: now, advertiseAt: now + router.advertisementIntervalMs },
-    outputs: [{ kind: "sendAdvertisement", priority: state.priority }],
+    outputs: [advertisement(router, state.priority)],
   };
 }
 
-/** The second burst of announcements follows the first after so long. */
-const ANNOUNCE_AGAIN_MS = 5_000;
+/** An ordinary advertisement. */
+export function advertisement(router: VirtualRouter, priority: number): Output {
+  return { kind: "sendAdvertisement", priority, intervalMs: router.advertisementIntervalMs };
+}
+
+function againAt({ announce }: VirtualRouter, now: Instant): Instant {
+  return announce.delayMs === 0 ? Infinity : now + announce.delayMs;
+}
+
+function refreshAt({ announce }: VirtualRouter, now: Instant): Instant {
+  return announce.refreshMs === null ? Infinity : now + announce.refreshMs;
+}
 
 /** Bursts of announcements that others provoke are at least so far apart. */
 const ANNOUNCE_GAP_MS = 200;
+/** Those that a foreign claim provokes. */
+const CLAIM_GAP_MS = 1_000;
 
 /** Advertisements out of turn: at most so many an interval. */
 const EXTRA_ADVERTISEMENTS = 10;

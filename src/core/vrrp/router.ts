@@ -13,15 +13,39 @@ export interface VirtualRouter {
   readonly priority: number;
   readonly advertisementIntervalMs: number;
   readonly preempt: boolean;
+  /** A lower priority is left in place for so long after it is first heard. */
+  readonly preemptDelayMs: number;
+  /** Until then nobody is preempted, not even by an owner: a planned handover is to last. */
+  readonly preemptFrom: Instant;
+  /** Max Advertise Interval of the last advertisement before priority 0: see `handover.ts`. */
+  readonly lastIntervalMs: number;
+  /** Whether it becomes Active only together with others: see `group.ts`. */
+  readonly grouped: boolean;
   /** How often addresses are renewed while Active; `null` if they do not expire. */
   readonly renewIntervalMs: number | null;
-  /** Copies of a gratuitous ARP or unsolicited NA in one burst. */
-  readonly announceRepeat: number;
+  readonly announce: Announcing;
+}
+
+/** How often the addresses are announced by gratuitous ARP or unsolicited NA. */
+export interface Announcing {
+  /** Copies in one burst. */
+  readonly repeat: number;
+  /** A second burst follows the first so much later; 0 means none. */
+  readonly delayMs: number;
+  /** While Active they are announced at least so often; `null` means never. */
+  readonly refreshMs: number | null;
+  /** Copies of such a refresh. */
+  readonly refreshRepeat: number;
 }
 
 /** Whether this router owns the addresses: always Active while it runs, whatever `preempt` says. */
 export function isOwner(router: VirtualRouter): boolean {
   return router.priority === PRIORITY_OWNER;
+}
+
+/** Whether a lower priority is taken over from (Preempt_Mode): an owner always does. */
+export function preempts(router: VirtualRouter, now: Instant): boolean {
+  return now >= router.preemptFrom && (router.preempt || isOwner(router));
 }
 
 /**

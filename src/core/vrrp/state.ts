@@ -18,11 +18,15 @@ interface Common {
   readonly source: Uint8Array | null;
 }
 
-/** Not taking part: not started, stopped, or without a usable interface. */
+/** Not taking part: not started, stopped, or kept from it. */
 export interface Initialize extends Common {
   readonly name: "initialize";
-  /** Whether it takes part as soon as the interface allows it. */
+  /** Whether it takes part as soon as nothing keeps it from that. */
   readonly started: boolean;
+  /** Given up for a tracker or an operator. */
+  readonly yields: boolean;
+  /** Another member of its group is kept from taking part. */
+  readonly siblingFault: boolean;
 }
 
 /** Waiting for the Active to fall silent. */
@@ -33,9 +37,13 @@ export interface Backup extends Common {
   /** Active_Adver_Interval: learned from the Active in version 3, our own in version 2. */
   readonly activeIntervalMs: number;
   /** Why we would take over if the timer fired now. */
-  readonly takeover: "peerSilent" | "peerReleased" | "preempt";
-  /** Whether a late timer has been given its one extra Skew_Time. */
+  readonly takeover: "peerSilent" | "peerReleased" | "preempt" | "owner";
+  /** When a lower priority is no longer left in place; `Infinity` if none has been heard. */
+  readonly preemptAt: Instant;
+  /** Whether a late timer has been put off once. */
   readonly graced: boolean;
+  /** Whether the timer has fired, and only the others of the group are waited for. */
+  readonly wants: boolean;
 }
 
 /** Holding the addresses and saying so. */
@@ -53,18 +61,28 @@ export interface Active extends Common {
   readonly announceAt: Instant;
   /** When the second burst after a takeover or conflict is due, or `Infinity`. */
   readonly announceAgainAt: Instant;
+  /** When the addresses are announced anew for no other reason, or `Infinity`. */
+  readonly refreshAt: Instant;
 }
 
 /**
- * Priority 0 is sent, the addresses are still here: first until a peer has taken over
- * (`yielding`), then until connections on them are gone (`releasing`).
+ * On the way out, the addresses still here: first until a peer has taken over (`yielding`; priority
+ * 0 has been sent), then until connections on them are gone (`releasing`).
  */
 export interface Leaving extends Common {
   readonly name: "leaving";
   readonly phase: "yielding" | "releasing";
+  /** What comes after: stopped, given up as for a tracker, or Backup. */
+  readonly then: "stop" | "yield" | "backup";
+  /** Whether it goes on as Active if no peer takes over. */
+  readonly resumes: boolean;
   /** When the phase ends at the latest. */
   readonly leaveAt: Instant;
   readonly renewAt: Instant;
+  /** Active_Adver_Interval of the peer that takes over. */
+  readonly activeIntervalMs: number;
+  /** Whether a last advertisement is owed once the addresses are gone: see `leaving.ts`. */
+  readonly lastWord: boolean;
 }
 
 /** What happens to a virtual router. */
@@ -72,11 +90,17 @@ export type Input =
   | { readonly kind: "startup" }
   /** A planned stop; a second one while leaving ends it at once. */
   | { readonly kind: "shutdown" }
+  /** A planned handover, after which it is Backup, or given up as by `yield`. */
+  | { readonly kind: "handOver"; readonly then: "backup" | "yield"; readonly force: boolean }
   /** Time has passed. Harmless when nothing is due. */
   | { readonly kind: "timer" }
+  /** Nobody ran us for so long, or the host slept. Before what has come meanwhile is given. */
+  | { readonly kind: "heldUp"; readonly forMs: number }
   | { readonly kind: "advertisement"; readonly advertisement: HeardAdvertisement }
   /** What is tracked puts the priority here. */
   | { readonly kind: "tracked"; readonly priority: number }
+  /** A tracker or an operator wants it given up, or no longer. */
+  | { readonly kind: "yield"; readonly yields: boolean }
   /** The interface is usable with this primary address, or not usable: `null`. */
   | {
     readonly kind: "interface";
@@ -84,7 +108,21 @@ export type Input =
     readonly down: boolean;
   }
   /** The data plane holds no connection on the addresses any more. */
-  | { readonly kind: "released" };
+  | { readonly kind: "released" }
+  /** Somebody else claims one of our addresses, by ARP or neighbour advertisement. */
+  | { readonly kind: "foreignClaim" }
+  /** Neighbours may have learned something else: our link was away, or a sibling's was claimed. */
+  | { readonly kind: "reannounce" }
+  | GroupInput;
+
+/** What the group asks of a member: see `group.ts`. */
+export type GroupInput =
+  /** All members want to be Active. */
+  | { readonly kind: "takeOver" }
+  /** Another member has become Backup. */
+  | { readonly kind: "siblingBackup" }
+  /** Another member is kept from taking part, or none is any more. */
+  | { readonly kind: "siblingFault"; readonly fault: boolean };
 
 /** What the machine must know of a valid advertisement. */
 export interface HeardAdvertisement {
@@ -96,7 +134,12 @@ export interface HeardAdvertisement {
 
 /** What the engine is to do, in order. */
 export type Output =
-  | { readonly kind: "sendAdvertisement"; readonly priority: number }
+  | {
+    readonly kind: "sendAdvertisement";
+    readonly priority: number;
+    /** Max Advertise Interval: what the others are told. */
+    readonly intervalMs: number;
+  }
   | { readonly kind: "addAddresses" }
   /** Gives the addresses their lifetime anew; one that expired meanwhile comes back. */
   | { readonly kind: "renewAddresses" }
@@ -115,20 +158,29 @@ export interface Step {
 
 /** Nothing to do but to be in `state`. */
 export function stay(state: State): Step {
-  return { state, outputs: [] };
+  return { state, outputs: NOTHING };
 }
 
-/** What others are shown: leaving is part of Initialize, since priority 0 has been sent. */
+/** What others are shown. */
 export type PublicState = "initialize" | "backup" | "active";
 
-/** The state that others are shown. */
+/** The state that others are shown: one who leaves is where it goes to, unless it may come back. */
 export function publicState(state: State): PublicState {
-  return state.name === "leaving" ? "initialize" : state.name;
+  if (state.name !== "leaving") return state.name;
+  if (state.resumes) return "active";
+  return state.then === "backup" ? "backup" : "initialize";
 }
 
 /** The state before startup, without a usable interface. */
 export function initialState(router: VirtualRouter): Initialize {
-  return { name: "initialize", started: false, priority: router.priority, source: null };
+  return {
+    name: "initialize",
+    started: false,
+    yields: false,
+    siblingFault: false,
+    priority: router.priority,
+    source: null,
+  };
 }
 
 /** A Backup that has just heard its Active, or has just started to wait for one. */
@@ -147,7 +199,9 @@ export function backupState(
     activeDownAt: now + activeDownInterval(router, priority, activeIntervalMs),
     activeIntervalMs,
     takeover: "peerSilent",
+    preemptAt: Infinity,
     graced: false,
+    wants: false,
   };
 }
 
@@ -164,7 +218,7 @@ export function deadline(state: State): Instant {
         state.renewAt,
         state.announceAt,
         state.announceAgainAt,
-        state.announcedAt + ANNOUNCE_REFRESH_MS,
+        state.refreshAt,
       );
     case "leaving":
       return Math.min(state.leaveAt, state.renewAt);
@@ -174,12 +228,18 @@ export function deadline(state: State): Instant {
 /** Why a public state was entered. A closed list: each reason leads to one state only. */
 export const TRANSITIONS = {
   shutdown: "initialize",
+  standby: "initialize",
+  yielded: "initialize",
+  siblingFault: "initialize",
   interfaceDown: "initialize",
   noAddress: "initialize",
   startup: "backup",
   interfaceUp: "backup",
+  recovered: "backup",
   higherPriority: "backup",
   higherAddress: "backup",
+  siblingBackup: "backup",
+  failover: "backup",
   owner: "active",
   peerSilent: "active",
   peerReleased: "active",
@@ -189,5 +249,4 @@ export const TRANSITIONS = {
 /** A reason of {@linkcode TRANSITIONS}. */
 export type TransitionReason = keyof typeof TRANSITIONS;
 
-/** While Active, addresses are announced at least so often. */
-export const ANNOUNCE_REFRESH_MS = 10_000;
+const NOTHING: readonly Output[] = [];

@@ -6,26 +6,49 @@
  * a silent peer.
  */
 
-import { activeTimers, advertiseSoon, heardInActive, takeOver } from "./active.ts";
+import {
+  activeTimers,
+  advertiseSoon,
+  announceSoon,
+  foreignClaim,
+  heardInActive,
+  heldUpInActive,
+  outranks,
+  takeOver,
+} from "./active.ts";
+import { activeDown, heardInBackup, heldUpInBackup, trackedInBackup } from "./backup.ts";
+import {
+  farewell,
+  heardInLeaving,
+  leave,
+  leavingTimers,
+  left,
+  siblingLeft,
+  siblingYields,
+  stopInLeaving,
+  stopped,
+  yieldInLeaving,
+  yieldTo,
+} from "./leaving.ts";
 import {
   effectivePriority,
   type Instant,
   isOwner,
   PRIORITY_RELEASE,
-  skewTime,
   type VirtualRouter,
 } from "./router.ts";
 import {
+  type Active,
   type Backup,
   backupState,
   type HeardAdvertisement,
   type Initialize,
   type Input,
-  type Leaving,
   type Output,
   type State,
   stay,
   type Step,
+  type TransitionReason,
 } from "./state.ts";
 
 /** Takes one input. Total: what a state has no use for leaves it as it is. */
@@ -33,56 +56,80 @@ export function step(router: VirtualRouter, state: State, input: Input, now: Ins
   switch (input.kind) {
     case "startup":
       return state.name === "initialize"
-        ? join(router, { ...state, started: true }, now)
+        ? join(router, { ...state, started: true }, "startup", now)
         : stay(state);
     case "shutdown":
       return shutdown(router, state, now);
+    case "handOver":
+      return handOver(router, state, input, now);
     case "timer":
       return timer(router, state, now);
+    case "heldUp":
+      return heldUp(router, state, input.forMs, now);
     case "advertisement":
       return heard(router, state, input.advertisement, now);
     case "tracked":
       return tracked(router, state, effectivePriority(router, input.priority), now);
+    case "yield":
+      return onYield(router, state, input.yields, now);
     case "interface":
       return onInterface(router, state, input, now);
     case "released":
-      return state.name === "leaving" && state.phase === "releasing" ? left(state) : stay(state);
+      return state.name === "leaving" && state.phase === "releasing"
+        ? left(router, state, now)
+        : stay(state);
+    case "foreignClaim":
+      return state.name === "active" ? foreignClaim(router, state, now) : stay(state);
+    case "reannounce":
+      return state.name === "active" ? announceSoon(router, state, now) : stay(state);
+    case "takeOver":
+      return state.name === "backup" && state.wants
+        ? takeOver(router, state, state.takeover, now)
+        : stay(state);
+    case "siblingBackup":
+      if (state.name === "active") return siblingYields(router, state, now);
+      return state.name === "leaving" ? siblingLeft(state) : stay(state);
+    case "siblingFault":
+      return onSiblingFault(router, state, input.fault, now);
   }
 }
 
-/** Section 6.4.1: startup, as soon as the interface allows it. */
-function join(router: VirtualRouter, state: Initialize, now: Instant): Step {
-  if (!state.started || !state.source) return stay(state);
-  if (isOwner(router)) return takeOver(router, state, "owner", now);
-  const { priority, source } = state;
-  return {
-    state: backupState(router, { priority, source }, router.advertisementIntervalMs, now),
-    outputs: [],
-    reason: "startup",
-  };
+/** Section 6.4.1: startup, as soon as nothing keeps it from taking part. */
+function join(
+  router: VirtualRouter,
+  state: Initialize,
+  reason: TransitionReason,
+  now: Instant,
+): Step {
+  if (!state.started || !state.source || state.yields || state.siblingFault) return stay(state);
+  const backup = backupState(router, state, router.advertisementIntervalMs, now);
+  if (!isOwner(router) || now < router.preemptFrom) return { state: backup, outputs: [], reason };
+  if (!router.grouped) return takeOver(router, state, "owner", now);
+  return { state: { ...backup, takeover: "owner", wants: true }, outputs: [], reason };
 }
 
 /** Sections 6.4.2 and 6.4.3: shutdown. Before the addresses go, a peer gets time to take over. */
 function shutdown(router: VirtualRouter, state: State, now: Instant): Step {
   switch (state.name) {
     case "initialize":
-      return stay({ ...state, started: false });
+      return stay(stopped(state));
     case "backup":
       return { state: stopped(state), outputs: [], reason: "shutdown" };
     case "leaving":
-      return left(state);
-    case "active": {
-      const { priority, source, renewAt } = state;
-      const patience = skewTime(router, LOWEST_PRIORITY, router.advertisementIntervalMs) +
-        YIELD_GRACE_MS;
-      const leaveAt = now + Math.min(patience, YIELD_MAX_MS);
-      return {
-        state: { name: "leaving", phase: "yielding", leaveAt, renewAt, priority, source },
-        outputs: [{ kind: "sendAdvertisement", priority: PRIORITY_RELEASE }],
-        reason: "shutdown",
-      };
-    }
+      return stopInLeaving(router, state, now);
+    case "active":
+      return leave(router, state, { then: "stop", resumes: false }, now);
   }
+}
+
+function handOver(
+  router: VirtualRouter,
+  state: State,
+  { then, force }: Input & { kind: "handOver" },
+  now: Instant,
+): Step {
+  if (state.name === "active") return leave(router, state, { then, resumes: !force }, now);
+  return then === "yield" ? onYield(router, state, true, now, "standby") : stay(state);
 }
 
 function timer(router: VirtualRouter, state: State, now: Instant): Step {
@@ -98,35 +145,9 @@ function timer(router: VirtualRouter, state: State, now: Instant): Step {
   }
 }
 
-/** Section 6.4.2: Active_Down_Timer fires. */
-function activeDown(router: VirtualRouter, state: Backup, now: Instant): Step {
-  const latenessMs = now - state.activeDownAt;
-  if (latenessMs < 0) return stay(state);
-  // Nobody ran us for a while: the peer may have been heard by nobody. One skew decides.
-  if (latenessMs > state.activeIntervalMs / 2 && !state.graced) {
-    const activeDownAt = now + skewTime(router, state.priority, state.activeIntervalMs);
-    return stay({ ...state, activeDownAt, graced: true });
-  }
-  return takeOver(router, state, state.takeover, now);
-}
-
-function leavingTimers(router: VirtualRouter, state: Leaving, now: Instant): Step {
-  if (now >= state.leaveAt) return state.phase === "yielding" ? release(state, now) : left(state);
-  if (router.renewIntervalMs === null || now < state.renewAt) return stay(state);
-  const renewAt = now + router.renewIntervalMs;
-  return { state: { ...state, renewAt }, outputs: [{ kind: "renewAddresses" }] };
-}
-
-/** A reset must still find the address here, so connections end before the addresses go. */
-function release(state: Leaving, now: Instant): Step {
-  return {
-    state: { ...state, phase: "releasing", leaveAt: now + RELEASE_MAX_MS },
-    outputs: [{ kind: "releaseConnections" }],
-  };
-}
-
-function left(state: Leaving): Step {
-  return { state: stopped(state), outputs: [{ kind: "removeAddresses" }] };
+function heldUp(router: VirtualRouter, state: State, forMs: number, now: Instant): Step {
+  if (state.name === "backup") return heldUpInBackup(router, state, forMs, now);
+  return state.name === "active" ? heldUpInActive(router, state, forMs, now) : stay(state);
 }
 
 function heard(
@@ -140,44 +161,68 @@ function heard(
       return stay(state);
     case "backup":
       return heardInBackup(router, state, advertisement, now);
-    case "active":
-      return heardInActive(router, state, advertisement, now);
+    case "active": {
+      const isBetter = advertisement.priority !== PRIORITY_RELEASE &&
+        outranks(advertisement, state) > 0;
+      return (isBetter ? yieldTo : heardInActive)(router, state, advertisement, now);
+    }
     case "leaving":
-      return state.phase === "yielding" && advertisement.priority !== PRIORITY_RELEASE
-        ? release(state, now)
-        : stay(state);
+      return heardInLeaving(router, state, advertisement, now);
   }
 }
 
-/** Section 6.4.2: an advertisement is received while in Backup. */
-function heardInBackup(
-  router: VirtualRouter,
-  state: Backup,
-  { priority, intervalMs }: HeardAdvertisement,
-  now: Instant,
-): Step {
-  if (priority === PRIORITY_RELEASE) {
-    const activeDownAt = now + skewTime(router, state.priority, state.activeIntervalMs);
-    return stay({ ...state, activeDownAt, takeover: "peerReleased", graced: false });
-  }
-  // Not resetting the timer is how we preempt: it runs out and we take over.
-  const preempts = router.preempt || isOwner(router);
-  if (preempts && priority < state.priority) return stay({ ...state, takeover: "preempt" });
-  return stay(backupState(router, state, intervalMs, now));
-}
-
-/**
- * The effective priority changes; a Backup's deadline moves with its skew and is not started anew.
- */
+/** The effective priority changes: an Active says so at once. */
 function tracked(router: VirtualRouter, state: State, priority: number, now: Instant): Step {
   if (priority === state.priority) return stay(state);
-  const next = { ...state, priority };
-  if (next.name === "active") return advertiseSoon(router, next, now);
-  if (next.name !== "backup" || state.name !== "backup") return stay(next);
-  const { activeIntervalMs } = state;
-  const before = skewTime(router, state.priority, activeIntervalMs);
-  const activeDownAt = state.activeDownAt + skewTime(router, priority, activeIntervalMs) - before;
-  return stay({ ...next, activeDownAt });
+  if (state.name === "active") return advertiseSoon(router, { ...state, priority }, now);
+  if (state.name === "backup") return trackedInBackup(router, state, priority);
+  return stay({ ...state, priority });
+}
+
+/** A tracker or an operator wants it given up, or no longer. */
+function onYield(
+  router: VirtualRouter,
+  state: State,
+  yields: boolean,
+  now: Instant,
+  reason: TransitionReason = "yielded",
+): Step {
+  if (state.name === "initialize") return join(router, { ...state, yields }, "recovered", now);
+  if (!yields) return stay(state);
+  if (state.name === "leaving") return yieldInLeaving(state);
+  return giveUp(router, state, { yields: true }, reason);
+}
+
+/** Another member of the group is kept from taking part. One who leaves is not in its way. */
+function onSiblingFault(
+  router: VirtualRouter,
+  state: State,
+  siblingFault: boolean,
+  now: Instant,
+): Step {
+  switch (state.name) {
+    case "initialize":
+      return join(router, { ...state, siblingFault }, "recovered", now);
+    case "leaving":
+      return stay(state);
+    case "backup":
+    case "active":
+      return siblingFault ? giveUp(router, state, { siblingFault }, "siblingFault") : stay(state);
+  }
+}
+
+/** Out of Backup or Active at once: a peer is told, and the addresses go. */
+function giveUp(
+  router: VirtualRouter,
+  state: Backup | Active,
+  why: Partial<Pick<Initialize, "yields" | "siblingFault">>,
+  reason: TransitionReason,
+): Step {
+  const outputs: readonly Output[] = state.name === "backup" ? [] : [
+    ...farewell(router, state.priority),
+    { kind: "removeAddresses" },
+  ];
+  return { state: { ...stopped(state), started: true, ...why }, outputs, reason };
 }
 
 /** The interface comes, goes, or changes its primary address. */
@@ -189,32 +234,23 @@ function onInterface(
 ): Step {
   if (source) {
     if (state.name !== "initialize") return stay({ ...state, source });
-    const joined = join(router, { ...state, source }, now);
-    return joined.reason === "startup" && state.source === null
-      ? { ...joined, reason: "interfaceUp" }
-      : joined;
+    return join(router, { ...state, source }, state.source ? "startup" : "interfaceUp", now);
   }
-  const { priority } = state;
   if (state.name === "initialize") return stay({ ...state, source });
-  const next = { name: "initialize", started: state.name !== "leaving", priority, source } as const;
   const reason = down ? "interfaceDown" : "noAddress";
+  const next: Initialize = { ...stopped({ ...state, source }), started: true };
   if (state.name === "backup") return { state: next, outputs: [], reason };
-  const outputs: Output[] = [{ kind: "removeAddresses" }];
-  if (state.name === "leaving") return { state: next, outputs };
-  // On what is left of the interface it may not get through; a peer that hears it is faster.
-  outputs.unshift({ kind: "sendAdvertisement", priority: PRIORITY_RELEASE });
-  return { state: next, outputs, reason };
+  const remove: Output = { kind: "removeAddresses" };
+  if (state.name === "active") {
+    // On what is left of the interface it may not get through; a peer that hears it is faster.
+    return { state: next, outputs: [...farewell(router, state.priority), remove], reason };
+  }
+  const { then, resumes } = state;
+  if (then === "stop") return { state: { ...next, started: false }, outputs: [remove] };
+  const isShown = resumes || then === "backup";
+  return {
+    state: { ...next, yields: then === "yield" },
+    outputs: [remove],
+    ...(isShown && { reason }),
+  };
 }
-
-function stopped({ priority, source }: State): Initialize {
-  return { name: "initialize", started: false, priority, source };
-}
-
-/** A leaving Active waits so much longer than its peer's skew for the peer's advertisement. */
-const YIELD_GRACE_MS = 50;
-const YIELD_MAX_MS = 1_000;
-/** The slowest peer there can be. */
-const LOWEST_PRIORITY = 1;
-
-/** How long the data plane may take to end its connections on the addresses. */
-const RELEASE_MAX_MS = 250;

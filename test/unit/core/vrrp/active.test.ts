@@ -81,13 +81,15 @@ describe("an Active that hears a lower priority", () => {
 
 describe("an Active that yields", () => {
   it("drops its addresses, then advertises once, so that the winner announces them", () => {
-    expect(new Trial().active().hear(150).did).toEqual(["removeAddresses", "advertise 100"]);
+    const trial = new Trial().active().hear(150);
+    expect(trial.did).toEqual(["releaseConnections"]);
+    expect(trial.give({ kind: "released" }).did).toEqual(["removeAddresses", "advertise 100"]);
   });
 
   it("says nothing if it was away until after it was replaced", () => {
     const trial = new Trial().active();
     trial.now += 3500;
-    expect(trial.hear(150).did).toEqual(["removeAddresses"]);
+    expect(trial.hear(150).did).toEqual(["removeAddresses", "releaseConnections"]);
   });
 
   it("does not yield to its own priority and address", () => {

@@ -21,10 +21,15 @@ const ACTIVE: Active = {
   announcedAt: 45_000,
   announceAt: 50_000,
   announceAgainAt: 50_000,
+  refreshAt: 50_000,
 };
 const LEAVING: Leaving = {
   name: "leaving",
   phase: "yielding",
+  then: "stop",
+  resumes: false,
+  activeIntervalMs: 1000,
+  lastWord: false,
   priority: 100,
   source: OURS,
   leaveAt: 50_000,
@@ -46,7 +51,7 @@ describe("deadline()", () => {
     ["renewAt", 20_000, 20_000],
     ["announceAt", 20_000, 20_000],
     ["announceAgainAt", 20_000, 20_000],
-    ["announcedAt", 20_000, 30_000],
+    ["refreshAt", 20_000, 20_000],
   ])("of an Active follows %s", (name, at, expected) => {
     expect(deadline({ ...ACTIVE, [name]: at })).toBe(expected);
   });

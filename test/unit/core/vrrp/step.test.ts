@@ -6,12 +6,13 @@ import { OURS, Trial } from "../../../conformance/trial.ts";
 const DOWN = { kind: "interface", source: null, down: true } as const;
 const NO_ADDRESS = { kind: "interface", source: null, down: false } as const;
 const UP = { kind: "interface", source: OURS, down: false } as const;
+const FAREWELL = ["advertise 100 every 10 ms", "advertise 0 every 10 ms"];
 const SKEW = 1000 * 156 / 256;
 
 describe("a planned stop while Active", () => {
   it("sends priority 0 and keeps the addresses alive until a peer advertises", () => {
     const trial = new Trial().active().give({ kind: "shutdown" });
-    expect(trial.did).toEqual(["advertise 0"]);
+    expect(trial.did).toEqual(FAREWELL);
     expect(trial.reason).toBe("shutdown");
     expect(trial.pass(600).did).toEqual(["renewAddresses", "renewAddresses"]);
     expect(trial.hear(50).did).toEqual(["releaseConnections"]);
@@ -71,7 +72,7 @@ describe("an interface", () => {
 
   it("that goes down makes an Active send priority 0 and drop the addresses", () => {
     const trial = new Trial().active().give(DOWN);
-    expect(trial.did).toEqual(["advertise 0", "removeAddresses"]);
+    expect(trial.did).toEqual([...FAREWELL, "removeAddresses"]);
     expect(trial.reason).toBe("interfaceDown");
     expect(trial.left).toBe(Infinity);
   });
@@ -92,7 +93,7 @@ describe("an interface", () => {
     const trial = new Trial().active().give({ ...UP, source: Uint8Array.of(10, 0, 0, 200) });
     expect(trial.outputs).toEqual([]);
     expect(trial.hear(100, "10.0.0.199").state.name).toBe("active");
-    expect(trial.hear(100, "10.0.0.201").state.name).toBe("backup");
+    expect(trial.hear(100, "10.0.0.201").shown).toBe("backup");
   });
 
   it("that comes back after a stop changes nothing", () => {

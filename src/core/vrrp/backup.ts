@@ -1,0 +1,83 @@
+/**
+ * The Backup state (RFC 9568, section 6.4.2; RFC 3768, section 6.4.2). Sans-IO, as `step.ts`, which
+ * decides when.
+ */
+
+import { takeOver } from "./active.ts";
+import {
+  activeDownInterval,
+  type Instant,
+  isOwner,
+  preempts,
+  PRIORITY_RELEASE,
+  skewTime,
+  type VirtualRouter,
+} from "./router.ts";
+import { type Backup, backupState, type HeardAdvertisement, stay, type Step } from "./state.ts";
+
+/** Active_Down_Timer fires. A member of a group waits for the others once more. */
+export function activeDown(router: VirtualRouter, state: Backup, now: Instant): Step {
+  const latenessMs = now - state.activeDownAt;
+  if (latenessMs < 0) return stay(state);
+  if (!state.graced && latenessMs > state.activeIntervalMs / 2) {
+    return stay({ ...state, activeDownAt: now + grace(router, state, latenessMs), graced: true });
+  }
+  if (!router.grouped) return takeOver(router, state, state.takeover, now);
+  const { priority, activeIntervalMs } = state;
+  const activeDownAt = now + activeDownInterval(router, priority, activeIntervalMs);
+  return stay({ ...state, activeDownAt, graced: false, wants: true });
+}
+
+/**
+ * We were not running, so that we may have missed what a peer has said. Put off once, then not
+ * again before a sign of life: who is always late must still be able to take over.
+ */
+export function heldUpInBackup(
+  router: VirtualRouter,
+  state: Backup,
+  forMs: number,
+  now: Instant,
+): Step {
+  const activeDownAt = now + grace(router, state, forMs);
+  const isShort = forMs <= state.activeIntervalMs / 2;
+  if (isShort || state.graced || activeDownAt <= state.activeDownAt) return stay(state);
+  return stay({ ...state, activeDownAt, graced: true });
+}
+
+/** A peer that lives says so within an interval; what it said meanwhile waits in our socket. */
+function grace(router: VirtualRouter, { priority, activeIntervalMs }: Backup, lateMs: number) {
+  const skewMs = skewTime(router, priority, activeIntervalMs);
+  return lateMs > activeIntervalMs ? activeIntervalMs + skewMs : skewMs;
+}
+
+/** An advertisement is received. */
+export function heardInBackup(
+  router: VirtualRouter,
+  state: Backup,
+  { priority, intervalMs }: HeardAdvertisement,
+  now: Instant,
+): Step {
+  if (priority === PRIORITY_RELEASE) {
+    const activeDownAt = now + skewTime(router, state.priority, state.activeIntervalMs);
+    return stay({ ...state, activeDownAt, takeover: "peerReleased", graced: false });
+  }
+  if (priority >= state.priority || !preempts(router, now)) {
+    return stay(backupState(router, state, intervalMs, now));
+  }
+  const { preemptAt } = state;
+  const patienceMs = isOwner(router) ? 0 : router.preemptDelayMs;
+  const delayedUntil = preemptAt === Infinity ? now + patienceMs : preemptAt;
+  if (now < delayedUntil) {
+    return stay({ ...backupState(router, state, intervalMs, now), preemptAt: delayedUntil });
+  }
+  // Not resetting the timer is how we preempt: it runs out and we take over.
+  return stay({ ...state, takeover: "preempt", preemptAt: delayedUntil });
+}
+
+/** The effective priority changes; the deadline moves with its skew and is not started anew. */
+export function trackedInBackup(router: VirtualRouter, state: Backup, priority: number): Step {
+  const { activeIntervalMs } = state;
+  const before = skewTime(router, state.priority, activeIntervalMs);
+  const activeDownAt = state.activeDownAt + skewTime(router, priority, activeIntervalMs) - before;
+  return stay({ ...state, priority, activeDownAt });
+}
