@@ -1,0 +1,59 @@
+import { describe, expect, it } from "vitest";
+import { EventSchema } from "../../../src/admin/model_events.ts";
+import { MOST_EVENTS, Recorder } from "../../../src/appliance/recorder.ts";
+
+function memory(before: string[] = []) {
+  const lines = [...before];
+  return {
+    lines,
+    read: () => before,
+    append: (line: string) => void lines.push(line),
+    flush: () => Promise.resolve(),
+  };
+}
+
+describe("Recorder", () => {
+  it("keeps what happens, in order and by the schema, in memory and as lines", () => {
+    const disk = memory();
+    const recorder = new Recorder("lb1", disk);
+    recorder.record({ kind: "tracker", message: "tracker a is bad: down" });
+    recorder.record({ kind: "change", message: "weight 0", by: "ops", reason: "disk" });
+    expect(recorder.after(0).map((event) => EventSchema.parse(event))).toMatchObject([
+      { id: 1, node: "lb1", kind: "tracker", by: null },
+      { id: 2, by: "ops", reason: "disk" },
+    ]);
+    expect(disk.lines.map((line) => JSON.parse(line))).toEqual(recorder.after(0));
+    expect(recorder.after(1)).toHaveLength(1);
+    expect(recorder.after(2)).toEqual([]);
+  });
+
+  it("counts on over a restart, and passes over lines that are none of ours", () => {
+    const first = memory();
+    const before = new Recorder("lb1", first);
+    for (let at = 0; at < 3; at++) before.record({ kind: "server", message: `${at}` });
+    const [one = "", two = "", three = ""] = first.lines;
+    const second = new Recorder("lb1", memory([one, two.slice(0, 20), '{"id":9}', three, ""]));
+    expect(second.after(0).map(({ id }) => id)).toEqual([1, 3]);
+    expect(second.record({ kind: "server", message: "next" }).id).toBe(4);
+  });
+
+  it("forgets the oldest", () => {
+    const recorder = new Recorder("lb1", memory());
+    for (let at = 0; at < MOST_EVENTS + 5; at++) recorder.record({ kind: "server", message: "" });
+    expect(recorder.after(0)).toHaveLength(MOST_EVENTS);
+    expect(recorder.after(0)[0]?.id).toBe(6);
+  });
+
+  it("tells followers until they leave, and sends them away at the end", async () => {
+    const recorder = new Recorder("lb1", memory());
+    const heard: (number | null)[] = [];
+    const leave = recorder.follow((event) => heard.push(event && event.id));
+    recorder.follow((event) => heard.push(event && -event.id));
+    recorder.record({ kind: "server", message: "" });
+    leave();
+    recorder.record({ kind: "server", message: "" });
+    await recorder.close();
+    recorder.follow((event) => heard.push(event && event.id));
+    expect(heard).toEqual([1, -1, -2, null, null]);
+  });
+});
