@@ -33,7 +33,7 @@ export function compile(compilation: Compilation): Plan {
     admin,
     trackers: compileTrackers(compilation),
     virtualRouters: compileTracks(compilation, virtualRouters, frontends),
-    syncGroups: compileSyncGroups(compilation),
+    syncGroups: compileSyncGroups(compilation, virtualRouters),
     frontends,
     backends: compileBackends(compilation),
   });

@@ -3,13 +3,16 @@
  * member wins, so that all members must rank the nodes alike.
  */
 
-import type { SyncGroupPlan } from "../core/plan/plan.ts";
+import type { SyncGroupPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { type Compilation, unknownName } from "./compilation.ts";
 import { type NodePriority, prioritiesOf } from "./priority.ts";
 import type { Path } from "./problem.ts";
 
 /** Compiles every sync group. */
-export function compileSyncGroups(compilation: Compilation): SyncGroupPlan[] {
+export function compileSyncGroups(
+  compilation: Compilation,
+  routers: readonly VirtualRouterPlan[],
+): SyncGroupPlan[] {
   const { config, report } = compilation;
   const groups = new Map<string, string>();
   return Object.entries(config.syncGroups).map(([name, members]) => {
@@ -27,6 +30,7 @@ export function compileSyncGroups(compilation: Compilation): SyncGroupPlan[] {
     }
     const known = members.filter((member) => Object.hasOwn(config.virtualRouters, member));
     checkRanks(compilation, path, known);
+    checkTies(compilation, path, routers.filter((router) => known.includes(router.name)));
     checkAlike(compilation, path, known);
     return { name, members };
   });
@@ -73,6 +77,34 @@ function checkRanks(compilation: Compilation, path: Path, members: readonly stri
       return;
     }
   }
+}
+
+/**
+ * Between equal priorities addresses decide, and those of another family or network may decide
+ * otherwise: each node would then give way to the other, for ever.
+ */
+function checkTies(
+  compilation: Compilation,
+  path: Path,
+  members: readonly VirtualRouterPlan[],
+): void {
+  const [first, ...others] = members;
+  const alike = others.every(({ family, interface: link }) =>
+    family === first?.family && link === first.interface
+  );
+  if (first === undefined || alike) return;
+  const nodes = prioritiesOf(compilation, first.name);
+  const twins = nodes.filter(({ priority }, at) =>
+    nodes.some((other, otherAt) => otherAt !== at && other.priority === priority)
+  );
+  if (twins.length === 0) return;
+  compilation.report.problem(
+    path,
+    `${twins.map(({ node }) => node).join(", ")} have the same priority, ${twins[0]?.priority}: ` +
+      "their addresses would decide, and may decide otherwise for each member; give the nodes " +
+      "different priorities",
+    members.map(({ name }) => ["virtualRouters", name, "priority"]),
+  );
 }
 
 function order(left: NodePriority, right: NodePriority): number {

@@ -4,9 +4,9 @@
 
 import type { TrackerPlan } from "../core/plan/plan.ts";
 import type { Compilation } from "./compilation.ts";
+import type { FullTracker } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
 import type { Path } from "./problem.ts";
-import type { TrackerConfig } from "./schema/file.ts";
 
 /** Compiles every tracker. */
 export function compileTrackers(compilation: Compilation): TrackerPlan[] {
@@ -34,7 +34,7 @@ function compileTracker(
   compilation: Compilation,
   path: Path,
   name: string,
-  tracker: TrackerConfig,
+  tracker: FullTracker,
 ): TrackerPlan | undefined {
   const { type } = tracker;
   refuseForeignKeys(compilation, path, type);
@@ -43,20 +43,19 @@ function compileTracker(
       type,
       name,
       interface: tracker.interface,
-      downDelayMs: milliseconds(tracker.downDelay ?? "0s"),
-      upDelayMs: milliseconds(tracker.upDelay ?? "0s"),
+      downDelayMs: milliseconds(tracker.downDelay),
+      upDelayMs: milliseconds(tracker.upDelay),
     };
   }
   if (type === "script" && tracker.command !== undefined) {
-    const interval = tracker.interval ?? "1s";
     return {
       type,
       name,
       command: tracker.command,
-      intervalMs: milliseconds(interval),
-      timeoutMs: milliseconds(tracker.timeout ?? interval),
-      rise: tracker.rise ?? 1,
-      fall: tracker.fall ?? 1,
+      intervalMs: milliseconds(tracker.interval),
+      timeoutMs: milliseconds(tracker.timeout),
+      rise: tracker.rise,
+      fall: tracker.fall,
     };
   }
   if (type === "file" && tracker.path !== undefined) return { type, name, path: tracker.path };
@@ -71,7 +70,7 @@ function compileTracker(
 function refuseForeignKeys(
   { report }: Compilation,
   path: Path,
-  type: TrackerConfig["type"],
+  type: FullTracker["type"],
 ): void {
   for (const [key, owner] of KEYS_OF_TYPES) {
     if (owner === type || !report.given([...path, key])) continue;
@@ -88,7 +87,7 @@ const DATAPLANE = "dataplane";
 
 const REQUIRED = { interface: "interface", script: "command", file: "path" } as const;
 
-const KEYS_OF_TYPES: readonly (readonly [key: string, type: TrackerConfig["type"]])[] = [
+const KEYS_OF_TYPES: readonly (readonly [key: string, type: FullTracker["type"]])[] = [
   ["interface", "interface"],
   ["downDelay", "interface"],
   ["upDelay", "interface"],

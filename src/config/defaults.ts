@@ -31,8 +31,27 @@ export type FullBackend = Omit<BackendConfig, "check" | "servers"> & {
   readonly servers: Readonly<Record<string, FullServer>>;
 };
 
+/** A tracker with all that can be said of its type; what it cannot do without may be missing. */
+export type FullTracker =
+  | {
+    readonly type: "interface";
+    readonly interface: string | undefined;
+    readonly downDelay: string;
+    readonly upDelay: string;
+  }
+  | {
+    readonly type: "script";
+    readonly command: readonly string[] | undefined;
+    readonly interval: string;
+    readonly timeout: string;
+    readonly rise: number;
+    readonly fall: number;
+  }
+  | { readonly type: "file"; readonly path: string | undefined };
+
 /** A file with every default filled in. */
-export type FullConfig = Omit<Config, "backends"> & {
+export type FullConfig = Omit<Config, "trackers" | "backends"> & {
+  readonly trackers: Readonly<Record<string, FullTracker>>;
   readonly backends: Readonly<Record<string, FullBackend>>;
 };
 
@@ -46,12 +65,16 @@ export function fillDefaults(config: Config): FullConfig {
   };
 }
 
-function fillTracker(tracker: TrackerConfig): TrackerConfig {
-  const { type, ...rest } = tracker;
-  if (type === "interface") return { type, downDelay: "0s", upDelay: "0s", ...rest };
-  if (type === "file") return tracker;
-  const interval = rest.interval ?? "1s";
-  return { type, timeout: interval, rise: 1, fall: 1, ...rest, interval };
+/** Keys of another type are left out: they have been reported. */
+function fillTracker(tracker: TrackerConfig): FullTracker {
+  const { type, interval = "1s" } = tracker;
+  if (type === "file") return { type, path: tracker.path };
+  if (type === "interface") {
+    const { downDelay = "0s", upDelay = "0s" } = tracker;
+    return { type, interface: tracker.interface, downDelay, upDelay };
+  }
+  const { command, timeout = interval, rise = 1, fall = 1 } = tracker;
+  return { type, command, interval, timeout, rise, fall };
 }
 
 function fillRouter(router: RouterConfig): RouterConfig {

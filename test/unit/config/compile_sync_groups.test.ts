@@ -40,6 +40,18 @@ describe("syncGroups", () => {
     },
   );
 
+  it("whose addresses could decide differently need an order of nodes", () => {
+    const merged = (keys: string) =>
+      file("all: [web, six]").replace("priority: 150", "priority: 100")
+        .replace("syncGroups:", `  six: { ${keys} }\nsyncGroups:`);
+    expect(problemsOf(merged('vrid: 6, addresses: ["fe80::6"], interface: eth0'), { node: "lb1" }))
+      .toEqual([
+        "syncGroups.all: lb1, lb2 have the same priority, 100: their addresses would decide, and " +
+        "may decide otherwise for each member; give the nodes different priorities",
+      ]);
+    expect(problemsOf(merged("vrid: 6, addresses: [10.0.0.16]"), { node: "lb1" })).toEqual([]);
+  });
+
   it("see the priorities that overrides change", () => {
     const overrides = "overrides: { virtualRouters: { two: { priority: 200 } } }";
     const text = file("all: [web, two]").replace("[10.0.0.3]", `[10.0.0.3], ${overrides}`);
