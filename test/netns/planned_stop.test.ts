@@ -164,12 +164,12 @@ describe("SIGTERM to the Active", () => {
 
 describe("a second SIGTERM", () => {
   it("takes the address away at once, before any peer has it", async () => {
-    const [active] = await Promise.all([start(lb1), start(lb2)]);
+    const active = await start(lb1);
     await watch.only(lb1);
     const { process: curl } = download();
     await delay(300);
     active.process.kill("SIGTERM");
-    // The peer's skew is 609 ms: until then the address stays, unless we insist.
+    // A peer would have a second to be heard: until then the address stays, unless we insist.
     await delay(200);
     expect(watch.holders()).toEqual(["lb1"]);
     const since = monotonicMs();
@@ -183,7 +183,6 @@ describe("a second SIGTERM", () => {
     expect(exitMs).toBeLessThan(750 + stallMs);
     expect(code, active.process.output).toBe(0);
     expect((await curl.end()).code).not.toBe(0);
-    await watch.only(lb2);
   });
 
   it("ends the drain at once", async () => {
