@@ -35,7 +35,8 @@ export function hostFacts(): HostFacts {
   };
 }
 
-function whyNotRunnable(path: string): string | null {
+/** Why a program cannot be run, in words; `null` if it can. */
+export function whyNotRunnable(path: string): string | null {
   try {
     const { isFile, mode } = Deno.statSync(path);
     if (!isFile) return "it is no file";

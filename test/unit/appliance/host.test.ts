@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { isOurs } from "../../../src/appliance/host.ts";
+import { isOurs, whyNotRunnable } from "../../../src/appliance/host.ts";
 import { IFAPROT_VRRP } from "../../../src/speaker/addresses.ts";
 
 describe("isOurs()", () => {
@@ -12,6 +12,19 @@ describe("isOurs()", () => {
     ["has the mark of somebody else", 3, 2, false],
   ])("tells of an address that %s", (_name, protocol, validSeconds, ours) => {
     expect(isOurs({ ...ADDRESS, protocol, validSeconds })).toBe(ours);
+  });
+});
+
+describe("whyNotRunnable()", () => {
+  it.each([
+    ["/bin/sh", null],
+    ["/bin", "it is no file"],
+    ["/etc/passwd", "it is not executable; chmod +x makes it so"],
+    ["/bin/there-is-no-such-program", "there is no such file"],
+  ])("of %s is %j", (path, cause) => expect(whyNotRunnable(path)).toBe(cause));
+
+  it("is the kernel's own cause where it cannot even look", () => {
+    expect(whyNotRunnable("/etc/passwd/program")).toContain("/etc/passwd/program");
   });
 });
 
