@@ -64,6 +64,16 @@ function compileTokens(compilation: Compilation): AdminToken[] {
     }
     names.add(name);
     const plain = readSecret(compilation, [...path, "secret"], secret);
+    if (!SENDABLE.test(plain)) {
+      report.problem(
+        [...path, "secret"],
+        "it has white space or a character outside ASCII, so no Authorization header can carry " +
+          "it: choose another, such as the output of `openssl rand -hex 32`",
+      );
+    }
     return { name, role, secretHash: sha256(plain) };
   });
 }
+
+/** What a caller can send as a bearer token; empty is what could not be read. */
+const SENDABLE = /^[\x21-\x7e]*$/;

@@ -45,10 +45,10 @@ describe("admin.tokens", () => {
     - { name: b, role: operator, secret: file:/token }
     - { name: c, role: admin, secret: "\${TOKEN}" }
 `;
-    const plan = planOf(text, { env: { TOKEN: "007" }, readFile: () => "from a file\n" });
+    const plan = planOf(text, { env: { TOKEN: "007" }, readFile: () => "from-a-file\n" });
     expect(plan.admin.tokens).toEqual([
       { name: "a", role: "viewer", secretHash: sha256("0123") },
-      { name: "b", role: "operator", secretHash: sha256("from a file") },
+      { name: "b", role: "operator", secretHash: sha256("from-a-file") },
       { name: "c", role: "admin", secretHash: sha256("007") },
     ]);
   });
@@ -62,6 +62,22 @@ describe("admin.tokens", () => {
     expect(problems).toEqual([
       "admin.tokens[0].secret: cannot read /missing: no such file: /missing",
       "admin.tokens[1].name: a second token is called a: name it otherwise",
+    ]);
+  });
+
+  it("refuses a secret that no Authorization header could carry", () => {
+    const text = `admin:
+  tokens:
+    - { name: a, role: viewer, secret: "two words" }
+    - { name: b, role: viewer, secret: file:/token }
+    - { name: c, role: viewer, secret: "pass\u00e9" }
+`;
+    const remedy = "has white space or a character outside ASCII, so no Authorization header can " +
+      "carry it: choose another, such as the output of `openssl rand -hex 32`";
+    expect(problemsOf(text, { readFile: () => "line one\nline two\n" })).toEqual([
+      `admin.tokens[0].secret: it ${remedy}`,
+      `admin.tokens[1].secret: it ${remedy}`,
+      `admin.tokens[2].secret: it ${remedy}`,
     ]);
   });
 
