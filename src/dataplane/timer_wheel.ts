@@ -11,8 +11,8 @@ export class TimerWheel {
   readonly #heads: Int32Array = new Int32Array(BUCKETS).fill(NONE);
   readonly #next: Int32Array;
   readonly #previous: Int32Array;
-  /** The tick an entry is due at; NONE while it is not scheduled. */
-  readonly #due: Int32Array;
+  /** The tick an entry is due at; NONE while it is not scheduled. 32 bits would last two years. */
+  readonly #due: Float64Array;
   readonly #startAt: number;
   /** The tick whose bucket is being emptied; all before it are empty. */
   #tick = 0;
@@ -22,7 +22,7 @@ export class TimerWheel {
   constructor(entries: number, now: number) {
     this.#next = new Int32Array(entries).fill(NONE);
     this.#previous = new Int32Array(entries).fill(NONE);
-    this.#due = new Int32Array(entries).fill(NONE);
+    this.#due = new Float64Array(entries).fill(NONE);
     this.#startAt = now;
   }
 

@@ -53,6 +53,16 @@ describe("TimerWheel", () => {
     expect(wheel.waitMs(START + 1000, 250)).toBe(0);
   });
 
+  it("keeps time for decades", () => {
+    const wheel = new TimerWheel(1, 0);
+    const now = 30 * 365 * 86_400_000;
+    expect(wheel.expire(now)).toBe(-1);
+    wheel.schedule(0, now + 100);
+    expect(wheel.dueAt(0)).toBeGreaterThanOrEqual(now + 100);
+    expect(wheel.expire(now)).toBe(-1);
+    expect(wheel.expire(now + 100 + TICK_MS)).toBe(0);
+  });
+
   it("fires each of many within a tick, however time is divided", () => {
     const action = fc.record({
       entry: fc.nat(9),
