@@ -47,7 +47,9 @@ export class Appliance {
       client: this.#client,
       ...(body === undefined ? {} : {
         body: JSON.stringify(body),
-        headers: { "content-type": "application/merge-patch+json" },
+        headers: {
+          "content-type": method === "PATCH" ? "application/merge-patch+json" : "application/json",
+        },
       }),
     });
   }

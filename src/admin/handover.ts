@@ -24,6 +24,7 @@ import {
 } from "./model_handover.ts";
 import { unknownName } from "./problem.ts";
 import { answer, found, problems } from "./resources.ts";
+import { requireType } from "./validation.ts";
 
 /** Adds the failover and the hold of a virtual router, and `/v1/standby`. */
 export function addHandover(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
@@ -77,7 +78,7 @@ const FAILOVER = createRoute({
   method: "post",
   path: "/v1/virtual-routers/{name}/failover",
   summary: "Hand a virtual router and its sync group over to a peer",
-  middleware: requires("operator"),
+  middleware: [requires("operator"), requireType("application/json")],
   request: {
     params: NAMED,
     query: WishQuerySchema,
@@ -107,7 +108,7 @@ const PUT_STANDBY = createRoute({
   method: "put",
   path: "/v1/standby",
   summary: "Refuse to be Active, or no longer",
-  middleware: requires("operator"),
+  middleware: [requires("operator"), requireType("application/json")],
   request: {
     query: WishQuerySchema,
     body: { required: true, content: { "application/json": { schema: StandbyRequestSchema } } },

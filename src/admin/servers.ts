@@ -3,13 +3,12 @@
  */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { MiddlewareHandler } from "hono";
 import type { Appliance, ServerChange } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
 import { requireMatch } from "./etag.ts";
 import { AdminStateSchema, ServerSchema, WishQuerySchema } from "./model.ts";
-import { Refusal } from "./problem.ts";
 import { answer, findServer, found, problems } from "./resources.ts";
+import { requireType } from "./validation.ts";
 
 /** Adds `PATCH /v1/backends/{backend}/servers/{server}`. */
 export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
@@ -60,16 +59,7 @@ function resolveWeight(weight: number | string | null, configured: number): numb
   return Math.min(MOST_WEIGHT, exact > 0 ? Math.max(1, Math.round(exact)) : 0);
 }
 
-/** The gate before the body is read: a patch of another kind means something else. */
-const requireMergePatch: MiddlewareHandler = async (context, next) => {
-  const type = context.req.header("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
-  if (!MERGE_PATCH_TYPES.includes(type)) {
-    const found = type === "" ? "none" : JSON.stringify(type);
-    throw new Refusal(415, `send ${MERGE_PATCH_TYPES.join(" or ")}; found ${found}`);
-  }
-  await next();
-};
-
+/** A patch of another kind means something else. */
 const MERGE_PATCH_TYPES = ["application/merge-patch+json", "application/json"];
 const MOST_WEIGHT = 256;
 
@@ -77,7 +67,7 @@ const PATCH = createRoute({
   method: "patch",
   path: "/v1/backends/{backend}/servers/{server}",
   summary: "Change a server's admin state or weight",
-  middleware: [requires("operator"), requireMergePatch],
+  middleware: [requires("operator"), requireType(...MERGE_PATCH_TYPES)],
   request: {
     params: z.object({ backend: z.string(), server: z.string() }),
     query: WishQuerySchema,

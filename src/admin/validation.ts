@@ -3,8 +3,8 @@
  */
 
 import { OpenAPIHono, type z } from "@hono/zod-openapi";
-import type { Env } from "hono";
-import { problem } from "./problem.ts";
+import type { Env, MiddlewareHandler } from "hono";
+import { problem, Refusal } from "./problem.ts";
 
 /** A router whose routes answer 422 where a request does not match their schemas. */
 export function newRouter<E extends Env>(): OpenAPIHono<E> {
@@ -17,6 +17,18 @@ export function newRouter<E extends Env>(): OpenAPIHono<E> {
       return problem(context, 422, detail, errors);
     },
   });
+}
+
+/** The gate before a body is read: refuses with 415 all types but these. */
+export function requireType(...types: readonly string[]): MiddlewareHandler {
+  return async (context, next) => {
+    const type = context.req.header("content-type")?.split(";")[0]?.trim().toLowerCase() ?? "";
+    if (!types.includes(type)) {
+      const found = type === "" ? "none" : JSON.stringify(type);
+      throw new Refusal(415, `send ${types.join(" or ")}; found ${found}`);
+    }
+    await next();
+  };
 }
 
 /** Why a value was refused and where: `weight` in the body, `?dryRun` in the query. */

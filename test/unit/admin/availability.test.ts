@@ -71,6 +71,12 @@ describe("POST …/failover", () => {
     expect((await viewer.send("POST", FAILOVER, {}, { host: "localhost" })).status).toBe(403);
   });
 
+  it("takes JSON only", async () => {
+    const { send } = open();
+    expect((await send("POST", FAILOVER, {}, { "content-type": "text/plain" })).status).toBe(415);
+    expect((await send("PUT", "/v1/standby", {}, { "content-type": "" })).status).toBe(415);
+  });
+
   it("ends a hold", async () => {
     const { app, appliance } = open();
     const path = "/v1/virtual-routers/kube-api/hold?reason=done";
