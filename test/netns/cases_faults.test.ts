@@ -1,0 +1,197 @@
+/**
+ * Networks and hosts that fail in part: what both nodes do, and what a client sees of it.
+ */
+
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Probe } from "../../scripts/bench/failover_probe.ts";
+import type { Host } from "../../scripts/lab/host.ts";
+import { Lab } from "../../scripts/lab/lab.ts";
+import { always, delay, eventually } from "../../scripts/lab/wait.ts";
+import { monotonicMs } from "../../src/linux/clock.ts";
+import type { VirtualRouterPlan } from "../../src/core/plan/plan.ts";
+import { routerPlan } from "../unit/plans.ts";
+import { answerers } from "./arp.ts";
+import { figures, isSoak } from "./figures.ts";
+import { Frames } from "./frames.ts";
+import { SpeakerHost } from "./speaker_host.ts";
+import { activeDownMs } from "./standard.ts";
+import { VipWatch } from "./vip_watch.ts";
+
+const VIP = "172.16.0.10";
+const TIMING = { version: 3, intervalMs: 100 } as const;
+const PRIORITY = { lb1: 150, lb2: 100 };
+const SLACK_MS = 60;
+
+let lab: Lab;
+let lb1: Host;
+let lb2: Host;
+let client: Host;
+let watch: VipWatch;
+
+beforeEach(() => {
+  lab = Lab.create();
+  lb1 = lab.host("lb1", { addresses: ["172.16.0.2/24"] });
+  lb2 = lab.host("lb2", { addresses: ["172.16.0.3/24"] });
+  client = lab.host("client", { addresses: ["172.16.0.100/24"] });
+  watch = new VipWatch(VIP, lb1, lb2);
+});
+
+afterEach(async () => {
+  watch?.[Symbol.dispose]();
+  await lab?.[Symbol.asyncDispose]();
+});
+
+describe("a partition", () => {
+  it("that heals leaves one owner within an interval, and no client in the dark", async () => {
+    // Without what would mend it by itself sooner or later.
+    const announce = { repeat: 5, delayMs: 0, refreshMs: null, refreshRepeat: 1 };
+    const speakers = await both({ announce });
+    await using probe = Probe.start(VIP, client, [lb1, lb2]);
+    await probe.settled(0, 5_000);
+    for (let round = 0; round < (isSoak ? 20 : 4); round++) {
+      // The client learns the other node's address: it is on that side.
+      lab.partition(lb1);
+      await eventually("the other node serves", () => probe.isServedBy(1, 60));
+      // Wherever both are in their intervals when it heals.
+      await delay(200 + 37 * round % TIMING.intervalMs);
+      const since = monotonicMs();
+      lab.heal(lb1);
+      await probe.settled(0, 5_000);
+      const gapMs = probe.longestGapMs(since);
+      const twoOwnersMs = probe.twoOwnersMs(since);
+      figures("heal", { gapMs, twoOwnersMs });
+      const stallMs = watch.stallMs(since);
+      expect(gapMs).toBeLessThan(50 + stallMs);
+      expect(twoOwnersMs).toBeLessThan(TIMING.intervalMs + 10 + stallMs);
+      expect(await answerers(client, VIP, [lb1, lb2])).toEqual(["lb1"]);
+    }
+    for (const speaker of speakers) expect(speaker.counted()?.rejected).toEqual({});
+  });
+
+  it("of one direction does not make the better node flap: it insists", async () => {
+    const [speaker] = await both();
+    const frames = await Frames.start(client, "arp");
+    await refuse(lb2, "input");
+    const since = monotonicMs();
+    const wallSince = Date.now();
+    await watch.gained(lb2, since);
+    await delay(isSoak ? 10_000 : 1_500);
+    const announced = frames.announcements(VIP, wallSince).filter(({ bytes }) =>
+      bytes.subarray(6, 12).every((octet, at) => octet === lb1.links.find("eth0").mac[at])
+    );
+    expect(watch.changes(since).filter(({ host }) => host === lb1)).toEqual([]);
+    expect(announced.length).toBeGreaterThan(5);
+    expect(speaker?.counted()?.state).toBe("active");
+    const healedAt = monotonicMs();
+    await allow(lb2);
+    expect(await watch.lost(lb2, healedAt)).toBeLessThan(
+      TIMING.intervalMs + SLACK_MS + watch.stallMs(healedAt),
+    );
+    expect(watch.holders()).toEqual(["lb1"]);
+  });
+});
+
+it("loses three advertisements of ten, and both agree again in the end", async () => {
+  await both();
+  await refuse(lb2, "input", "numgen random mod 10 < 3");
+  const since = monotonicMs();
+  await delay(isSoak ? 600_000 : 5_000);
+  await allow(lb2);
+  const changes = watch.changes(since);
+  figures("30 % loss", {
+    seconds: (monotonicMs() - since) / 1_000,
+    takeovers: changes.filter(({ holds }) => holds).length,
+    longestTwoOwnersMs: watch.overlapMs(since),
+  });
+  // Whatever the worse node does, the better one hears no better word.
+  expect(changes.filter(({ host }) => host === lb1)).toEqual([]);
+  await watch.only(lb1);
+  const settledAt = monotonicMs();
+  await delay(5 * TIMING.intervalMs);
+  expect(watch.changes(settledAt)).toEqual([]);
+});
+
+it("counts what cannot be sent, goes on, and is heard again once it can", async () => {
+  const [active] = await both();
+  const frames = await Frames.start(client, "proto 112");
+  const refusedAt = monotonicMs();
+  await refuse(lb1, "output");
+  // The peer hears nothing: it must believe that it is alone.
+  await watch.gained(lb2, refusedAt);
+  await eventually("it is counted", () => (active?.counted()?.sendErrors ?? 0) >= 3);
+  expect(active?.process.ended).toBe(false);
+  await allow(lb1);
+  const since = Date.now();
+  await frames.heard("lb1 advertises again", since, ({ source }) => source === "172.16.0.2");
+  await watch.only(lb1);
+  expect(active?.counted()?.rejected).toEqual({});
+});
+
+it("whose link flaps twenty times in two seconds does not flap as often, and leaks nothing", async () => {
+  const [active, backup] = await both();
+  const descriptors = () => [...Deno.readDirSync(`/proc/${active!.process.pid}/fd`)].length;
+  const before = { descriptors: descriptors(), memberships: await memberships(lb1) };
+  const since = monotonicMs();
+  for (let flap = 0; flap < 20; flap++) {
+    lab.unplug(lb1);
+    await delay(50);
+    lab.plug(lb1);
+    await delay(50);
+  }
+  await watch.only(lb1);
+  const gained = watch.changes(since).filter(({ host, holds }) => host === lb1 && holds);
+  figures("20 flaps", {
+    gained: gained.length,
+    transitions: active!.transitions.filter(({ at }) => at >= since).length,
+    ofThePeer: backup!.transitions.filter(({ at }) => at >= since).length,
+  });
+  // Up for 50 ms it never waits for its Active_Down_Interval, and the kernel tells of carriers once
+  // in a second.
+  expect(gained.length).toBeLessThanOrEqual(2);
+  await always("the address stays", () => watch.holders().join() === "lb1", { forMs: 300 });
+  expect({ descriptors: descriptors(), memberships: await memberships(lb1) }).toEqual(before);
+});
+
+/** Both nodes; lb1 is Active. */
+async function both(more: Partial<VirtualRouterPlan> = {}): Promise<SpeakerHost[]> {
+  const speakers = [lb1, lb2].map((host, node) =>
+    new SpeakerHost(host, [routerPlan({
+      addresses: [{ address: VIP, prefixLength: 32 }],
+      advertisementIntervalMs: TIMING.intervalMs,
+      priority: [PRIORITY.lb1, PRIORITY.lb2][node]!,
+      ...more,
+    })])
+  );
+  await watch.only(lb1, 15_000);
+  await delay(activeDownMs(TIMING, PRIORITY.lb2));
+  await watch.only(lb1);
+  return speakers;
+}
+
+/** The host's own packet filter drops advertisements. */
+async function refuse(host: Host, chain: "input" | "output", which = ""): Promise<void> {
+  await host.run([
+    "nft",
+    "-f",
+    host.write(
+      "refuse.nft",
+      `
+table inet refuse {
+  chain refuse {
+    type filter hook ${chain} priority 0;
+    ip protocol 112 ${which} drop
+  }
+}`,
+    ),
+  ]);
+}
+
+async function allow(host: Host): Promise<void> {
+  await host.run(["nft", "delete", "table", "inet", "refuse"]);
+}
+
+/** How often the host has joined 224.0.0.18. */
+async function memberships(host: Host): Promise<number> {
+  const table = await host.run(["cat", "/proc/net/igmp"]);
+  return table.split("\n").filter((line) => line.trim().startsWith("120000E0")).length;
+}
