@@ -6,8 +6,9 @@
  * A table of counters: `rows` × `columns`, once for each stripe. A stripe belongs to one writing
  * thread; readers add the stripes up.
  *
- * A counter is two 32-bit cells. While the lower one wraps, the sign bit of the upper one tells
- * readers to look again, so that a sum never jumps by 2³².
+ * A counter is two 32-bit cells. The sign bit of the upper one says that the lower one is wrapping,
+ * so that a sum never jumps by 2³². Readers wait for nobody, not even for a writer that has died in
+ * the middle of it.
  */
 export class Counters {
   readonly buffer: SharedArrayBuffer;
@@ -54,11 +55,12 @@ export class Counters {
   /** One stripe's count. */
   read(stripe: number, row: number, column: number): number {
     const at = this.#at(stripe, row, column);
+    // Only a writer that moves on, by 2³², makes a reader look again.
     for (;;) {
       const upper = Atomics.load(this.#cells, at + 1);
-      const lower = Atomics.load(this.#cells, at) >>> 0;
-      if (upper >= 0 && Atomics.load(this.#cells, at + 1) === upper) {
-        return upper * 0x1_0000_0000 + lower;
+      const lower = Atomics.load(this.#cells, at);
+      if (Atomics.load(this.#cells, at + 1) === upper) {
+        return settled(upper, lower) * 0x1_0000_0000 + (lower >>> 0);
       }
     }
   }
@@ -68,6 +70,17 @@ export class Counters {
     let sum = 0;
     for (let stripe = 0; stripe < this.#stripes; stripe++) sum += this.read(stripe, row, column);
     return sum;
+  }
+
+  /**
+   * Completes what a stripe's thread was doing when it died. Only once it is gone, and before
+   * anybody else adds to the stripe.
+   */
+  mend(stripe: number): void {
+    const end = this.#at(stripe + 1, 0, 0);
+    for (let at = this.#at(stripe, 0, 0); at < end; at += 2) {
+      this.#cells[at + 1] = settled(this.#cells[at + 1]!, this.#cells[at]!);
+    }
   }
 
   /** Sets a row to zero in every stripe. Only while no thread writes it. */
@@ -89,6 +102,15 @@ export interface CountersShape {
   readonly columns: number;
   readonly stripes: number;
   readonly buffer?: SharedArrayBuffer;
+}
+
+/**
+ * The upper half as it is to be read. What is added is less than 2³¹, so that a lower half that is
+ * about to wrap has its highest bit set, and one that has wrapped has not.
+ */
+function settled(upper: number, lower: number): number {
+  if (upper >= 0) return upper;
+  return (upper & ~CARRYING) + (lower < 0 ? 0 : 1);
 }
 
 const COUNTER_BYTES = 8;

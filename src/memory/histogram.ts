@@ -34,6 +34,11 @@ export class Histogram {
     this.#counters.add(stripe, row, this.bounds.length + 1, Math.round(seconds * 1e6));
   }
 
+  /** Completes what a stripe's thread was doing when it died: see {@linkcode Counters.mend}. */
+  mend(stripe: number): void {
+    this.#counters.mend(stripe);
+  }
+
   /** Counts by bucket, not cumulated, +Inf last; and the sum of all values in seconds. */
   read(row: number): { readonly counts: readonly number[]; readonly sum: number } {
     const counts = Array.from(

@@ -11,7 +11,7 @@ import { ADVERTISEMENT_AGE_BOUNDS } from "./traffic.ts";
  * One row a virtual router. The speaker is the only writer of all of it; any thread may read.
  *
  * The status of a row is guarded by its first cell, odd while the row is being written, so that a
- * reader never sees half of a change.
+ * reader never sees half of a change: unless the speaker has died in the middle of it.
  */
 export class RouterTable {
   readonly shape: RouterTableShape;
@@ -125,6 +125,16 @@ export class RouterTable {
     return Atomics.load(this.#cells, row * COLUMNS + MAX_LATENESS) / 1e3;
   }
 
+  /** Completes what the speaker was writing when it died. Only once it is gone. */
+  mend(): void {
+    for (let row = 0; row < this.shape.routers; row++) {
+      const at = row * COLUMNS + VERSION;
+      Atomics.store(this.#cells, at, (Atomics.load(this.#cells, at) + 1) & ~1);
+    }
+    this.#counters.mend(0);
+    this.advertisementAge.mend(0);
+  }
+
   counter(row: number, counter: RouterCounter): number {
     return this.#counters.read(0, row, ROUTER_COUNTERS.indexOf(counter));
   }
@@ -157,10 +167,11 @@ export class RouterTable {
 
   #read<Value>(row: number, read: (at: number) => Value): Value {
     const at = row * COLUMNS;
-    for (;;) {
+    for (let attempt = 1;; attempt++) {
       const before = Atomics.load(this.#cells, at + VERSION);
       const value = read(at);
-      if ((before & 1) === 0 && Atomics.load(this.#cells, at + VERSION) === before) return value;
+      const isWhole = (before & 1) === 0 && Atomics.load(this.#cells, at + VERSION) === before;
+      if (isWhole || attempt === ATTEMPTS) return value;
     }
   }
 
@@ -273,6 +284,9 @@ const PEER_AT = PEER_PRIORITY + 2;
 const PEER_ADDRESS = PEER_PRIORITY + 4;
 const MAX_LATENESS = PEER_ADDRESS + ADDRESS_CELLS;
 const COLUMNS = MAX_LATENESS + 1;
+
+/** Milliseconds of looking again, where a change takes a microsecond: its writer is dead. */
+const ATTEMPTS = 10_000;
 
 /** An instant is kept in two cells: multiples of 2³⁰ ms, and the rest. */
 const INSTANT_LOW = 2 ** 30;

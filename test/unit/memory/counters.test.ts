@@ -56,4 +56,41 @@ describe("Counters", () => {
     expect([counters.total(0, 0), counters.total(0, 1)]).toEqual([0, 0]);
     expect([counters.total(1, 0), counters.total(1, 1)]).toEqual([2 * MOST, 2 * MOST]);
   });
+
+  describe("whose writer has died while the lower half wrapped", () => {
+    const BEFORE = { lower: 2 ** 32 - 5, sum: 3 * 2 ** 32 + 2 ** 32 - 5 };
+    const AFTER = { lower: 7, sum: 4 * 2 ** 32 + 7 };
+
+    it.each([BEFORE, AFTER])("reads $sum and does not wait for it", ({ lower, sum }) => {
+      expect(broken(lower).read(0, 0, 1)).toBe(sum);
+    });
+
+    it.each([BEFORE, AFTER])("goes on from $sum once it is mended", ({ lower, sum }) => {
+      const counters = broken(lower);
+      counters.mend(0);
+      expect(counters.read(0, 0, 1)).toBe(sum);
+      for (const total of [sum + MOST, sum + 2 * MOST, sum + 3 * MOST]) {
+        counters.add(0, 0, 1, MOST);
+        expect(counters.read(0, 0, 1)).toBe(total);
+      }
+      expect(counters.read(0, 0, 0)).toBe(9);
+    });
+
+    it("leaves other stripes alone, which may be carrying themselves", () => {
+      const counters = broken(BEFORE.lower);
+      const before = new Int32Array(counters.buffer).slice();
+      counters.mend(1);
+      expect(new Int32Array(counters.buffer)).toEqual(before);
+    });
+
+    /** Two stripes of one row; the second counter of the first is left carrying. */
+    function broken(lower: number): Counters {
+      const counters = new Counters({ rows: 1, columns: 2, stripes: 2 });
+      counters.add(0, 0, 0, 9);
+      const cells = new Int32Array(counters.buffer);
+      cells[2] = lower;
+      cells[3] = 3 | 0x8000_0000;
+      return counters;
+    }
+  });
 });

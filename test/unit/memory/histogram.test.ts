@@ -26,4 +26,14 @@ describe("Histogram", () => {
     expect(histogram.read(1)).toEqual({ counts: [0, 0, 2, 0], sum: 0.75 });
     expect(other.read(0)).toEqual({ counts: [0, 0, 0, 0], sum: 0 });
   });
+
+  it("mends what the thread of a stripe was counting when it died", () => {
+    const histogram = new Histogram({ bounds, rows: 1, stripes: 2 });
+    const cells = new Int32Array(histogram.shape.buffer!);
+    cells[1] = 0x8000_0000 | 0;
+    histogram.mend(1);
+    expect(cells[1]).toBe(0x8000_0000 | 0);
+    histogram.mend(0);
+    expect(cells[1]).toBe(1);
+  });
 });

@@ -103,4 +103,39 @@ describe("RouterTable", () => {
     table.advertisementAge.observe(0, 1, 0.1);
     expect(new RouterTable(structuredClone(table.shape)).advertisementAge.read(1).sum).toBe(0.1);
   });
+
+  it("shows what there is where the speaker has died while writing, and waits no longer", () => {
+    const table = new RouterTable(SHAPE);
+    const status = { ...table.status(1), state: "active", priority: 7 } as const;
+    table.setStatus(1, status);
+    dieWriting(table, 1);
+    expect(table.status(1)).toEqual(status);
+    expect(table.peer(1)).toBeNull();
+  });
+
+  it("is whole again once it is mended", () => {
+    const table = new RouterTable(SHAPE);
+    dieWriting(table, 1);
+    table.mend();
+    expect(version(table, 0)).toBe(0);
+    expect(version(table, 1) % 2).toBe(0);
+    table.setStatus(1, { ...table.status(1), priority: 9 });
+    expect(version(table, 1) % 2).toBe(0);
+    expect(table.status(1).priority).toBe(9);
+  });
 });
+
+/** The first cell of a row is odd while the row is being written. */
+function dieWriting(table: RouterTable, row: number): void {
+  const cells = cellsOf(table);
+  cells[row * cells.length / 2]!++;
+}
+
+function version(table: RouterTable, row: number): number {
+  const cells = cellsOf(table);
+  return cells[row * cells.length / 2]!;
+}
+
+function cellsOf(table: RouterTable): Int32Array {
+  return new Int32Array(table.shape.memory!.status);
+}
