@@ -162,6 +162,8 @@ export class SpeakerLink {
   }
 
   #lost(): void {
+    this.#parts.memory.routers.mend();
+    this.#parts.memory.workerLag.mend(this.#parts.row);
     for (const key of [...this.#awaited.keys()]) this.#answer(key, NOT_RUNNING);
     this.#parts.lost();
   }

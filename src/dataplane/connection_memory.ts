@@ -5,6 +5,7 @@
 
 import type { Fd } from "../linux/libc.ts";
 import { Counters } from "../memory/counters.ts";
+import { Histogram } from "../memory/histogram.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { type Kernel, linux } from "./kernel.ts";
@@ -60,6 +61,10 @@ export function reclaim(
   const { fds, rows, frontends } = memory;
   const servers = new ServerTable(start.servers);
   const counters = new Counters(start.frontendCounters);
+  counters.mend(start.worker);
+  new Counters(start.serverCounters).mend(start.worker);
+  new Histogram(start.connectDurations).mend(start.worker);
+  new Histogram(start.workerLag).mend(start.worker);
   let connections = 0;
   for (let slot = 0; slot < start.maxConnections; slot++) {
     if (fds[2 * slot]! > 0) connections++;

@@ -3,7 +3,7 @@ import { Engines } from "../../../src/appliance/engines.ts";
 import { Frontends } from "../../../src/appliance/frontends.ts";
 import { Routers } from "../../../src/appliance/routers.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
-import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
+import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import type { HostFacts } from "../../../src/config/host.ts";
 
@@ -54,6 +54,7 @@ const FACTS: HostFacts = {
 describe("Engines", () => {
   let engines: Engines;
   let frontends: Frontends;
+  let memory: SharedMemory;
 
   beforeEach(() => {
     vi.useFakeTimers();
@@ -62,7 +63,7 @@ describe("Engines", () => {
     const source = { file: "f", env: {}, readFile: () => "", host: FACTS };
     const { plan } = loadConfig(TEXT, source);
     if (!plan) throw new Error("the file of this test is broken");
-    const memory = createSharedMemory(plan, 2);
+    memory = createSharedMemory(plan, 2);
     const servers = new Servers(plan.backends, memory);
     frontends = new Frontends(plan, memory.frontendCounters, 2);
     const routers = new Routers(plan.virtualRouters, memory.routers, FACTS);
@@ -153,6 +154,17 @@ describe("Engines", () => {
     thread("dataplane-0").onmessage({ data: { kind: "released", virtualRouter: "api" } });
     await vi.advanceTimersByTimeAsync(250);
     expect(thread("dataplane-1").listeners).toBe(1);
+  });
+
+  it("mends what the speaker was writing when it died", async () => {
+    await started();
+    const status = new Int32Array(memory.routers.shape.memory!.status);
+    status[0]!++;
+    const lag = new Int32Array(memory.workerLag.shape.buffer!);
+    lag[lag.length / 4 * 2 + 1] = 0x8000_0000 | 0;
+    thread("speaker").dies();
+    expect(status[0]).toBe(2);
+    expect(lag[lag.length / 4 * 2 + 1]).toBe(1);
   });
 
   it("stops at once what was never started", async () => {

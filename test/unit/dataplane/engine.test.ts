@@ -274,6 +274,19 @@ describe("reclaim()", () => {
   });
 });
 
+describe("reclaim() of counters", () => {
+  it("mends each that the crashed worker was writing", () => {
+    const { world: { start, kernel } } = relayed();
+    const { serverCounters, frontendCounters, connectDurations, workerLag } = start;
+    const uppers = [serverCounters, frontendCounters, connectDurations, workerLag].map(
+      ({ buffer }) => new Int32Array(buffer!),
+    );
+    for (const cells of uppers) cells[1] = 0x8000_0000 | 0;
+    reclaim(start, kernel);
+    expect(uppers.map((cells) => cells[1])).toEqual([1, 1, 1, 1]);
+  });
+});
+
 const PATTERN = Uint8Array.from({ length: 3000 }, (_, at) => at % 253);
 
 function worldOf(options: WorldOptions, count: number, room = 100_000) {
