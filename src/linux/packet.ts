@@ -1,15 +1,36 @@
 /**
- * Ethernet frames, sent as they are.
+ * Ethernet frames, sent and received as they are.
  *
  * @see packet(7)
  */
 
 import type { Fd } from "./libc.ts";
-import { AF_PACKET, SOCK_RAW, socket } from "./socket.ts";
+import { attachFilter } from "./raw_ip.ts";
+import { AF_PACKET, bind, close, SOCK_RAW, socket } from "./socket.ts";
 
 /** A socket that sends frames and, having no protocol, receives none. @see packet(7) */
 export function packetSocket(): Fd {
   return socket(AF_PACKET, SOCK_RAW, 0);
+}
+
+/**
+ * A socket that receives the frames of one EtherType by one interface that `filter` passes, and no
+ * others even for an instant.
+ *
+ * @returns the descriptor, or −errno.
+ * @see packet(7)
+ */
+export function packetListener(
+  index: number,
+  etherType: number,
+  filter: Uint8Array<ArrayBuffer>,
+): Fd {
+  const fd = packetSocket();
+  if (fd < 0) return fd;
+  const failed = Math.min(attachFilter(fd, filter), bind(fd, packetAddress(index, etherType)));
+  if (failed >= 0) return fd;
+  close(fd);
+  return failed as Fd;
 }
 
 /**
@@ -31,5 +52,6 @@ export function packetAddress(index: number, etherType: number): Uint8Array<Arra
   return bytes;
 }
 
+export const ETH_P_IP = 0x0800;
 export const ETH_P_ARP = 0x0806;
 export const ETH_P_IPV6 = 0x86dd;

@@ -5,6 +5,7 @@
  * @see raw(7), ip(7), socket(7)
  */
 
+import { INSTRUCTION_BYTES } from "../core/wire/bpf.ts";
 import type { Fd } from "./libc.ts";
 import {
   IP_ADD_MEMBERSHIP,
@@ -31,20 +32,27 @@ export function setMulticastInterface(fd: Fd, index: number): number {
   return setOptionBytes(fd, IPPROTO_IP, IP_MULTICAST_IF, membership(new Uint8Array(4), index));
 }
 
+/** Refuses whatever would be received: a socket that only sends would fill up with its own kind. */
+export function attachDropAll(fd: Fd): number {
+  return attachFilter(fd, DROP_ALL);
+}
+
 /**
- * Refuses whatever would be received: a socket that only sends would fill up with its own kind.
+ * Lets a classic BPF program decide what is received; it replaces the one before it.
  *
  * ```c
- * struct sock_filter { __u16 code; __u8 jt, jf; __u32 k; };
- * struct sock_fprog  { unsigned short len; struct sock_filter *filter; };
+ * struct sock_fprog { unsigned short len; struct sock_filter *filter; };
  * ```
  *
  * @see socket(7), SO_ATTACH_FILTER
  */
-export function attachDropAll(fd: Fd): number {
+export function attachFilter(fd: Fd, filter: Uint8Array<ArrayBuffer>): number {
+  // In memory that neither moves nor goes meanwhile: the kernel is told its place.
+  place = new Uint8Array(new ArrayBuffer(filter.length));
+  place.set(filter);
   const program = new DataView(new ArrayBuffer(16));
-  program.setUint16(0, 1, true);
-  program.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(DROP_ALL)), true);
+  program.setUint16(0, filter.length / INSTRUCTION_BYTES, true);
+  program.setBigUint64(8, Deno.UnsafePointer.value(Deno.UnsafePointer.of(place)), true);
   return setOptionBytes(fd, SOL_SOCKET, SO_ATTACH_FILTER, new Uint8Array(program.buffer));
 }
 
@@ -63,8 +71,8 @@ function membership(group: Uint8Array, index: number): Uint8Array<ArrayBuffer> {
 /** `BPF_RET | BPF_K`: with k = 0, take no byte. */
 const BPF_RET_K = 6;
 
-/**
- * A program of one instruction, in memory that neither moves nor goes: the kernel gets its place.
- */
-const DROP_ALL = new Uint8Array(new ArrayBuffer(8));
-DROP_ALL[0] = BPF_RET_K;
+/** A program of one instruction. */
+const DROP_ALL = Uint8Array.of(BPF_RET_K, 0, 0, 0, 0, 0, 0, 0);
+
+/** The program that was attached last. */
+let place = DROP_ALL;

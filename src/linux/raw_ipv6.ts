@@ -27,6 +27,17 @@ export function joinGroupIpv6(fd: Fd, group: Uint8Array, index: number): number 
   return setOptionBytes(fd, IPPROTO_IPV6, IPV6_JOIN_GROUP, bytes);
 }
 
+/**
+ * Passes one type of ICMPv6 message only: a bit that is set blocks a type.
+ *
+ * @see RFC 3542, section 3.2
+ */
+export function passIcmpv6(fd: Fd, type: number): number {
+  const blocked = new Uint32Array(8).fill(0xffffffff);
+  blocked[type >> 5]! &= ~(1 << (type & 31));
+  return setOptionBytes(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, new Uint8Array(blocked.buffer));
+}
+
 /** Asks for the destination and the hop limit of each packet. @see ipv6(7), IPV6_RECVPKTINFO */
 export function askForHeader(fd: Fd): number {
   return Math.min(
@@ -61,6 +72,9 @@ export const IPV6_MULTICAST_LOOP = 19;
 export const IPV6_MULTICAST_ALL = 29;
 export const IPV6_HDRINCL = 36;
 
+export const IPPROTO_ICMPV6 = 58;
+
+const ICMPV6_FILTER = 1;
 const IPV6_JOIN_GROUP = 20;
 const IPV6_RECVPKTINFO = 49;
 const IPV6_PKTINFO = 50;

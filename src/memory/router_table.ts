@@ -243,6 +243,7 @@ export interface PeerStatus {
 /**
  * Counters of a virtual router besides rejections and transitions. `checksum…` count the forms seen
  * in accepted advertisements: with pseudo-header, without, and with the group's address in unicast.
+ * `vipConflicts` are claims of our addresses by others while we are Active.
  */
 export const ROUTER_COUNTERS = [
   "advertisementsSent",
@@ -255,6 +256,7 @@ export const ROUTER_COUNTERS = [
   "checksumPseudoHeader",
   "checksumPlain",
   "checksumGroup",
+  "vipConflicts",
 ] as const;
 
 /** One of {@linkcode ROUTER_COUNTERS}. */

@@ -25,6 +25,8 @@ export class VirtualAddresses {
   readonly bytes: readonly Uint8Array<ArrayBuffer>[];
   /** Carried like these, but not advertised. */
   readonly excluded: readonly Uint8Array<ArrayBuffer>[];
+  /** Both. */
+  readonly all: readonly Uint8Array<ArrayBuffer>[];
   readonly #plan: VirtualRouterPlan;
   readonly #route: Pick<RouteSocket, "request">;
   readonly #routes: VirtualRoutes;
@@ -36,6 +38,7 @@ export class VirtualAddresses {
     this.#routes = new VirtualRoutes(plan, route);
     this.bytes = plan.addresses.map(({ address }) => bytesOf(address));
     this.excluded = plan.excludedAddresses.map(({ address }) => bytesOf(address));
+    this.all = [...this.bytes, ...this.excluded];
   }
 
   /** From now on the addresses belong on this interface. Not while any is held. */
@@ -64,6 +67,29 @@ export class VirtualAddresses {
    */
   renew(): readonly AddressProblem[] {
     return this.#each((one) => this.#put(one)).concat(this.#routes.add());
+  }
+
+  /**
+   * Puts back what somebody else has taken away, or what has expired: addresses, and the routes
+   * that the kernel dropped with them.
+   *
+   * @returns the addresses that were missing, and what went wrong.
+   */
+  restore(): {
+    readonly restored: readonly string[];
+    readonly problems: readonly AddressProblem[];
+  } {
+    const restored: string[] = [];
+    const problems = this.#each((one) => {
+      if (!one.held) return 0;
+      const result = this.#route.request(one.add);
+      if (result === 0) restored.push(one.text);
+      return result === -EEXIST ? 0 : result;
+    });
+    return {
+      restored,
+      problems: restored.length > 0 ? problems.concat(this.#routes.restore()) : problems,
+    };
   }
 
   /** Takes away what we have put there. */
@@ -148,7 +174,7 @@ function carried(plan: VirtualRouterPlan): readonly AddressPlan[] {
 
 /**
  * An IPv6 address must be of use at once, so nobody is asked whether it is taken (RFC 9568, section
- * 8.2.2, leaves that to us): with the former Active still answering it would stay unusable for ever.
+ * 8.2.2, leaves that to us): with the former Active still answering it would never be usable.
  * It is deprecated from the start, so that no connection of this host's own starts from it, and its
  * expiry must not take along the route to the network it shares with others.
  */

@@ -27,7 +27,7 @@ export function expectationOf(
 ): Expectation {
   const { unicast, vrid, version, advertisementIntervalMs, password } = plan;
   // Where a router may lie between, it takes one off (RFC 9568, section 5.1.1.3, is for one link).
-  // keepalived 2.2.7 sends IPv6 unicast with the kernel's usual 64: refusing it would split the pair.
+  // keepalived 2.2.7 sends IPv6 unicast with hop limit 64: to refuse it would split the pair.
   const routed = unicast !== null &&
     (!peersOnLink || unicast.ttl !== MAX_TTL || plan.family === 6);
   return {

@@ -40,6 +40,8 @@ import {
   socket,
   SOL_SOCKET,
 } from "../linux/socket.ts";
+import { Claims } from "./claims.ts";
+import { Senders } from "./senders.ts";
 
 /** The sockets of one interface and family. */
 export class Lan implements Disposable {
@@ -49,6 +51,10 @@ export class Lan implements Disposable {
   readonly receiver: Fd;
   /** What the virtual routers on this interface expect to hear, by VRID. */
   readonly expectations = new Map<number, Expectation>();
+  /** Who else claims the virtual addresses. */
+  readonly claims: Claims;
+  /** The MAC addresses of those who advertise. */
+  readonly senders: Senders;
   readonly #sender: Fd;
   readonly #announcer: Fd;
   readonly #arpTo: Uint8Array<ArrayBuffer>;
@@ -56,10 +62,17 @@ export class Lan implements Disposable {
   readonly #inbox = new Uint8Array(INBOX_BYTES);
   readonly #message = new IncomingMessage(INBOX_BYTES);
 
-  private constructor(link: Link, family: Family, receiver: Fd, sender: Fd, announcer: Fd) {
+  private constructor(
+    link: Link,
+    family: Family,
+    [receiver, sender, announcer]: readonly [Fd, Fd, Fd],
+    claims: Claims,
+  ) {
     this.link = link;
     this.family = family;
     this.receiver = receiver;
+    this.claims = claims;
+    this.senders = new Senders(link);
     this.#sender = sender;
     this.#announcer = announcer;
     this.#arpTo = packetAddress(link.index, ETH_P_ARP);
@@ -74,11 +87,15 @@ export class Lan implements Disposable {
       : openReceiverIpv6(opened, link) || openSenderIpv6(opened, link);
     const failed = sockets || keep(opened, packetSocket());
     const [receiver, sender, announcer] = opened;
-    if (failed || receiver === undefined || sender === undefined || announcer === undefined) {
+    const claims = failed || Claims.open(link, family);
+    if (
+      typeof claims === "number" || receiver === undefined || sender === undefined ||
+      announcer === undefined
+    ) {
       for (const fd of opened) close(fd);
-      return failed;
+      return Number(claims);
     }
-    return new Lan(link, family, receiver, sender, announcer);
+    return new Lan(link, family, [receiver, sender, announcer], claims);
   }
 
   /**
@@ -112,12 +129,14 @@ export class Lan implements Disposable {
     close(this.receiver);
     close(this.#sender);
     close(this.#announcer);
+    this.claims[Symbol.dispose]();
+    this.senders[Symbol.dispose]();
   }
 }
 
 /**
- * Hears multicast of the one group by the one interface only, and unicast that came by it. The group
- * also where everybody is to use unicast: a peer that does not is worth being told of.
+ * Hears multicast of the one group by the one interface only, and unicast that came by it. The
+ * group also where everybody is to use unicast: a peer that does not is worth being told of.
  */
 function openReceiver(opened: Fd[], { name, index }: Link): number {
   const fd = socket(AF_INET, SOCK_RAW, PROTOCOL_VRRP);

@@ -23,6 +23,7 @@ import type { RouteSocket } from "../linux/netlink.ts";
 import type { RouterTable } from "../memory/router_table.ts";
 import { type AddressProblem, VirtualAddresses } from "./addresses.ts";
 import { causeOf } from "./cause.ts";
+import type { Claim } from "./claims.ts";
 import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
 import type { Report } from "./orders.ts";
@@ -95,9 +96,9 @@ export class Participant {
     return this.#state;
   }
 
-  /** The virtual addresses. */
+  /** The virtual addresses, with those that are not advertised. */
   get addresses(): readonly Uint8Array[] {
-    return this.#addresses.bytes;
+    return this.#addresses.all;
   }
 
   /** Where it takes part, if anywhere. */
@@ -175,6 +176,7 @@ export class Participant {
     lan.expectations.set(this.plan.vrid, expectation);
     this.#why = `interface ${link.name} is up with ${formatAddress(source)}`;
     this.#remarks.forget("place");
+    this.#remarks.senders = lan.senders;
     this.give({ kind: "interface", source, down: false }, now);
     this.#publish();
   }
@@ -186,6 +188,7 @@ export class Participant {
     this.give({ kind: "interface", source: null, down }, now);
     this.#lan?.expectations.delete(this.plan.vrid);
     this.#lan = undefined;
+    this.#remarks.senders = undefined;
     this.#transmitter.moveTo(undefined, null);
     this.#publish();
   }
@@ -234,10 +237,27 @@ export class Participant {
   /** An advertisement has come that is not to be taken. */
   refuse(reason: RejectionReason, source: Uint8Array, now: number): void {
     this.#table.countRejection(this.#row, reason);
-    // Other virtual routers on the same network are nothing to talk about.
-    if (reason === "vrid") return;
-    const message = `advertisement of ${formatAddress(source)} rejected: ${reason}`;
-    this.#remarks.sometimes(reason, "warn", message, now);
+    this.#remarks.onRejection(reason, source, now);
+  }
+
+  /** Somebody else says that one of the addresses is at a MAC address of theirs. */
+  claimed({ address, mac }: Claim, now: number): void {
+    if (this.#state.name !== "active") return;
+    // Whoever was Active before us may still answer while it leaves.
+    if (now - this.#since >= LEAVING_MS) {
+      this.#table.count(this.#row, "vipConflicts");
+      this.#remarks.onClaim(address, mac, now);
+    }
+    this.give({ kind: "foreignClaim" }, now);
+  }
+
+  /** Some address of ours may have gone from this host: puts it back while we are Active. */
+  restore(now: number): void {
+    if (this.#state.name !== "active") return;
+    const { restored, problems } = this.#addresses.restore();
+    this.#complain(problems);
+    for (const address of restored) this.#remarks.onLoss(address, this.#latenessMs, now);
+    if (restored.length > 0) this.#remarks.sent(this.#transmitter.announce(1));
   }
 
   /** Time has passed: the deadline lay `latenessMs` ago. */
@@ -268,7 +288,7 @@ export class Participant {
       case "removeAddresses":
         return this.#complain(this.#addresses.remove());
       case "releaseConnections": {
-        const addresses = this.plan.addresses.map(({ address }) => address);
+        const addresses = this.addresses.map(formatAddress);
         return this.#report({ kind: "releaseConnections", router: this.plan.name, addresses });
       }
     }
@@ -358,6 +378,9 @@ const MAX_PEERS = 32;
 
 /** Addresses are renewed so often; their lifetime is a second or more. */
 const RENEW_INTERVAL_MS = 250;
+
+/** Less than what a planned handover takes from priority 0 to the removal of the addresses. */
+const LEAVING_MS = 1_500;
 
 /** The histogram of gaps takes less than half an hour. */
 const MAX_GAP_MS = 1_000_000;

@@ -4,11 +4,10 @@
  * addresses.
  */
 
-import { type Family, sameAddress } from "../core/net/address.ts";
+import { sameAddress } from "../core/net/address.ts";
 import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { deadline } from "../core/vrrp/state.ts";
-import type { Link, RouteEvent } from "../core/wire/rtnetlink.ts";
-import { parseAdvertisement } from "../core/wire/vrrp.ts";
+import type { RouteEvent } from "../core/wire/rtnetlink.ts";
 import { boottimeMs, monotonicMs } from "../linux/clock.ts";
 import { EAGAIN, errorName } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -19,7 +18,7 @@ import { removeLeftOvers } from "./addresses.ts";
 import { Circle } from "./circle.ts";
 import { Handovers } from "./handovers.ts";
 import { InterfaceTrackers } from "./interface_trackers.ts";
-import { Lan } from "./lan.ts";
+import { Lans } from "./lans.ts";
 import type { FailoverOrder, LogReport, Report, StandbyOrder, TrackOrder } from "./orders.ts";
 import { Participant } from "./participant.ts";
 import { findPlace } from "./place.ts";
@@ -50,16 +49,14 @@ export class Speaker implements Disposable {
   readonly #handovers: Handovers;
   readonly #startedAt: number;
   #isStopping = false;
-  /** Open interfaces by index and family. */
-  readonly #lans = new Map<string, Lan>();
+  readonly #lans: Lans;
   #poll: PollSet;
   /** When the interfaces are to be looked at (again). */
   #surveyAt = -Infinity;
   /** When the LANs were last drained. */
   #heardAt = -Infinity;
-  /** Replaced, but still in use until the survey is over. */
-  readonly #retired: Lan[] = [];
-
+  /** Whose addresses have gone from this host, by nobody knows whom. */
+  readonly #bereft = new Set<Participant>();
   /** By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: how long the host has slept. */
   #sleptMs: number;
 
@@ -79,6 +76,7 @@ export class Speaker implements Disposable {
       ...this.#participants.filter(({ plan }) => !grouped.has(plan.name))
         .map((participant) => new Circle([participant])),
     ];
+    this.#lans = new Lans(this.#participants);
     this.#trackers = new InterfaceTrackers(options.trackers);
     this.#handovers = new Handovers(report);
     this.#startedAt = now;
@@ -171,6 +169,7 @@ export class Speaker implements Disposable {
     if (count > 0 && this.#poll.isReady(this.#events.fd)) this.#drainEvents();
     if (monotonicMs() >= this.#surveyAt) this.#survey(monotonicMs());
     this.#drainLans();
+    this.#restore();
     this.#runTimers();
     this.#handovers.settle(monotonicMs());
     return isOrdered;
@@ -187,7 +186,7 @@ export class Speaker implements Disposable {
 
   /** Closes all sockets. */
   [Symbol.dispose](): void {
-    for (const lan of this.#lans.values()) lan[Symbol.dispose]();
+    this.#lans[Symbol.dispose]();
     this.#events[Symbol.dispose]();
     this.#route[Symbol.dispose]();
   }
@@ -226,36 +225,19 @@ export class Speaker implements Disposable {
   #drainLans(): void {
     for (let round = 0; round < DRAIN_ROUNDS; round++) {
       this.#heardAt = monotonicMs();
-      for (const lan of this.#lans.values()) this.#drainLan(lan);
+      this.#lans.drain();
       if (monotonicMs() - this.#heardAt < HELD_UP_MS) return;
     }
   }
 
-  #drainLan(lan: Lan): void {
-    for (let packets = 0; packets < DRAIN_PACKETS; packets++) {
-      const packet = lan.receive();
-      if (typeof packet === "number") return;
-      const now = monotonicMs();
-      if (!packet) {
-        this.#meant(lan, undefined)?.refuse("length", NO_ADDRESS, now);
-        continue;
-      }
-      const heard = parseAdvertisement(packet, lan.expectations);
-      const participant = this.#meant(lan, heard.vrid);
-      if ("rejected" in heard) participant?.refuse(heard.rejected, packet.source, now);
-      else participant?.hear(heard, now);
-    }
-  }
-
-  /** Whom a packet concerns; what concerns nobody is counted with the first on the interface. */
-  #meant(lan: Lan, vrid: number | undefined): Participant | undefined {
-    return this.#participants.find((one) =>
-      one.lan === lan && (vrid === undefined || one.plan.vrid === vrid)
-    );
+  /** After everybody has been heard: one who has just yielded takes nothing back. */
+  #restore(): void {
+    for (const participant of this.#bereft) participant.restore(monotonicMs());
+    this.#bereft.clear();
   }
 
   #drainEvents(): void {
-    for (let events = 0; events < DRAIN_PACKETS; events++) {
+    for (let events = 0; events < DRAIN_EVENTS; events++) {
       const result = this.#events.read((event) => {
         if (this.#matters(event)) this.#surveyAt = -Infinity;
       });
@@ -265,13 +247,20 @@ export class Speaker implements Disposable {
     }
   }
 
-  /** Renewing our own addresses makes events all the time. */
+  /**
+   * Whether a change may move a virtual router. Its own addresses do not, and being renewed they
+   * change all the time; that one has gone is dealt with where it was held.
+   */
   #matters(event: RouteEvent): boolean {
     if ("link" in event) return true;
     const changed = event.address.address;
-    return !this.#participants.some(({ addresses }) =>
-      addresses.some((address) => sameAddress(address, changed))
-    );
+    let matters = true;
+    for (const participant of this.#participants) {
+      if (!participant.addresses.some((address) => sameAddress(address, changed))) continue;
+      if (event.kind === "addressGone") this.#bereft.add(participant);
+      matters = false;
+    }
+    return matters;
   }
 
   /** Finds out where each virtual router belongs now. */
@@ -294,7 +283,7 @@ export class Speaker implements Disposable {
         participant.leave(place, now);
         continue;
       }
-      const lan = this.#lanOf(place.link, participant.plan.family);
+      const lan = this.#lans.of(place.link, participant.plan.family);
       if (typeof lan === "number") {
         const why = `interface ${place.link.name} cannot be used: ${errorName(-lan)}`;
         participant.leave({ down: true, why }, now);
@@ -303,34 +292,12 @@ export class Speaker implements Disposable {
         participant.settle(place, lan, now);
       }
     }
-    this.#closeUnused();
+    this.#lans.settled();
     this.#poll = this.#pollSet();
   }
 
-  /** The LAN of a link; opened anew if the link has another name or hardware address now. */
-  #lanOf(link: Link, family: Family): Lan | number {
-    const key = `${link.index} ${family}`;
-    const open = this.#lans.get(key);
-    if (open && open.link.name === link.name && sameAddress(open.link.mac, link.mac)) return open;
-    const lan = Lan.open(link, family);
-    if (typeof lan === "number") return lan;
-    if (open) this.#retired.push(open);
-    this.#lans.set(key, lan);
-    return lan;
-  }
-
-  #closeUnused(): void {
-    for (const lan of this.#retired.splice(0)) lan[Symbol.dispose]();
-    for (const [key, lan] of this.#lans) {
-      if (this.#participants.some((one) => one.lan === lan)) continue;
-      lan[Symbol.dispose]();
-      this.#lans.delete(key);
-    }
-  }
-
   #pollSet(): PollSet {
-    const receivers = [...this.#lans.values()].map(({ receiver }) => receiver);
-    return new PollSet([this.#options.wake, this.#events.fd, ...receivers]);
+    return new PollSet([this.#options.wake, this.#events.fd, ...this.#lans.fds]);
   }
 
   #clearLeftOvers(): void {
@@ -352,7 +319,7 @@ export class Speaker implements Disposable {
 const MAX_SLEEP_MS = 400;
 
 /** A flood must not keep the timers from running. */
-const DRAIN_PACKETS = 256;
+const DRAIN_EVENTS = 256;
 const DRAIN_ROUNDS = 3;
 /** Draining takes microseconds; so much means that the thread was not running. */
 const HELD_UP_MS = 20;
@@ -361,5 +328,3 @@ const HELD_UP_MS = 20;
 const LATE_MS = 5;
 
 const SURVEY_RETRY_MS = 1_000;
-
-const NO_ADDRESS = new Uint8Array(4);

@@ -1,6 +1,6 @@
 /**
- * What one virtual router sends: advertisements, gratuitous ARP and neighbour advertisements. Counts what goes out and what
- * does not, and never fails.
+ * What one virtual router sends: advertisements, gratuitous ARP, neighbour advertisements. Counts
+ * what goes out and what does not, and never fails.
  */
 
 import { parseAddress } from "../core/net/address.ts";

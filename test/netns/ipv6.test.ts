@@ -64,7 +64,7 @@ describe("an IPv6 virtual router", () => {
     await speaker.stop();
   });
 
-  it("has addresses that are of use at once, deprecated, and gone with their lifetime", async () => {
+  it("has addresses that work at once, deprecated, and gone with their lifetime", async () => {
     lb1.sysctl("net.ipv6.conf.eth0.forwarding", 1);
     const capture = await Capture.start(client, "icmp6");
     const speaker = new SpeakerHost(lb1, [{ ...PLAN, deadmanMs: 3_000 }]);

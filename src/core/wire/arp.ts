@@ -1,6 +1,6 @@
 /**
  * Gratuitous ARP (RFC 826; RFC 5227, section 3): tells a network which MAC address holds an IPv4
- * address now. Builds the one frame VRRP needs; asks and answers nothing.
+ * address now; and who else says so. Builds the one frame VRRP needs; asks and answers nothing.
  */
 
 /**
@@ -23,6 +23,26 @@ export function writeGratuitousArp(
   target.set(address, SENDER_ADDRESS);
   target.set(BROADCAST_MAC, TARGET_MAC);
   target.set(address, TARGET_ADDRESS);
+}
+
+/**
+ * Reads which MAC address an Ethernet frame with an ARP packet gives its sender's IPv4 address,
+ * request or answer; `undefined` for any other frame, and for a probe, which claims nothing yet
+ * (RFC 5227, section 1.1).
+ */
+export function parseArpClaim(
+  frame: Uint8Array<ArrayBuffer>,
+):
+  | { readonly address: Uint8Array<ArrayBuffer>; readonly mac: Uint8Array<ArrayBuffer> }
+  | undefined {
+  if (frame.length < GRATUITOUS_ARP_BYTES) return undefined;
+  // All but the operation.
+  for (let at = 0; at < ARP_REQUEST_HEADER.length - 2; at++) {
+    if (frame[ETHER_TYPE + at] !== ARP_REQUEST_HEADER[at]) return undefined;
+  }
+  const address = frame.slice(SENDER_ADDRESS, SENDER_ADDRESS + 4);
+  if (address.every((octet) => octet === 0)) return undefined;
+  return { address, mac: frame.slice(SENDER_MAC, SENDER_MAC + 6) };
 }
 
 /** Length of the frame without padding, which the driver adds. */

@@ -3,7 +3,8 @@
  * address now, and read who else says so. Solicits and answers nothing.
  */
 
-import { CHECKSUM_VALID, checksumOf, onesComplementSum } from "../net/checksum.ts";
+import { checksumOf, onesComplementSum } from "../net/checksum.ts";
+import type { Packet } from "./ipv4.ts";
 import { IPV6_HEADER_BYTES, writeIpv6Header } from "./ipv6.ts";
 
 /**
@@ -35,37 +36,35 @@ export function writeNeighbourAdvertisement(
   message[0] = TYPE_NEIGHBOUR_ADVERTISEMENT;
   message[FLAGS] = FLAG_OVERRIDE | (isRouter ? FLAG_ROUTER : 0);
   message.set(address, TARGET);
-  message[OPTION] = OPTION_TARGET_MAC;
-  message[OPTION + 1] = 1;
-  message.set(mac, OPTION + 2);
+  message[OPTIONS] = OPTION_TARGET_MAC;
+  message[OPTIONS + 1] = 1;
+  message.set(mac, OPTIONS + 2);
   const checksum = checksumOf(sum(message, address, ALL_NODES));
   message[CHECKSUM] = checksum >> 8;
   message[CHECKSUM + 1] = checksum & 0xff;
 }
 
 /**
- * Reads which MAC address an Ethernet frame with a neighbour advertisement gives an IPv6 address;
- * `undefined` for any other frame, and for one that RFC 4861, section 7.1.2, has discarded.
+ * Reads which MAC address a neighbour advertisement gives an IPv6 address, as a raw ICMPv6 socket
+ * receives it: the kernel has verified its checksum.
+ *
+ * @returns `undefined` for any other message and for one that RFC 4861, section 7.1.2, has
+ *   discarded; `mac` is `null` where the sender's own MAC address is meant.
  */
-export function parseNeighbourAdvertisement(
-  frame: Uint8Array<ArrayBuffer>,
-):
-  | { readonly address: Uint8Array<ArrayBuffer>; readonly mac: Uint8Array<ArrayBuffer> }
-  | undefined {
-  if (frame.length < MESSAGE + OPTION) return undefined;
-  if ((frame[ETHER_TYPE]! << 8 | frame[ETHER_TYPE + 1]!) !== ETHER_TYPE_IPV6) return undefined;
-  if (frame[IP + 6] !== PROTOCOL_ICMPV6 || frame[IP + 7] !== HOP_LIMIT) return undefined;
-  const length = frame[IP + 4]! << 8 | frame[IP + 5]!;
-  if (length < OPTION || frame.length < MESSAGE + length) return undefined;
-  const message = frame.subarray(MESSAGE, MESSAGE + length);
+export function parseNeighbourAdvertisement({ payload: message, ttl }: Packet): {
+  readonly address: Uint8Array<ArrayBuffer>;
+  readonly mac: Uint8Array<ArrayBuffer> | null;
+} | undefined {
+  if (ttl !== HOP_LIMIT || message.length < OPTIONS) return undefined;
   if (message[0] !== TYPE_NEIGHBOUR_ADVERTISEMENT || message[1] !== 0) return undefined;
-  const source = frame.subarray(IP + 8, IP + 24);
-  const destination = frame.subarray(IP + 24, IP + 40);
-  if (sum(message, source, destination) !== CHECKSUM_VALID) return undefined;
-  const carries = length >= OPTION + 8 && message[OPTION] === OPTION_TARGET_MAC &&
-    message[OPTION + 1] === 1;
-  const mac = carries ? message.subarray(OPTION + 2, OPTION + 8) : frame.subarray(SOURCE_MAC, 12);
-  return { address: message.slice(TARGET, TARGET + 16), mac: mac.slice() };
+  let mac: Uint8Array<ArrayBuffer> | null = null;
+  for (let at = OPTIONS; at < message.length;) {
+    const length = 8 * (message[at + 1] ?? 0);
+    if (length === 0 || at + length > message.length) return undefined;
+    if (message[at] === OPTION_TARGET_MAC) mac = message.slice(at + 2, at + 8);
+    at += length;
+  }
+  return { address: message.slice(TARGET, TARGET + 16), mac };
 }
 
 /** RFC 4443, section 2.3: the pseudo-header and the message. */
@@ -106,4 +105,4 @@ const ETHER_TYPE = 12;
 const CHECKSUM = 2;
 const FLAGS = 4;
 const TARGET = 8;
-const OPTION = 24;
+const OPTIONS = 24;

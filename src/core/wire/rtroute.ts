@@ -54,7 +54,7 @@ export function addRoute(route: Route): Uint8Array<ArrayBuffer> {
   return writer.finish();
 }
 
-/** Removes a route of ours; −ESRCH if there is none. Somebody else's stays, as it lacks our mark. */
+/** Removes a route of ours; −ESRCH if there is none. Without our mark it stays. */
 export function removeRoute(route: Route): Uint8Array<ArrayBuffer> {
   return routeMessage(RTM_DELROUTE, 0, route).finish();
 }

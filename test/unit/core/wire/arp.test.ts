@@ -1,5 +1,10 @@
+import * as fc from "fast-check";
 import { expect, it } from "vitest";
-import { GRATUITOUS_ARP_BYTES, writeGratuitousArp } from "../../../../src/core/wire/arp.ts";
+import {
+  GRATUITOUS_ARP_BYTES,
+  parseArpClaim,
+  writeGratuitousArp,
+} from "../../../../src/core/wire/arp.ts";
 
 it("writeGratuitousArp() writes the frame that keepalived 2.2.7 sends", () => {
   const frame = new Uint8Array(GRATUITOUS_ARP_BYTES).fill(0xa5);
@@ -15,4 +20,26 @@ it("writeGratuitousArp() writes the frame that keepalived 2.2.7 sends", () => {
       "02420a4d0001" + "0a4d0064" +
       "ffffffffffff" + "0a4d0064",
   );
+});
+
+it("parseArpClaim() reads who claims which address, and nothing else", () => {
+  const mac = Uint8Array.of(2, 0, 0, 0, 0, 1);
+  const address = Uint8Array.of(10, 77, 0, 100);
+  const frame = new Uint8Array(60);
+  writeGratuitousArp(frame, mac, address);
+  expect(parseArpClaim(frame)).toEqual({ address, mac });
+  frame[21] = 2;
+  expect(parseArpClaim(frame)).toEqual({ address, mac });
+  expect(parseArpClaim(frame.slice(0, 41))).toBeUndefined();
+  for (let at = 12; at < 20; at++) {
+    const other = frame.slice();
+    other[at]! ^= 1;
+    expect(parseArpClaim(other)).toBeUndefined();
+  }
+  const probe = frame.slice();
+  probe.fill(0, 28, 32);
+  expect(parseArpClaim(probe)).toBeUndefined();
+  fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), (bytes) => {
+    parseArpClaim(bytes);
+  }));
 });

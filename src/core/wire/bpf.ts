@@ -1,0 +1,94 @@
+/**
+ * Classic BPF programs (bpf(4), Linux's filter.rst) that let a socket see only what concerns us, so
+ * that everything else costs nothing. Attaches nothing itself.
+ */
+
+/**
+ * Passes ARP frames (a packet socket's view) whose sender says that one of these IPv4 addresses is
+ * its own, and nothing else.
+ */
+export function arpClaimFilter(addresses: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return anyOf(ARP_SENDER_ADDRESS, addresses.filter(({ length }) => length === 4).map(lastWord));
+}
+
+/**
+ * Passes ICMPv6 messages (a raw socket's view, with neighbour advertisements only) about one of
+ * these IPv6 addresses; by its last four octets, so that a few others may pass too.
+ */
+export function neighbourClaimFilter(addresses: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  return anyOf(ICMPV6_TARGET_END, addresses.filter(({ length }) => length === 16).map(lastWord));
+}
+
+/**
+ * Passes frames (a packet socket's view) of an IP protocol from one address; of IPv6 by its last
+ * four octets.
+ */
+export function senderFilter(source: Uint8Array, protocol: number): Uint8Array<ArrayBuffer> {
+  const isIpv4 = source.length === 4;
+  return encode([
+    [LOAD_BYTE, 0, 0, ETHERNET_BYTES + (isIpv4 ? IPV4_PROTOCOL : IPV6_NEXT_HEADER)],
+    [JUMP_EQUAL, 0, 3, protocol],
+    [LOAD_WORD, 0, 0, ETHERNET_BYTES + (isIpv4 ? IPV4_SOURCE : IPV6_SOURCE_END)],
+    [JUMP_EQUAL, 0, 1, lastWord(source)],
+    [RETURN, 0, 0, WHOLE_PACKET],
+    [RETURN, 0, 0, 0],
+  ]);
+}
+
+/** Passes what has one of these words at an offset. */
+function anyOf(offset: number, words: readonly number[]): Uint8Array<ArrayBuffer> {
+  const known = [...new Set(words)].slice(0, MOST_WORDS);
+  return encode([
+    [LOAD_WORD, 0, 0, offset],
+    ...known.flatMap((word): Instruction[] => [
+      [JUMP_EQUAL, 0, 1, word],
+      [RETURN, 0, 0, WHOLE_PACKET],
+    ]),
+    [RETURN, 0, 0, 0],
+  ]);
+}
+
+function lastWord(address: Uint8Array): number {
+  return address.subarray(-4).reduce((word, octet) => word * 256 + octet, 0);
+}
+
+/** Code, jump if true, jump if false, operand. */
+type Instruction = readonly [code: number, jt: number, jf: number, k: number];
+
+/**
+ * ```c
+ * struct sock_filter { __u16 code; __u8 jt, jf; __u32 k; };
+ * ```
+ */
+function encode(program: readonly Instruction[]): Uint8Array<ArrayBuffer> {
+  const view = new DataView(new ArrayBuffer(program.length * INSTRUCTION_BYTES));
+  for (const [index, [code, jt, jf, k]] of program.entries()) {
+    const at = index * INSTRUCTION_BYTES;
+    view.setUint16(at, code, true);
+    view.setUint8(at + 2, jt);
+    view.setUint8(at + 3, jf);
+    view.setUint32(at + 4, k, true);
+  }
+  return new Uint8Array(view.buffer);
+}
+
+/** Length of one instruction. */
+export const INSTRUCTION_BYTES = 8;
+
+/** `BPF_LD | BPF_ABS` with `BPF_W` or `BPF_B`; `BPF_JMP | BPF_JEQ | BPF_K`; `BPF_RET | BPF_K`. */
+const LOAD_WORD = 0x20;
+const LOAD_BYTE = 0x30;
+const JUMP_EQUAL = 0x15;
+const RETURN = 0x06;
+
+const WHOLE_PACKET = 0xffff;
+/** The kernel takes 4096 instructions (`BPF_MAXINSNS`). */
+const MOST_WORDS = 2047;
+
+const ETHERNET_BYTES = 14;
+const ARP_SENDER_ADDRESS = 28;
+const ICMPV6_TARGET_END = 20;
+const IPV4_PROTOCOL = 9;
+const IPV4_SOURCE = 12;
+const IPV6_NEXT_HEADER = 6;
+const IPV6_SOURCE_END = 20;

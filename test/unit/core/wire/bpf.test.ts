@@ -1,0 +1,101 @@
+import { describe, expect, it } from "vitest";
+import { parseAddress } from "../../../../src/core/net/address.ts";
+import { writeGratuitousArp } from "../../../../src/core/wire/arp.ts";
+import {
+  arpClaimFilter,
+  neighbourClaimFilter,
+  senderFilter,
+} from "../../../../src/core/wire/bpf.ts";
+import { writeIpv4Header } from "../../../../src/core/wire/ipv4.ts";
+import { writeIpv6Header } from "../../../../src/core/wire/ipv6.ts";
+import {
+  NEIGHBOUR_ADVERTISEMENT_BYTES,
+  writeNeighbourAdvertisement,
+} from "../../../../src/core/wire/ndisc.ts";
+
+const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
+const VIPS = ["10.77.0.100", "200.77.0.101", "fd00::10", "fd00::ffff:ffff"].map(bytesOf);
+
+describe("arpClaimFilter()", () => {
+  it.each([["10.77.0.100", true], ["200.77.0.101", true], ["10.77.0.1", false]])(
+    "of a sender that claims %s: %s",
+    (sender, passes) => {
+      const frame = new Uint8Array(42);
+      writeGratuitousArp(frame, MAC, bytesOf(sender));
+      expect(run(arpClaimFilter(VIPS), frame)).toBe(passes);
+    },
+  );
+
+  it("takes as many addresses as the kernel takes instructions", () => {
+    const many = Array.from({ length: 5_000 }, (_, at) => Uint8Array.of(10, 0, at >> 8, at));
+    expect(arpClaimFilter(many).length / 8).toBe(4_096);
+  });
+
+  it("passes nothing without addresses", () => {
+    expect(run(arpClaimFilter([]), new Uint8Array(42))).toBe(false);
+  });
+});
+
+it.each([["fd00::10", true], ["fd00::ffff:ffff", true], ["fd00::11", false]])(
+  "neighbourClaimFilter() of an advertisement for %s: %s",
+  (target, passes) => {
+    const frame = new Uint8Array(NEIGHBOUR_ADVERTISEMENT_BYTES);
+    writeNeighbourAdvertisement(frame, MAC, bytesOf(target), false);
+    expect(run(neighbourClaimFilter(VIPS), frame.subarray(54))).toBe(passes);
+  },
+);
+
+describe("senderFilter()", () => {
+  it.each([
+    ["10.77.0.9", 112, true],
+    ["10.77.0.8", 112, false],
+    ["10.77.0.9", 17, false],
+    ["fe80::9", 112, true],
+    ["fe80::8", 112, false],
+    ["fe80::9", 58, false],
+  ])("of %s, protocol %i: %s", (sender, protocol, passes) => {
+    const source = bytesOf(sender);
+    const frame = new Uint8Array(80);
+    const packet = frame.subarray(14);
+    const destination = source;
+    if (source.length === 4) {
+      const header = { tos: 0, identification: 1, ttl: 255, protocol, source, destination };
+      writeIpv4Header(packet, header, 8);
+    } else {
+      const header = { trafficClass: 0, hopLimit: 255, nextHeader: protocol, source, destination };
+      writeIpv6Header(packet, header, 8);
+    }
+    const sought = bytesOf(source.length === 4 ? "10.77.0.9" : "fe80::9");
+    expect(run(senderFilter(sought, 112), frame)).toBe(passes);
+  });
+});
+
+/** The few instructions that are used here, as the kernel carries them out. */
+function run(program: Uint8Array<ArrayBuffer>, packet: Uint8Array): boolean {
+  const view = new DataView(program.buffer);
+  const data = new DataView(packet.buffer, packet.byteOffset, packet.length);
+  let accumulator = 0;
+  for (let at = 0;; at += 8) {
+    const k = view.getUint32(at + 4, true);
+    const isEqual = accumulator === k;
+    switch (view.getUint16(at, true)) {
+      case 0x20:
+        accumulator = data.getUint32(k);
+        break;
+      case 0x30:
+        accumulator = data.getUint8(k);
+        break;
+      case 0x15:
+        at += 8 * view.getUint8(at + (isEqual ? 2 : 3));
+        break;
+      case 0x06:
+        return k !== 0;
+      default:
+        throw new Error("no such instruction");
+    }
+  }
+}
+
+function bytesOf(text: string): Uint8Array {
+  return parseAddress(text)!.bytes;
+}
