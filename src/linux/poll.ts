@@ -11,7 +11,8 @@ export class PollSet {
   readonly #descriptors: readonly Fd[];
   /** `struct pollfd { int fd; short events, revents; };` */
   readonly #pollfds: Int32Array<ArrayBuffer>;
-  readonly #timeout = new BigInt64Array(2);
+  /** `struct timespec`, in halves: 64-bit cells would allocate a BigInt each time. */
+  readonly #timeout = new Uint32Array(4);
   readonly #bytes: Uint8Array<ArrayBuffer>;
   readonly #timeoutBytes = new Uint8Array(this.#timeout.buffer);
 
@@ -29,8 +30,9 @@ export class PollSet {
    */
   wait(timeoutMs: number): number {
     const waitMs = Math.max(0, timeoutMs);
-    this.#timeout[0] = BigInt(Math.floor(waitMs / 1e3));
-    this.#timeout[1] = BigInt(Math.floor((waitMs % 1e3) * 1e6));
+    const seconds = Math.min(Math.floor(waitMs / 1e3), MAX_SECONDS);
+    this.#timeout[0] = seconds;
+    this.#timeout[2] = Math.floor((waitMs % 1e3) * 1e6);
     for (let at = 1; at < this.#pollfds.length; at += 2) this.#pollfds[at] = POLLIN;
     const count = this.#descriptors.length;
     return answer(libc.ppoll(this.#bytes, count, this.#timeoutBytes, null));
@@ -42,6 +44,9 @@ export class PollSet {
     return this.#pollfds[at]! >>> 16 !== 0;
   }
 }
+
+/** Nobody waits longer than half a century. */
+const MAX_SECONDS = 2 ** 31 - 1;
 
 /** The lower half of the second word is what is asked for, the upper half what happened. */
 const POLLIN = 0x1;

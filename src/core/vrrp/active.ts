@@ -38,6 +38,7 @@ export function takeOver(
       source,
       advertiseAt: now + router.advertisementIntervalMs,
       advertisedAt: now,
+      awayAt: -Infinity,
       renewAt,
       announcedAt: now,
       announceAt: Infinity,
@@ -63,6 +64,7 @@ export function resume(router: VirtualRouter, state: Leaving, now: Instant): Ste
       source,
       advertiseAt: now + router.advertisementIntervalMs,
       advertisedAt: now,
+      awayAt: -Infinity,
       renewAt,
       announcedAt: now,
       announceAt: Infinity,
@@ -84,8 +86,10 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
   const wasAway = isOverdue(router, state, now);
   const announceAt = wasAway ? state.announcedAt + ANNOUNCE_GAP_MS : state.announceAt;
   if (now >= state.advertiseAt) {
+    const awayAt = wasAway ? now : state.awayAt;
+    const advertiseAt = nextOnGrid(router, state.advertiseAt, now);
     outputs.push(advertisement(router, state.priority));
-    next = { ...next, advertisedAt: now, advertiseAt: nextOnGrid(router, state.advertiseAt, now) };
+    next = { ...next, advertisedAt: now, advertiseAt, awayAt };
   }
   if (router.renewIntervalMs !== null && now >= state.renewAt) {
     outputs.push({ kind: "renewAddresses" });
@@ -115,8 +119,13 @@ function announced(router: VirtualRouter, state: Active, now: Instant): Active {
 }
 
 /** Whether our advertisement is so late that every Backup must have taken over by now. */
-export function isOverdue(router: VirtualRouter, state: Active, now: Instant): boolean {
+function isOverdue(router: VirtualRouter, state: Active, now: Instant): boolean {
   return now - state.advertisedAt > patienceOfBackups(router);
+}
+
+/** Whether another router may have been Active for long, since we are or have just been away. */
+export function isReplaced(router: VirtualRouter, state: Active, now: Instant): boolean {
+  return isOverdue(router, state, now) || now - state.awayAt < patienceOfBackups(router);
 }
 
 /** How long the most impatient Backup waits for us. */
@@ -140,6 +149,7 @@ export function heldUpInActive(
   return stay({
     ...state,
     advertiseAt: now,
+    awayAt: now,
     renewAt: router.renewIntervalMs === null ? Infinity : renewAt,
     announceAt: Math.min(state.announceAt, announceAt),
   });
@@ -152,7 +162,7 @@ export function heardInActive(
   heard: HeardAdvertisement,
   now: Instant,
 ): Step {
-  if (heard.priority === PRIORITY_RELEASE) return advertiseSoon(router, state, now);
+  if (heard.priority === PRIORITY_RELEASE) return answer(router, state, now);
   // The same priority from our own address is a mistake in somebody's configuration: no reason to
   // go.
   return outranks(heard, state) === 0 ? stay(state) : assertActive(router, state, now);
@@ -170,7 +180,7 @@ export function outranks({ priority, source }: HeardAdvertisement, ours: Active)
 
 /** A lesser router believes itself Active: say at once who is, to it and to the network. */
 function assertActive(router: VirtualRouter, state: Active, now: Instant): Step {
-  const { state: next, outputs } = advertiseSoon(router, state, now);
+  const { state: next, outputs } = answer(router, state, now);
   const announcing = announceSoon(router, next, now, ANNOUNCE_GAP_MS);
   return { ...announcing, outputs: [...outputs, ...announcing.outputs] };
 }
@@ -199,15 +209,14 @@ export function foreignClaim(router: VirtualRouter, state: Active, now: Instant)
   return announceSoon(router, state, now, CLAIM_GAP_MS);
 }
 
-/**
- * Advertises at once, but not more often than ten times an interval, however often we are asked.
- */
+/** Advertises a change at once, but not more often than ten times an interval. */
 export function advertiseSoon(
   router: VirtualRouter,
   state: Active,
   now: Instant,
+  gapMs = router.advertisementIntervalMs / EXTRA_ADVERTISEMENTS,
 ): Step & { state: Active } {
-  const soonest = state.advertisedAt + router.advertisementIntervalMs / EXTRA_ADVERTISEMENTS;
+  const soonest = state.advertisedAt + gapMs;
   if (now < soonest) {
     return { state: { ...state, advertiseAt: Math.min(state.advertiseAt, soonest) }, outputs: [] };
   }
@@ -215,6 +224,12 @@ export function advertiseSoon(
     state: { ...state, advertisedAt: now, advertiseAt: now + router.advertisementIntervalMs },
     outputs: [advertisement(router, state.priority)],
   };
+}
+
+/** Advertises at once to one who should know: two owners must not last, nor floods be answered. */
+function answer(router: VirtualRouter, state: Active, now: Instant): Step & { state: Active } {
+  const gapMs = Math.min(router.advertisementIntervalMs / EXTRA_ADVERTISEMENTS, ANSWER_GAP_MS);
+  return advertiseSoon(router, state, now, gapMs);
 }
 
 /** An ordinary advertisement. */
@@ -235,5 +250,7 @@ const ANNOUNCE_GAP_MS = 200;
 /** Those that a foreign claim provokes. */
 const CLAIM_GAP_MS = 1_000;
 
+/** Advertisements that others provoke are at least so far apart. */
+const ANSWER_GAP_MS = 10;
 /** Advertisements out of turn: at most so many an interval. */
 const EXTRA_ADVERTISEMENTS = 10;

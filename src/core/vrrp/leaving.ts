@@ -4,7 +4,7 @@
  * decides when.
  */
 
-import { advertisement, isOverdue, resume } from "./active.ts";
+import { advertisement, isReplaced, resume } from "./active.ts";
 import { heardInBackup } from "./backup.ts";
 import { type Instant, PRIORITY_RELEASE, skewTime, type VirtualRouter } from "./router.ts";
 import {
@@ -66,7 +66,7 @@ export function yieldTo(
 ): Step {
   const reason = heard.priority > state.priority ? "higherPriority" : "higherAddress";
   const { intervalMs } = heard;
-  return isOverdue(router, state, now)
+  return isReplaced(router, state, now)
     ? {
       state: backupState(router, state, intervalMs, now),
       outputs: [{ kind: "removeAddresses" }, { kind: "releaseConnections" }],

@@ -53,6 +53,8 @@ export interface Active extends Common {
   readonly advertiseAt: Instant;
   /** When the last advertisement went out. */
   readonly advertisedAt: Instant;
+  /** When it was last found that we had not been running for long enough to be replaced. */
+  readonly awayAt: Instant;
   /** When the addresses must be renewed next; `Infinity` if they do not expire. */
   readonly renewAt: Instant;
   /** When the addresses were last announced. */

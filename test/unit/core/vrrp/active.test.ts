@@ -66,16 +66,93 @@ describe("an Active that hears a lower priority", () => {
       did.push(...trial.hear(50).did, ...trial.pass(1).did);
     }
     expect(did.filter((one) => one === "announce 5").length).toBeLessThanOrEqual(6);
-    expect(did.filter((one) => one === "advertise 100").length).toBeLessThanOrEqual(11);
+    expect(did.filter((one) => one === "advertise 100").length).toBeLessThanOrEqual(101);
   });
 
   it("answers one it may not answer at once as soon as it may", () => {
     const trial = new Trial({ renewIntervalMs: null }).active().pass(7500);
     trial.hear(50);
-    trial.pass(10);
+    trial.pass(3);
     expect(trial.hear(50).did).toEqual([]);
-    expect(trial.pass(100).did).toEqual(["advertise 100"]);
-    expect(trial.pass(90).did).toEqual(["announce 5"]);
+    expect(trial.pass(7).did).toEqual(["advertise 100"]);
+    expect(trial.pass(190).did).toEqual(["announce 5"]);
+  });
+});
+
+describe("an Active whose addresses somebody else claims", () => {
+  const claimed = { kind: "foreignClaim" } as const;
+
+  it("announces them at once, and again after the delay", () => {
+    const trial = new Trial({ renewIntervalMs: null }).active().pass(7500);
+    expect(trial.give(claimed).did).toEqual(["announce 5"]);
+    expect(trial.pass(4999).did).not.toContain("announce 5");
+    expect(trial.pass(1).did).toContain("announce 5");
+  });
+
+  it("does so once a second at most", () => {
+    const trial = new Trial().active().pass(7500);
+    const did = [];
+    for (let claims = 0; claims < 100; claims++) {
+      did.push(...trial.give(claimed).did, ...trial.pass(50).did);
+    }
+    expect(did.filter((one) => one === "announce 5").length).toBeLessThanOrEqual(6);
+  });
+
+  it("is the only one to announce", () => {
+    expect(new Trial().started().give(claimed).outputs).toEqual([]);
+    expect(new Trial().give(claimed).outputs).toEqual([]);
+  });
+});
+
+describe("an Active whose link or sibling had a conflict", () => {
+  it("renews and announces, five times a second at most", () => {
+    const trial = new Trial().active().pass(7500);
+    expect(trial.give({ kind: "reannounce" }).did).toEqual(["renewAddresses", "announce 5"]);
+    expect(trial.give({ kind: "reannounce" }).did).toEqual([]);
+    expect(trial.pass(200).did).toContain("announce 5");
+  });
+});
+
+describe("announcements", () => {
+  const announced = (trial: Trial, forMs: number) =>
+    trial.pass(forMs).did.filter((did) => did.startsWith("announce"));
+
+  it("come as often and as many as configured", () => {
+    const announce = { repeat: 2, delayMs: 700, refreshMs: 3000, refreshRepeat: 4 };
+    const trial = new Trial({ announce }).active();
+    expect(trial.did).toContain("announce 2");
+    expect(announced(trial, 699)).toEqual([]);
+    expect(announced(trial, 1)).toEqual(["announce 2"]);
+    expect(announced(trial, 2999)).toEqual([]);
+    expect(announced(trial, 1)).toEqual(["announce 4"]);
+  });
+
+  it("come once only, if there is neither a second burst nor a refresh", () => {
+    const announce = { repeat: 5, delayMs: 0, refreshMs: null, refreshRepeat: 1 };
+    expect(announced(new Trial({ announce }).active(), 60_000)).toEqual([]);
+  });
+});
+
+describe("an Active that was not run for a while", () => {
+  const heldUp = (forMs: number) =>
+    new Trial({ renewIntervalMs: null }).active().pass(7400).give({ kind: "heldUp", forMs });
+
+  it("says that it is here as soon as it has heard what there is to hear", () => {
+    const trial = heldUp(5000);
+    expect(trial.outputs).toEqual([]);
+    expect(trial.give({ kind: "timer" }).did).toEqual(["advertise 100", "announce 5"]);
+  });
+
+  it("yields at once, and without a last word, to whoever has taken over", () => {
+    const trial = heldUp(5000);
+    expect(trial.hear(150).did).toEqual(["removeAddresses", "releaseConnections"]);
+    const later = heldUp(5000).give({ kind: "timer" });
+    later.now += 20;
+    expect(later.hear(150).did[0]).toBe("removeAddresses");
+  });
+
+  it("minds nothing that its Backups cannot have minded", () => {
+    expect(heldUp(3000).left).toBe(600);
   });
 });
 

@@ -16,6 +16,7 @@ const ACTIVE: Active = {
   priority: 100,
   source: OURS,
   advertisedAt: 0,
+  awayAt: -Infinity,
   advertiseAt: 50_000,
   renewAt: 50_000,
   announcedAt: 45_000,
