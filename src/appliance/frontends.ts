@@ -129,7 +129,11 @@ export class Frontends {
         required: plan.required,
         connections: { active: opened - closed, total: opened },
         bytes: { received: count("receivedBytes"), sent: count("sentBytes") },
-        denied: { noServer: count("deniedNoServer"), limit: count("deniedLimit") },
+        denied: {
+          noServer: count("deniedNoServer"),
+          limit: count("deniedLimit"),
+          shortage: count("deniedShortage"),
+        },
       };
     });
   }

@@ -4,9 +4,10 @@
  */
 
 import { EPOLLIN } from "../linux/epoll.ts";
-import { EAGAIN, EMFILE, ENFILE, ENOBUFS, ENOMEM } from "../linux/errno.ts";
+import { EAGAIN, isShortage } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { ConnectionTable } from "./connection_table.ts";
+import { SHORTAGE_PAUSE_MS } from "./connector.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Listener } from "./orders.ts";
 
@@ -65,17 +66,35 @@ export class Acceptor {
    */
   accept(index: number, now: number): boolean {
     // An event that was collected before the listener was given up.
-    if (!this.#wanted[index] || this.#paused) return false;
+    if (!this.#wanted[index]) return false;
     const { fd } = this.#listeners[index]!;
     for (let turn = 0; turn < ACCEPT_BUDGET; turn++) {
-      if (this.#table.available === 0) return this.#pause("connections", now);
+      // Also in between: the last client may have found no descriptor for its server.
+      if (this.#paused) return false;
+      if (this.#table.available === 0) return this.pause("connections", now);
       const client = this.#kernel.accept(fd);
       if (client >= 0) this.#onClient(client, index);
       else if (client === -EAGAIN) return false;
-      else if (isShortage(-client)) return this.#pause("descriptors", now);
+      else if (isShortage(-client)) return this.pause("descriptors", now);
       // Anything else is the end of one client that was in the queue: see accept(2).
     }
     return true;
+  }
+
+  /** Lets clients wait for a while: something is missing that they would need. */
+  pause(missing: "connections" | "descriptors", now: number): false {
+    this.#resumeAt = now + PAUSE_MS;
+    if (this.#paused) return false;
+    this.#paused = true;
+    // Only those: the number of one that was given up may be another descriptor's by now.
+    this.#listeners.forEach(({ fd }, index) =>
+      this.#wanted[index] && this.#kernel.epollDelete(this.#epoll, fd)
+    );
+    if (now >= this.#mentionAt) {
+      this.#mentionAt = now + MENTION_MS;
+      this.#onShortage(missing);
+    }
+    return false;
   }
 
   /** Begins again once there is room. Call it now and then. */
@@ -110,20 +129,6 @@ export class Acceptor {
     });
   }
 
-  #pause(missing: "connections" | "descriptors", now: number): false {
-    this.#paused = true;
-    this.#resumeAt = now + PAUSE_MS;
-    // Only those: the number of one that was given up may be another descriptor's by now.
-    this.#listeners.forEach(({ fd }, index) =>
-      this.#wanted[index] && this.#kernel.epollDelete(this.#epoll, fd)
-    );
-    if (now >= this.#mentionAt) {
-      this.#mentionAt = now + MENTION_MS;
-      this.#onShortage(missing);
-    }
-    return false;
-  }
-
   #watch(index: number): void {
     // Level-triggered: who is not accepted now is announced again.
     this.#kernel.epollAdd(this.#epoll, this.#listeners[index]!.fd, EPOLLIN, LISTENER, index);
@@ -138,13 +143,12 @@ export class Acceptor {
 /** The lower half of the datum of a listener's events; the upper one is its index. */
 export const LISTENER = -1;
 
-function isShortage(error: number): boolean {
-  return error === EMFILE || error === ENFILE || error === ENOBUFS || error === ENOMEM;
-}
-
 const ACCEPT_BUDGET = 64;
-/** Pauses last this long at least: other threads of the process may hold the descriptors. */
-const PAUSE_MS = 50;
+/**
+ * Pauses last this long at least: other threads of the process may hold the descriptors. Who was
+ * accepted and lacks one tries again sooner, and so comes first.
+ */
+const PAUSE_MS = 4 * SHORTAGE_PAUSE_MS;
 /** A full table begins again once one in so many slots is free. */
 const ROOM_SHARE = 64;
 /** Shortages are mentioned once in so long a time. */

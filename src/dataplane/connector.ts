@@ -5,7 +5,14 @@
 
 import { NO_SERVER } from "../core/balance/balancer.ts";
 import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../linux/epoll.ts";
-import { ECONNREFUSED, EHOSTUNREACH, EINPROGRESS, ENETUNREACH, ETIMEDOUT } from "../linux/errno.ts";
+import {
+  ECONNREFUSED,
+  EHOSTUNREACH,
+  EINPROGRESS,
+  ENETUNREACH,
+  ETIMEDOUT,
+  isShortage,
+} from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import {
   AF_INET,
@@ -55,9 +62,12 @@ export interface Parts {
  */
 export class Connector {
   readonly #parts: Parts;
+  readonly #onShortage: (now: number) => void;
 
-  constructor(parts: Parts) {
+  /** @param onShortage told when there is no descriptor for a server: accept no more for now. */
+  constructor(parts: Parts, onShortage: (now: number) => void) {
     this.#parts = parts;
+    this.#onShortage = onShortage;
   }
 
   /** Takes up a slot that has just been accepted. */
@@ -146,6 +156,7 @@ export class Connector {
     const side = 2 * slot + 1;
     if (table.fd[side] !== 0) kernel.close(table.fd[side]! as Fd);
     table.drop(side);
+    if (isShortage(error)) return this.#waitForRoom(slot, now);
     tally.server(table.row(slot), failureOf(error));
     this.leave(slot);
     chooser.failed(slot);
@@ -156,6 +167,21 @@ export class Connector {
     tally.server(chooser.row(slot), "retries");
     table.phase[slot] = WAITING;
     wheel.schedule(slot, now + Math.min(connectTimeoutMs, RETRY_PAUSE_MS));
+    return PENDING;
+  }
+
+  /** It is not the server that failed: we have no descriptor, or no memory, to turn to it. */
+  #waitForRoom(slot: number, now: number): Progress {
+    const { chooser, table, tally, wheel } = this.#parts;
+    this.leave(slot);
+    this.#onShortage(now);
+    // Nothing has moved yet: this is when the client came.
+    if (now - table.lastActiveAt[slot]! >= chooser.backend(slot).connectTimeoutMs) {
+      tally.frontend(table.frontend(slot), "deniedShortage");
+      return HOPELESS;
+    }
+    table.phase[slot] = WAITING;
+    wheel.schedule(slot, now + SHORTAGE_PAUSE_MS);
     return PENDING;
   }
 
@@ -188,3 +214,6 @@ const SERVER_EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /** HAProxy's pause before the same server is tried again. */
 const RETRY_PAUSE_MS = 1000;
+
+/** The pause after which a descriptor may be there again. */
+export const SHORTAGE_PAUSE_MS = 25;

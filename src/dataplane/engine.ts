@@ -57,7 +57,11 @@ export class Engine {
     this.#parts = { kernel, epoll, table, wheel, chooser, tally: new Tally(start) };
     this.#pipes = new Pipes(kernel, memory.pipes);
     this.#relay = new Relay(kernel, table, new Buffers(BUFFERS), this.#pipes);
-    this.#connections = new Connections(this.#parts, new Connector(this.#parts), this.#relay);
+    const connector = new Connector(
+      this.#parts,
+      (now) => this.#acceptor.pause("descriptors", now),
+    );
+    this.#connections = new Connections(this.#parts, connector, this.#relay);
     this.#acceptor = new Acceptor(
       this.#parts,
       (client, listener) => {

@@ -99,4 +99,5 @@ const FRONTEND_COLUMNS: Readonly<Record<FrontendColumn, number>> = {
   sentBytes: FRONTEND_COUNTERS.indexOf("sentBytes"),
   deniedNoServer: FRONTEND_COUNTERS.indexOf("deniedNoServer"),
   deniedLimit: FRONTEND_COUNTERS.indexOf("deniedLimit"),
+  deniedShortage: FRONTEND_COUNTERS.indexOf("deniedShortage"),
 };

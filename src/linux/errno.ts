@@ -35,6 +35,11 @@ export function errorName(errno: number): string {
   return describe(errno)[0];
 }
 
+/** Whether a call failed because this process or host has run out of something. */
+export function isShortage(errno: number): boolean {
+  return errno === EMFILE || errno === ENFILE || errno === ENOBUFS || errno === ENOMEM;
+}
+
 function describe(errno: number): readonly [code: string, meaning: string] {
   return ERRORS.get(errno) ?? [`errno ${errno}`, "error"];
 }

@@ -27,6 +27,7 @@ export const FRONTEND_COUNTERS = [
   "sentBytes",
   "deniedNoServer",
   "deniedLimit",
+  "deniedShortage",
 ] as const;
 
 /** Why a connection to a server failed: the `reason` of `lintel_server_failures_total`. */

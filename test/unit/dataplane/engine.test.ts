@@ -107,15 +107,31 @@ describe("shortages", () => {
     expect(servers.length).toBe(1);
   });
 
-  it("of descriptors for the server are a failed attempt, tried again", () => {
+  it("of descriptors for the server are not the server's fault, and are waited out", () => {
     const { world, servers } = worldOf({ servers: 1 }, 0);
     world.kernel.limit = world.kernel.open + 1;
-    world.kernel.dial(world.listener);
-    world.pass(500);
-    expect(world.server(0, "connectError")).toBe(1);
-    world.kernel.limit += 1;
-    world.pass(1000);
-    expect(servers.length).toBe(1);
+    const clients = [world.kernel.dial(world.listener), world.kernel.dial(world.listener)];
+    world.pass(2000);
+    expect(clients.map(({ isDead }) => isDead)).toEqual([false, false]);
+    expect([world.frontend("opened"), world.active(0)]).toEqual([1, 0]);
+    expect(world.reports.filter(({ kind }) => kind === "log").length).toBe(1);
+    expect(turnsOf(world, 1000)).toBeLessThan(100);
+    world.kernel.limit += 3;
+    world.pass(300);
+    expect(servers.length).toBe(2);
+    expect([world.server(0, "connectError"), world.server(0, "retries")]).toEqual([0, 0]);
+  });
+
+  it("of descriptors for the server end a client's wait with the time to connect", () => {
+    const { world } = worldOf({ servers: 1, backend: { connectTimeoutMs: 3000 } }, 0);
+    world.kernel.limit = world.kernel.open + 1;
+    const client = world.kernel.dial(world.listener);
+    world.pass(2900);
+    expect(client.isDead).toBe(false);
+    world.pass(300);
+    expect(client.isDead).toBe(true);
+    expect([world.frontend("deniedShortage"), world.frontend("closed")]).toEqual([1, 1]);
+    expect(world.server(0, "connectError")).toBe(0);
   });
 
   it("of buffers leave bytes in the kernel", () => {

@@ -1,5 +1,17 @@
 import { describe, expect, it } from "vitest";
-import { EADDRINUSE, EAGAIN, errorName, must, SystemError } from "../../../src/linux/errno.ts";
+import {
+  EADDRINUSE,
+  EAGAIN,
+  ECONNREFUSED,
+  EMFILE,
+  ENFILE,
+  ENOBUFS,
+  ENOMEM,
+  errorName,
+  isShortage,
+  must,
+  SystemError,
+} from "../../../src/linux/errno.ts";
 
 describe("must", () => {
   it.each([0, 7])("passes %i through", (result) => expect(must("call", result)).toBe(result));
@@ -21,4 +33,14 @@ describe("SystemError", () => {
 
 describe("errorName", () => {
   it("is the name in the headers", () => expect(errorName(EADDRINUSE)).toBe("EADDRINUSE"));
+});
+
+describe("isShortage", () => {
+  it.each([EMFILE, ENFILE, ENOBUFS, ENOMEM])("is true of %i", (errno) => {
+    expect(isShortage(errno)).toBe(true);
+  });
+
+  it.each([0, EAGAIN, ECONNREFUSED])("is false of %i", (errno) => {
+    expect(isShortage(errno)).toBe(false);
+  });
 });
