@@ -1,7 +1,7 @@
 /**
- * Lines kept on disk, bounded: when the file is full it becomes the old one and a new one begins.
- * Writing happens in the background and in order; whoever appends never waits for the disk. What a
- * line means is for others to say.
+ * Lines kept on disk, bounded: when the file is full it becomes the old one and a new one begins. A
+ * line that was appended outlasts the process at once, and a power failure moments later, when the
+ * disk has been told in the background. What a line means is for others to say.
  */
 
 /** A file of lines that is written to. */
@@ -9,13 +9,12 @@ export class LineFile {
   readonly #path: string;
   readonly #maxBytes: number;
   readonly #fault: (error: unknown) => void;
-  readonly #pending: string[] = [];
-  /** Settles when all that was appended has been written, or could not be. */
-  #writing: Promise<void> | undefined;
   /** A failure is told once, until writing has worked again. */
   #failing = false;
   /** Whether the end of the file is known to be the end of a line. */
   #whole = false;
+  #syncing: Promise<void> | undefined;
+  #syncAgain = false;
 
   /** `fault` is told when the disk refuses; lines are lost then, and nothing else happens. */
   constructor(path: string, maxBytes: number, fault: (error: unknown) => void) {
@@ -32,73 +31,78 @@ export class LineFile {
 
   /** Adds a line; it must hold no end of line. */
   append(line: string): void {
-    this.#pending.push(line);
-    if (this.#pending.length > MOST_PENDING) this.#pending.shift();
-    this.#writing ??= this.#write().finally(() => this.#writing = undefined);
-  }
-
-  /** Waits until everything has been written. */
-  async flush(): Promise<void> {
-    while (this.#writing) await this.#writing;
-  }
-
-  async #write(): Promise<void> {
-    while (this.#pending.length > 0) {
-      const lines = this.#pending.splice(0);
-      try {
-        await this.#writeLines(lines);
-        this.#failing = false;
-      } catch (error) {
-        if (!this.#failing) this.#fault(error);
-        this.#failing = true;
-        this.#whole = false;
-      }
+    try {
+      this.#write(new TextEncoder().encode(`${line}\n`));
+      this.#failing = false;
+      this.#sync();
+    } catch (error) {
+      if (!this.#failing) this.#fault(error);
+      this.#failing = true;
+      this.#whole = false;
     }
   }
 
-  async #writeLines(lines: readonly string[]): Promise<void> {
-    const bytes = new TextEncoder().encode(lines.map((line) => `${line}\n`).join(""));
-    if (await this.#size() + bytes.length > this.#maxBytes) await this.#rotate();
-    using file = await Deno.open(this.#path, { read: true, append: true, create: true });
-    if (!this.#whole) await endLine(file);
-    await writeAll(file, bytes);
-    await file.syncData();
+  /** Waits until the disk has everything. */
+  async flush(): Promise<void> {
+    while (this.#syncing) await this.#syncing;
+  }
+
+  /** Into the kernel's memory, which takes microseconds: the file is opened anew each time. */
+  #write(bytes: Uint8Array<ArrayBuffer>): void {
+    if (sizeOf(this.#path) + bytes.length > this.#maxBytes) this.#rotate();
+    using file = Deno.openSync(this.#path, { read: true, append: true, create: true });
+    if (!this.#whole) endLine(file);
+    writeAll(file, bytes);
     this.#whole = true;
   }
 
-  async #size(): Promise<number> {
-    try {
-      return (await Deno.stat(this.#path)).size;
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return 0;
-      throw error;
-    }
+  #rotate(): void {
+    if (sizeOf(this.#path) > 0) Deno.renameSync(this.#path, oldOf(this.#path));
+    this.#whole = false;
   }
 
-  async #rotate(): Promise<void> {
-    try {
-      await Deno.rename(this.#path, oldOf(this.#path));
-    } catch (error) {
-      // One write larger than a whole file, into none.
-      if (!(error instanceof Deno.errors.NotFound)) throw error;
+  /** One request to the disk at a time; what comes meanwhile shares the next. */
+  #sync(): void {
+    this.#syncAgain = true;
+    this.#syncing ??= this.#bringToDisk().finally(() => this.#syncing = undefined);
+  }
+
+  async #bringToDisk(): Promise<void> {
+    while (this.#syncAgain) {
+      this.#syncAgain = false;
+      try {
+        using file = await Deno.open(this.#path, { read: true, write: true });
+        await file.syncData();
+      } catch {
+        // It has just been renamed, or the disk is failing: the next line that is written says so.
+      }
     }
-    this.#whole = false;
   }
 }
 
 /** Ends a line that was torn off, so that the next one stays whole. */
-async function endLine(file: Deno.FsFile): Promise<void> {
-  const { size } = await file.stat();
+function endLine(file: Deno.FsFile): void {
+  const { size } = file.statSync();
   if (size === 0) return;
   const last = new Uint8Array(1);
-  await file.seek(-1, Deno.SeekMode.End);
-  await file.read(last);
-  if (last[0] !== LINE_FEED) await writeAll(file, Uint8Array.of(LINE_FEED));
+  file.seekSync(-1, Deno.SeekMode.End);
+  file.readSync(last);
+  if (last[0] !== LINE_FEED) writeAll(file, Uint8Array.of(LINE_FEED));
 }
 
-async function writeAll(file: Deno.FsFile, bytes: Uint8Array<ArrayBuffer>): Promise<void> {
+function writeAll(file: Deno.FsFile, bytes: Uint8Array<ArrayBuffer>): void {
   let rest = bytes;
-  while (rest.length > 0) rest = rest.subarray(await file.write(rest));
+  while (rest.length > 0) rest = rest.subarray(file.writeSync(rest));
+}
+
+function sizeOf(path: string): number {
+  try {
+    const { size, isFile } = Deno.statSync(path);
+    return isFile ? size : 0;
+  } catch (error) {
+    if (error instanceof Deno.errors.NotFound) return 0;
+    throw error;
+  }
 }
 
 function textOf(path: string): string {
@@ -115,5 +119,3 @@ function oldOf(path: string): string {
 }
 
 const LINE_FEED = 10;
-/** Lines that may wait for the disk; the oldest of more are lost. */
-const MOST_PENDING = 1_000;
