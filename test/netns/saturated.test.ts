@@ -1,0 +1,74 @@
+/**
+ * Advertisements every 10 ms beside a data plane that takes all the CPU there is: nobody mistakes
+ * the other for dead.
+ */
+
+import { expect, it } from "vitest";
+import { Lab } from "../../scripts/lab/lab.ts";
+import { delay } from "../../scripts/lab/wait.ts";
+import { monotonicMs } from "../../src/linux/clock.ts";
+import { figures, isSoak } from "./figures.ts";
+import { Frames } from "./frames.ts";
+import { Nginx } from "./nginx.ts";
+import { Lintel, product } from "./product.ts";
+import { VipWatch } from "./vip_watch.ts";
+import { wrk } from "./wrk.ts";
+
+const VIP = "172.16.0.10";
+const INTERVAL_MS = 10;
+const SECONDS = isSoak ? 600 : 8;
+
+const CONFIG = `
+nodes:
+  lb1: { addresses: [172.16.0.2], priority: 150 }
+  lb2: { addresses: [172.16.0.3], priority: 100 }
+virtualRouters:
+  web:
+    vrid: 51
+    addresses: [${VIP}]
+    advertisementInterval: ${INTERVAL_MS}ms
+    unicast: false
+    track: { dataplane: false }
+frontends:
+  web: { listen: "vip:web:80", backend: web }
+backends:
+  web: { servers: { web1: "172.16.0.21:80" } }
+`;
+
+it(`takes nobody for dead in ${SECONDS} seconds`, async () => {
+  const command = await product();
+  await using lab = Lab.create();
+  const client = lab.host("client", { addresses: ["172.16.0.100/24"] });
+  const hosts = ["lb1", "lb2"].map((name, at) =>
+    lab.host(name, { addresses: [`172.16.0.${at + 2}/24`] })
+  );
+  await Nginx.start(lab.host("web1", { addresses: ["172.16.0.21/24"] }));
+  using watch = new VipWatch(VIP, ...hosts);
+  const [active] = await Promise.all(hosts.map(async (host) => {
+    const lintel = new Lintel(host, command, CONFIG);
+    await lintel.ready();
+    return lintel;
+  }));
+  await watch.only(hosts[0]!);
+  await delay(500);
+  const frames = await Frames.start(hosts[1]!, "proto 112");
+  const since = monotonicMs();
+  const wallSince = Date.now();
+  const { requests, errors } = await wrk(client, `http://${VIP}/`, {
+    ...{ connections: 64, seconds: SECONDS },
+  });
+  const changes = watch.changes(since);
+  const instants = frames.advertisements(wallSince).map(({ at }) => at);
+  const gaps = instants.slice(1).map((at, index) => at - instants[index]!);
+  const late = gaps.map((gap) => gap - INTERVAL_MS).toSorted((a, b) => a - b);
+  const router = await active!.router();
+  figures(`${INTERVAL_MS} ms beside a saturated data plane`, {
+    ...{ seconds: SECONDS, requestsPerSecond: requests / SECONDS, takeovers: changes.length },
+    ...{ advertisements: gaps.length, p99LateMs: late[Math.floor(late.length * 0.99)]! },
+    worstLateMs: late.at(-1)!,
+  });
+  expect(changes).toEqual([]);
+  expect(errors).toEqual({});
+  expect(router.state).toBe("active");
+  expect(gaps.length).toBeGreaterThan(SECONDS * 1_000 / INTERVAL_MS * 0.9);
+});
