@@ -22,7 +22,7 @@ export interface SpeakerParts {
   readonly memory: Pick<SharedMemory, "workers" | "routers" | "workerLag">;
   readonly row: number;
   readonly transition: (report: TransitionReport) => void;
-  /** The addresses of a virtual router are about to go: {@linkcode SpeakerLink.released} is next. */
+  /** The addresses of a virtual router are about to go: {@linkcode SpeakerLink.released}. */
   readonly release: (router: string) => void;
   /** The speaker cannot run on this host. */
   readonly failed: (message: string) => void;

@@ -15,6 +15,7 @@ const HELP: Readonly<Partial<Record<RouterCounter, string>>> = {
   lateWakeups: "Deadlines that the speaker noticed later than half an interval.",
   checksumPseudoHeader: "Accepted with a checksum over the pseudo-header.",
   checksumPlain: "Accepted with a checksum without pseudo-header.",
+  vipConflicts: "Claims of our addresses by others, while Active.",
   checksumGroup: "Accepted by unicast with a checksum over the group's address.",
 };
 

@@ -62,7 +62,7 @@ describe("POST …/failover", () => {
     expect([appliance.handovers, faults]).toEqual([[], []]);
   });
 
-  it("is 409 where no peer takes over, 412 where the router is another, 403 for viewers", async () => {
+  it("is 409 where no peer takes over, 412 where it is another, 403 for viewers", async () => {
     const { appliance, send } = open();
     expect((await send("POST", FAILOVER, {}, { "if-match": '"x"' })).status).toBe(412);
     appliance.conflict = "no peer has taken over";

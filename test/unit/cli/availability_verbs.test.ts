@@ -107,8 +107,8 @@ describe("lintel events", () => {
     appliance.happens(makeEvent(2, { kind: "change", ...said }));
     const { stdout } = await lintel("events");
     expect(stdout).toBe(
-      "2026-01-02T03:04:05Z  transition  virtual router kube-api is active: 172.16.0.2 has fallen " +
-        "silent\n2026-01-02T03:04:05Z  change      server web/s1 was changed: weight 0 " +
+      "2026-01-02T03:04:05Z  transition  virtual router kube-api is active: 172.16.0.2 has " +
+        "fallen silent\n2026-01-02T03:04:05Z  change      server web/s1 was changed: weight 0 " +
         "(by ops: disk)\n",
     );
     const lines = (await lintel("events", "--json")).stdout.trim().split("\n");
