@@ -26,6 +26,8 @@ export class Acceptor {
   readonly #listeners: Listener[] = [];
   /** By listener: whether clients are wanted. */
   readonly #wanted: boolean[] = [];
+  /** Indexes that no connection has come by any more: the next listeners have them. */
+  readonly #released: number[] = [];
   #paused = false;
   #resumeAt = 0;
   #mentionAt = 0;
@@ -42,11 +44,13 @@ export class Acceptor {
     this.#onShortage = onShortage;
   }
 
-  /** Takes clients from one more listener. */
-  add(listener: Listener): void {
-    this.#listeners.push(listener);
-    this.#wanted.push(true);
-    if (!this.#paused) this.#watch(this.#listeners.length - 1);
+  /** Takes clients from one more listener. @returns its index, perhaps that of a released one. */
+  add(listener: Listener): number {
+    const index = this.#released.pop() ?? this.#listeners.length;
+    this.#listeners[index] = listener;
+    this.#wanted[index] = true;
+    if (!this.#paused) this.#watch(index);
+    return index;
   }
 
   /** The listener of an index. */
@@ -105,11 +109,15 @@ export class Acceptor {
     this.#wanted.forEach((isWanted, index) => isWanted && this.#watch(index));
   }
 
-  /** Gives up a virtual router's listeners. Clients in their queues are reset. */
+  /**
+   * Gives up a virtual router's listeners. Clients in their queues are reset, and those who have
+   * come by them are to be before the next listener is added.
+   */
   release(virtualRouter: string): void {
     this.#listeners.forEach((listener, index) => {
       if (listener.virtualRouter !== virtualRouter || !this.#wanted[index]) return;
       this.#unwatch(index);
+      this.#released.push(index);
       for (let turn = 0; turn < QUEUE_LIMIT; turn++) {
         const client = this.#kernel.accept(listener.fd);
         if (client === -EAGAIN || isShortage(-client)) return;

@@ -41,8 +41,8 @@ export class Chooser {
   }
 
   /** Makes the port of a listener known: servers without a port of their own have the same. */
-  addListener(port: number): void {
-    this.#ports.push(port);
+  setPort(listener: number, port: number): void {
+    this.#ports[listener] = port;
   }
 
   /** The index of the backend of a slot's frontend. */

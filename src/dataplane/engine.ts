@@ -134,8 +134,7 @@ export class Engine {
 
   #listen(listeners: readonly Listener[]): void {
     for (const listener of listeners) {
-      this.#parts.chooser.addListener(listener.port);
-      this.#acceptor.add(listener);
+      this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
     }
   }
 

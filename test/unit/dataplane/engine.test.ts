@@ -189,6 +189,28 @@ describe("orders", () => {
     expect(client.isDead).toBe(false);
   });
 
+  it("listen: servers without a port have that of the listener a client has come by", () => {
+    const { world } = worldOf({ servers: 1 }, 0);
+    const [server] = world.start.backends[0]!.servers;
+    Object.assign(server!, { port: null });
+    const ports: number[] = [];
+    world.kernel.answer = (port) => {
+      ports.push(port);
+      return { accept: () => {} };
+    };
+    for (const port of [81, 82]) {
+      world.engine.carryOut({ kind: "release", virtualRouter: "vip" });
+      const fd = world.kernel.listen();
+      world.engine.carryOut({
+        kind: "listen",
+        listeners: [{ fd, frontend: 0, address: "192.0.2.1", port, virtualRouter: "vip" }],
+      });
+      world.kernel.dial(fd);
+      world.pass(20);
+    }
+    expect(ports).toEqual([81, 82]);
+  });
+
   it("listen: accepts again after a release", () => {
     const { world } = relayed();
     world.engine.carryOut({ kind: "release", virtualRouter: "vip" });

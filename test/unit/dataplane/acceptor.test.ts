@@ -1,0 +1,46 @@
+import { describe, expect, it } from "vitest";
+import { Acceptor } from "../../../src/dataplane/acceptor.ts";
+import { connectionMemory } from "../../../src/dataplane/connection_memory.ts";
+import { ConnectionTable } from "../../../src/dataplane/connection_table.ts";
+import type { Listener } from "../../../src/dataplane/orders.ts";
+import { FakeKernel, randomOf } from "../../simulation/relay_kernel.ts";
+
+describe("Acceptor", () => {
+  it("gives the place of a released listener to the next one, however often", () => {
+    const { acceptor, listener } = accepting();
+    const first = listener("vip", 80);
+    const other = listener(null, 81);
+    expect([acceptor.add(first), acceptor.add(other)]).toEqual([0, 1]);
+    for (let port = 1000; port < 1100; port++) {
+      acceptor.release("vip");
+      const next = listener("vip", port);
+      expect(acceptor.add(next)).toBe(0);
+      expect(acceptor.listener(0)).toBe(next);
+    }
+    expect(acceptor.listener(1)).toBe(other);
+    expect(acceptor.add(listener("vip", 82))).toBe(2);
+  });
+
+  it("keeps the place of a listener whose connections are drained", () => {
+    const { acceptor, listener } = accepting();
+    acceptor.add(listener("vip", 80));
+    acceptor.drain(0);
+    acceptor.release("vip");
+    expect(acceptor.add(listener("vip", 80))).toBe(1);
+  });
+});
+
+function accepting() {
+  const kernel = new FakeKernel(randomOf(1));
+  const table = new ConnectionTable(connectionMemory(4), 4);
+  const parts = { kernel, epoll: kernel.epollCreate(), table };
+  const acceptor = new Acceptor(parts, () => {}, () => {});
+  const listener = (virtualRouter: string | null, port: number): Listener => ({
+    fd: kernel.listen(),
+    frontend: 0,
+    address: "192.0.2.1",
+    port,
+    virtualRouter,
+  });
+  return { acceptor, listener };
+}
