@@ -195,6 +195,10 @@ function brokenRule(packet: Packet, expected: Expectation): RejectionReason | un
   if (isIpv6 && !isLinkLocal(message.subarray(HEADER_BYTES, HEADER_BYTES + 16))) {
     return "addressList";
   }
+  // Who speaks to the group does so from its link-local address (RFC 9568, section 5.1.2.1).
+  if (isIpv6 && packet.destination[0] === 0xff && !isLinkLocal(packet.source)) {
+    return "addressList";
+  }
   if (sameAddress(packet.source, expected.source)) return "ownAddress";
   if (version === 2 && expected.owner && message[PRIORITY] === PRIORITY_OWNER) {
     return "ownerConflict";

@@ -294,6 +294,20 @@ describe("parseAdvertisement() rejects", () => {
     expect(parse(packet, expected)).toMatchObject({ rejected: "addressList" });
   });
 
+  it("IPv6 multicast from an address that is not link-local", () => {
+    const addresses = [bytesOf("fe80::51")];
+    const source = bytesOf("2001:db8::2");
+    const sent = { ...V3, addresses, source };
+    const expected = { ...EXPECTS_V3, addresses, source: bytesOf("fe80::1") };
+    const group = bytesOf("ff02::12");
+    expect(parse(packetOf({ ...sent, destination: group }), { ...expected, destination: group }))
+      .toMatchObject({ rejected: "addressList" });
+    // Unicast peers may well be known by such addresses.
+    const ours = bytesOf("2001:db8::1");
+    expect(parse(packetOf({ ...sent, destination: ours }), { ...expected, destination: ours }))
+      .toMatchObject({ priority: 100 });
+  });
+
   it("or accepts any bytes, and never throws", () => {
     const expectations = [EXPECTS_V2, EXPECTS_V3];
     fc.assert(fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(1), (payload, index) => {
