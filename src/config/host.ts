@@ -82,21 +82,30 @@ type Finding = readonly [path: Path, text: string];
 /** The facts, ready to be asked. */
 class Host {
   readonly interfaces: readonly string[];
-  readonly #addresses: ReadonlyMap<string, HostAddress>;
+  /** A link-local address may be on several interfaces. */
+  readonly #addresses: readonly HostAddress[];
 
   constructor({ interfaces, addresses }: HostFacts) {
     this.interfaces = interfaces;
-    this.#addresses = new Map(addresses.map((one) => [canonicalAddress(one.address), one]));
+    this.#addresses = addresses.map((one) => ({ ...one, address: canonicalAddress(one.address) }));
   }
 
   find(address: string): HostAddress | undefined {
-    return this.#addresses.get(canonicalAddress(address));
+    const text = canonicalAddress(address);
+    return this.#addresses.find((one) => one.address === text);
+  }
+
+  /** Whether an interface has a link-local IPv6 address of its own. */
+  hasLinkLocal(name: string): boolean {
+    return this.#addresses.some((one) =>
+      one.interface === name && !one.ours && isOnEveryLink(one.address)
+    );
   }
 
   /** Whether an address lies in a network of an interface that has any of its own. */
   reaches(name: string, address: string): boolean {
     const bytes = parseAddress(address)?.bytes;
-    const own = [...this.#addresses.values()].filter((one) => one.interface === name && !one.ours);
+    const own = this.#addresses.filter((one) => one.interface === name && !one.ours);
     return own.length === 0 || own.some((one) => {
       const network = parsePrefix(`${one.address}/${one.prefixLength}`);
       return bytes !== undefined && network !== undefined && contains(network, bytes);
@@ -183,17 +192,22 @@ function routeFaults(router: VirtualRouterPlan, host: Host): Finding[] {
   });
 }
 
-/** Addresses that no network of the interface holds. */
+/** Addresses that no network of the interface holds, and what else it cannot do for want of one. */
 function unreachable(router: VirtualRouterPlan, where: string, host: Host): Finding[] {
   const path = ["virtualRouters", router.name];
-  const outside = router.addresses.filter(({ address }) => !host.reaches(where, address));
+  const outside = router.addresses.filter(({ address }) =>
+    !isOnEveryLink(address) && !host.reaches(where, address)
+  );
+  const mute = router.family === 6 && router.unicast === null && !host.hasLinkLocal(where);
   const gateways = router.routes.flatMap(({ via, interface: link }, at): Finding[] => {
     const name = link ?? where;
     if (via === null || host.reaches(name, via) || isWithin(router, via)) return [];
     const text = `${via} is in no network of ${name}, so that the kernel refuses the route`;
     return [[[...path, "virtualRoutes", at, "via"], text]];
   });
+  const silence = `${where} has no link-local address to send advertisements from`;
   return [
+    ...(mute ? [[path, silence] as const] : []),
     ...outside.map(({ address }): Finding => [
       [...path, "addresses"],
       `${address} is in no network of ${where}: others need a route to it`,
@@ -206,10 +220,15 @@ function unreachable(router: VirtualRouterPlan, where: string, host: Host): Find
 function isWithin({ addresses, excludedAddresses }: VirtualRouterPlan, text: string): boolean {
   const bytes = parseAddress(text)?.bytes;
   if (!bytes) return false;
-  return isLinkLocal(bytes) || [...addresses, ...excludedAddresses].some((one) => {
+  return isOnEveryLink(text) || [...addresses, ...excludedAddresses].some((one) => {
     const network = parsePrefix(`${one.address}/${one.prefixLength}`);
     return network !== undefined && contains(network, bytes);
   });
+}
+
+function isOnEveryLink(text: string): boolean {
+  const bytes = parseAddress(text)?.bytes;
+  return bytes !== undefined && isLinkLocal(bytes);
 }
 
 function programFaults({ trackers, virtualRouters }: Plan, facts: HostFacts): Finding[] {

@@ -43,7 +43,13 @@ describe("hostProblems", () => {
   it("lets one VRID stand for a virtual router of each family", () => {
     const text = `${PAIR}  two: { vrid: 1, interface: eth0, addresses: ["fe80::11"] }\n`;
     const local = { ...OWN, address: "fe80::2", prefixLength: 64 };
-    expect(check(text, hostFacts({ addresses: [OWN, local] })).problems).toEqual([]);
+    expect(check(text, hostFacts({ addresses: [OWN, local] }))).toEqual({
+      problems: [],
+      warnings: [],
+    });
+    expect(check(text, hostFacts({ addresses: [OWN] })).warnings).toEqual([
+      "7:3 virtualRouters.two: eth0 has no link-local address to send advertisements from",
+    ]);
   });
 
   it("says that an address will be removed where the file wants that", () => {
