@@ -32,13 +32,21 @@ export class HeldConnection implements Disposable {
     const fd = host.inside(() => must("socket", socket(AF_INET, SOCK_STREAM, 0)));
     connect(fd, inetAddressOf(address, port));
     const held = new HeldConnection(fd);
-    const request = new TextEncoder().encode(`GET / HTTP/1.1\r\nhost: ${address}\r\n\r\n`);
-    let sent = false;
-    await eventually(`${address}:${port} answers`, () => {
-      sent ||= send(fd, request, request.length) === request.length;
-      return sent && recv(fd, held.#inbox) > 0;
-    }, { everyMs: 2 });
+    await held.ask();
     return held;
+  }
+
+  /** Asks once more by it. @returns who has answered, from `x-server`. */
+  async ask(): Promise<string> {
+    let sent = false;
+    let answer = "";
+    await eventually("the connection is answered", () => {
+      sent ||= send(this.#fd, REQUEST, REQUEST.length) === REQUEST.length;
+      const length = sent ? recv(this.#fd, this.#inbox) : 0;
+      if (length > 0) answer = new TextDecoder().decode(this.#inbox.subarray(0, length));
+      return answer;
+    }, { everyMs: 2 });
+    return /\r\nx-server: *([^\r]*)/i.exec(answer)?.[1] ?? "-";
   }
 
   /** Waits for its end: `closed`, or the name of the error. */
@@ -57,3 +65,5 @@ export class HeldConnection implements Disposable {
     close(this.#fd);
   }
 }
+
+const REQUEST = new TextEncoder().encode("GET / HTTP/1.1\r\nhost: held\r\n\r\n");

@@ -164,12 +164,12 @@ describe("SIGTERM to the Active", () => {
 
 describe("a second SIGTERM", () => {
   it("takes the address away at once, before any peer has it", async () => {
+    // Alone, it would wait a second for one.
     const active = await start(lb1);
     await watch.only(lb1);
     const { process: curl } = download();
     await delay(300);
     active.process.kill("SIGTERM");
-    // A peer would have a second to be heard: until then the address stays, unless we insist.
     await delay(200);
     expect(watch.holders()).toEqual(["lb1"]);
     const since = monotonicMs();
