@@ -61,11 +61,11 @@ export class Lans implements Disposable {
     }
   }
 
-  /** Hears all that has come. */
-  drain(): void {
+  /** Hears all that has come to descriptors that are ready. */
+  drain(isReady: (fd: Fd) => boolean): void {
     for (const lan of this.#open.values()) {
-      this.#drainAdvertisements(lan);
-      this.#drainClaims(lan);
+      if (isReady(lan.receiver)) this.#drainAdvertisements(lan);
+      if (isReady(lan.claims.fd)) this.#drainClaims(lan);
       lan.senders.look();
     }
   }

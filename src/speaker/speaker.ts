@@ -166,12 +166,15 @@ export class Speaker implements Disposable {
     const now = monotonicMs();
     if (count === 0) this.#options.observeLateness((now - wakeAt) / 1e3);
     this.#noteHoldUp(now - wakeAt, now);
-    if (count > 0 && this.#poll.isReady(this.#events.fd)) this.#drainEvents();
-    if (monotonicMs() >= this.#surveyAt) this.#survey(monotonicMs());
-    this.#drainLans();
-    this.#restore();
+    this.#heardAt = now;
+    if (count > 0) this.#hearReady();
+    if (now >= this.#surveyAt) {
+      this.#survey(now);
+      // That takes its time, and there may be new sockets.
+      this.#heardAt = -Infinity;
+    }
+    if (this.#bereft.size > 0) this.#restore();
     this.#runTimers();
-    this.#handovers.settle(monotonicMs());
     return isOrdered;
   }
 
@@ -193,20 +196,22 @@ export class Speaker implements Disposable {
 
   #nextDeadline(): number {
     let next = Math.min(this.#surveyAt, this.#trackers.dueAt);
-    for (const startAt of this.#starting.values()) next = Math.min(next, startAt);
+    if (this.#starting.size > 0) next = Math.min(next, ...this.#starting.values());
     for (const { state } of this.#participants) next = Math.min(next, deadline(state));
     return next;
   }
 
   #runTimers(): void {
-    this.#start(monotonicMs());
-    if (this.#trackers.settle(monotonicMs())) this.#settleInterfaces();
+    let now = this.#hearAnew();
+    if (this.#starting.size > 0) this.#start(now);
+    if (this.#trackers.settle(now)) this.#settleInterfaces();
     for (const participant of this.#participants) {
-      if (monotonicMs() - this.#heardAt > HELD_UP_MS) this.#drainLans();
-      const now = monotonicMs();
       const latenessMs = now - deadline(participant.state);
-      if (latenessMs >= 0) participant.tick(latenessMs, now);
+      if (latenessMs < 0) continue;
+      participant.tick(latenessMs, now);
+      now = this.#hearAnew();
     }
+    this.#handovers.settle(now);
   }
 
   /** Interfaces that are tracked have changed. */
@@ -218,16 +223,23 @@ export class Speaker implements Disposable {
   }
 
   /**
-   * Hears all that has come before any deadline is tested, so that our own lateness never looks
-   * like a silent peer, and no address is renewed that another router has taken over meanwhile.
-   * Once more if the thread was held up in between.
+   * Hears what has come before any deadline is tested, so that our own lateness never looks like a
+   * silent peer, and no address is renewed that another router has taken over meanwhile.
    */
-  #drainLans(): void {
-    for (let round = 0; round < DRAIN_ROUNDS; round++) {
-      this.#heardAt = monotonicMs();
-      this.#lans.drain();
-      if (monotonicMs() - this.#heardAt < HELD_UP_MS) return;
+  #hearReady(): void {
+    if (this.#poll.isReady(this.#events.fd)) this.#drainEvents();
+    this.#lans.drain((fd) => this.#poll.isReady(fd));
+  }
+
+  /** Hears what has come meanwhile if the thread was held up again. @returns the time. */
+  #hearAnew(): number {
+    let now = monotonicMs();
+    for (let round = 0; round < DRAIN_ROUNDS && now - this.#heardAt > HELD_UP_MS; round++) {
+      this.#heardAt = now;
+      this.#lans.drain(() => true);
+      now = monotonicMs();
     }
+    return now;
   }
 
   /** After everybody has been heard: one who has just yielded takes nothing back. */

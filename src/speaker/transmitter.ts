@@ -8,7 +8,7 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_RELEASE } from "../core/vrrp/router.ts";
 import { readSysctl } from "../linux/sysctl.ts";
 import { GRATUITOUS_ARP_BYTES, writeGratuitousArp } from "../core/wire/arp.ts";
-import { IPV4_HEADER_BYTES, writeIpv4Header } from "../core/wire/ipv4.ts";
+import { IPV4_HEADER_BYTES, setIdentification, writeIpv4Header } from "../core/wire/ipv4.ts";
 import { IPV6_HEADER_BYTES, writeIpv6Header } from "../core/wire/ipv6.ts";
 import { NEIGHBOUR_ADVERTISEMENT_BYTES, writeNeighbourAdvertisement } from "../core/wire/ndisc.ts";
 import {
@@ -41,6 +41,14 @@ export class Transmitter {
   /** Whether the interface forwards IPv6; `undefined` before it is known. */
   #isRouter: boolean | undefined;
   #identification = 0;
+  /** What the packet was made of. */
+  #written: Written = {
+    priority: -1,
+    intervalMs: 0,
+    source: null,
+    destination: null,
+    length: 0,
+  };
 
   constructor(
     plan: VirtualRouterPlan,
@@ -127,7 +135,29 @@ export class Transmitter {
     this.#table.count(this.#row, result < 0 ? "sendErrors" : counter);
   }
 
+  /** Mostly it is the packet before with another identification. @returns its length. */
   #write(
+    priority: number,
+    intervalMs: number,
+    source: Uint8Array,
+    destination: Uint8Array,
+  ): number {
+    const written = this.#written;
+    const isSame = written.priority === priority && written.intervalMs === intervalMs &&
+      written.source === source && written.destination === destination;
+    if (!isSame) {
+      const length = this.#compose(priority, intervalMs, source, destination);
+      this.#written = { priority, intervalMs, source, destination, length };
+    }
+    if (source.length === 4) {
+      // From 1 on and never 0, which the kernel would replace.
+      this.#identification = this.#identification % 0xffff + 1;
+      setIdentification(this.#packet, this.#identification);
+    }
+    return this.#written.length;
+  }
+
+  #compose(
     priority: number,
     intervalMs: number,
     source: Uint8Array,
@@ -155,20 +185,26 @@ export class Transmitter {
         source,
         destination,
       }, payloadBytes);
-      return headerBytes + payloadBytes;
+    } else {
+      writeIpv4Header(this.#packet, {
+        tos: INTERNETWORK_CONTROL,
+        identification: 1,
+        ttl,
+        protocol: PROTOCOL_VRRP,
+        source,
+        destination,
+      }, payloadBytes);
     }
-    // From 1 on and never 0, which the kernel would replace.
-    this.#identification = this.#identification % 0xffff + 1;
-    writeIpv4Header(this.#packet, {
-      tos: INTERNETWORK_CONTROL,
-      identification: this.#identification,
-      ttl,
-      protocol: PROTOCOL_VRRP,
-      source,
-      destination,
-    }, payloadBytes);
     return headerBytes + payloadBytes;
   }
+}
+
+interface Written {
+  readonly priority: number;
+  readonly intervalMs: number;
+  readonly source: Uint8Array | null;
+  readonly destination: Uint8Array | null;
+  readonly length: number;
 }
 
 function isIpv6(address: Uint8Array): boolean {

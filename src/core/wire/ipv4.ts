@@ -57,6 +57,12 @@ export function writeIpv4Header(
   target[CHECKSUM + 1] = checksum;
 }
 
+/** Changes the identification of a header; the kernel computes the checksum of what it sends. */
+export function setIdentification(header: Uint8Array, identification: number): void {
+  header[IDENTIFICATION] = identification >> 8;
+  header[IDENTIFICATION + 1] = identification;
+}
+
 /** What a header says that is not the same in every one of ours. */
 export interface Ipv4Header {
   readonly tos: number;

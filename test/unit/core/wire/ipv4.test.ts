@@ -5,6 +5,7 @@ import {
   IPV4_HEADER_BYTES,
   type Ipv4Header,
   parseIpv4,
+  setIdentification,
   writeIpv4Header,
 } from "../../../../src/core/wire/ipv4.ts";
 
@@ -70,4 +71,13 @@ describe("parseIpv4()", () => {
     for (const [at, value] of Object.entries(changes)) packet[Number(at)] = value;
     expect(parseIpv4(packet.slice(0, length))).toBeUndefined();
   });
+});
+
+it("setIdentification() changes the identification and nothing else", () => {
+  const packet = new Uint8Array(32);
+  writeIpv4Header(packet, HEADER, 12);
+  const expected = packet.slice();
+  expected.set([0x12, 0x34], 4);
+  setIdentification(packet, 0x1234);
+  expect(packet).toEqual(expected);
 });
