@@ -13,6 +13,7 @@ import type {
   Report as DataplaneReport,
   StartOrder as DataplaneStart,
 } from "../dataplane/orders.ts";
+import { pollerMemory, reclaimPoller } from "../prober/poller.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { CannotRun } from "./cannot_run.ts";
@@ -202,6 +203,7 @@ export class Engines {
 
   #proberWorker(row: number): EngineWorker<ProberOrder, ProberReport> {
     const { memory, servers } = this.#parts;
+    const descriptors = pollerMemory(servers.checked().length);
     return new EngineWorker({
       engine: "prober",
       name: "prober",
@@ -214,10 +216,14 @@ export class Engines {
         serverTable: memory.servers.buffer,
         workerTable: memory.workers.buffer,
         worker: row,
+        descriptors,
         seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
       }),
       report: (report) => this.#heardProber(report),
-      lost: () => this.#noteLost(this.#prober),
+      lost: () => {
+        reclaimPoller(descriptors);
+        this.#noteLost(this.#prober);
+      },
     });
   }
 

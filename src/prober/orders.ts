@@ -21,6 +21,8 @@ export interface StartOrder {
   /** Memory of the `WorkerTable`, and the prober's row in it. */
   readonly workerTable: SharedArrayBuffer;
   readonly worker: number;
+  /** From `pollerMemory` for as many sockets as there are servers: what to close if it dies. */
+  readonly descriptors: SharedArrayBuffer;
   /** Decides how checks are spread in time; two nodes had better differ. */
   readonly seed: number;
 }

@@ -14,6 +14,7 @@ import { startSocketProbe } from "./socket_probe.ts";
 import { TlsProbes } from "./tls_probe.ts";
 
 let prober: Prober | undefined;
+let poller: Poller | undefined;
 let workers: WorkerTable | undefined;
 let worker = 0;
 let alarm: ReturnType<typeof setTimeout> | undefined;
@@ -30,6 +31,7 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
     case "stop":
       clearTimeout(alarm);
       prober?.stop();
+      poller?.[Symbol.dispose]();
       report({ kind: "stopped" });
       self.close();
       break;
@@ -37,7 +39,8 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
 };
 
 function start(order: StartOrder): void {
-  const poller = new Poller();
+  const sockets = new Poller(order.descriptors);
+  poller = sockets;
   const tls = new TlsProbes();
   workers = new WorkerTable(order.workerTable);
   worker = order.worker;
@@ -52,7 +55,7 @@ function start(order: StartOrder): void {
     const { request } = server.check;
     return request.type === "https"
       ? tls.start(server, request, done)
-      : startSocketProbe(poller, server, done);
+      : startSocketProbe(sockets, server, done);
   }
 }
 

@@ -1,14 +1,14 @@
 import type { Socket } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
 import type { CheckRequest, HttpCheck } from "../../src/core/plan/plan.ts";
-import { Poller } from "../../src/prober/poller.ts";
+import { Poller, pollerMemory } from "../../src/prober/poller.ts";
 import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
 import { startSocketProbe } from "../../src/prober/socket_probe.ts";
 import { answering, check as checkBy, Servers, TIMEOUT_MS } from "./prober_servers.ts";
 
 const HTTP: HttpCheck = { method: "GET", path: "/ready", host: null, status: [[200, 399]] };
 
-const poller = new Poller();
+const poller = new Poller(pollerMemory(16));
 const start: StartProbe = (server, done) => startSocketProbe(poller, server, done);
 const servers = new Servers();
 

@@ -4,6 +4,7 @@ import { monotonicMs } from "../../src/linux/clock.ts";
 import { type Row, ServerTable } from "../../src/memory/server_table.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
 import type { CheckedServer, CheckResult, Order, Report } from "../../src/prober/orders.ts";
+import { pollerMemory } from "../../src/prober/poller.ts";
 import { answering, checkedServer, Servers } from "./prober_servers.ts";
 
 const FIRST = 0 as Row;
@@ -30,6 +31,7 @@ class ProberThread {
       serverTable: this.table.buffer,
       workerTable: this.workers.buffer,
       worker: 0,
+      descriptors: pollerMemory(checked.length),
       seed: 1,
     });
   }

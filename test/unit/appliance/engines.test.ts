@@ -5,6 +5,9 @@ import { Routers } from "../../../src/appliance/routers.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import { EBADF, must } from "../../../src/linux/errno.ts";
+import { eventfd } from "../../../src/linux/eventfd.ts";
+import { close } from "../../../src/linux/socket.ts";
 import type { HostFacts } from "../../../src/config/host.ts";
 
 /** Stands in for a thread: keeps what it is told, and says what the test wants. */
@@ -12,6 +15,8 @@ class FakeWorker {
   static readonly made: FakeWorker[] = [];
   readonly name: string;
   readonly heard: string[] = [];
+  /** Memory that a prober is given for its descriptors. */
+  descriptors: SharedArrayBuffer | undefined;
   listeners = 0;
   onmessage: (event: { data: unknown }) => void = () => {};
   onerror: (event: object) => void = () => {};
@@ -21,9 +26,14 @@ class FakeWorker {
     FakeWorker.made.push(this);
   }
 
-  postMessage({ kind, listeners = [] }: { kind: string; listeners?: readonly unknown[] }): void {
+  postMessage({ kind, listeners = [], descriptors }: {
+    readonly kind: string;
+    readonly listeners?: readonly unknown[];
+    readonly descriptors?: SharedArrayBuffer;
+  }): void {
     this.heard.push(kind);
     this.listeners += listeners.length;
+    this.descriptors ??= descriptors;
   }
 
   terminate(): void {}
@@ -165,6 +175,16 @@ describe("Engines", () => {
     thread("speaker").dies();
     expect(status[0]).toBe(2);
     expect(lag[lag.length / 4 * 2 + 1]).toBe(1);
+  });
+
+  it("closes the descriptors that a prober leaves when it dies", async () => {
+    await started();
+    const fd = must("eventfd", eventfd());
+    const held = new Int32Array(thread("prober").descriptors!);
+    held[0] = fd;
+    thread("prober").dies();
+    expect(held[0]).toBe(0);
+    expect(close(fd)).toBe(-EBADF);
   });
 
   it("stops at once what was never started", async () => {
