@@ -17,7 +17,6 @@ export interface Circumstances {
   readonly place: string;
   /** Why a tracker wants it given up. */
   readonly yield: string | null;
-  readonly isStandby: boolean;
 }
 
 /** The cause of a change of state. */

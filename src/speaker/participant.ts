@@ -315,7 +315,7 @@ export class Participant {
     const { yield: cause } = this.standing;
     const { isStandby } = this;
     const place = this.#why;
-    const known = { priority, heard, silenceMs, place, yield: cause, isStandby };
+    const known = { priority, heard, silenceMs, place, yield: cause };
     this.#report({
       kind: "transition",
       router: this.plan.name,
