@@ -5,7 +5,7 @@
  *     deno task bench failover [--json] [--quick] [--rounds 5] [--only TEXT]
  *
  * Each round of each pair takes place in a lab of its own, and the order rotates, so that whatever
- * else this machine does meets all of them. `--quick` is one round of each pair at v3 1 s and 10 ms;
+ * else this machine does meets all of them. `--quick` is one round of each at v3 1 s and 10 ms.
  * `--only` keeps the configurations and pairs whose name has the text in it, such as `v3, 10 ms` or
  * `lintel – lintel`. What is measured is the client's: a datagram every two milliseconds to an echo
  * on each node, which stands for the service, and dies and hangs with its daemon. Beside it stands

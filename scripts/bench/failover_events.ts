@@ -198,7 +198,7 @@ class Trial {
     const resumedAt = monotonicMs();
     this.#active.signal("SIGCONT");
     this.#probe.mute(ACTIVE, false);
-    // Its advertisements come with the first interval at the latest, and it has the better priority.
+    // It advertises within an interval at the latest, and has the better priority.
     await delay(2 * this.#terms.intervalMs);
     await this.#settled(ACTIVE);
     this.#note("SIGCONT", resumedAt);
