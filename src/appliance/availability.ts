@@ -107,7 +107,8 @@ export class Availability {
   }
 
   #listen(): void {
-    const { engines } = this.#parts;
+    const { engines, servers } = this.#parts;
+    servers.onChange = () => this.#tracking.soon();
     engines.onTransition = (report) => this.#noteTransition(report);
     engines.onHealth = (server, { health, code, text }) => {
       const cause = text === "" ? code : `${code}, ${text}`;
@@ -122,7 +123,7 @@ export class Availability {
         kind: "tracker",
         message: `tracker ${name} is ${verdict}: ${detail}`,
       });
-      if (this.#tracking.isRunning) this.#tracking.refresh();
+      this.#tracking.soon();
     };
     this.#trackers.onFault = (name, error) =>
       this.#log.write("error", `tracker ${name} is watched no more: ${error}`);

@@ -22,12 +22,14 @@ export interface WatchedParts {
 /** Sees the data plane, and its own sleep. */
 export class DataplaneWatch {
   readonly #parts: WatchedParts;
+  readonly #plans: ReadonlyMap<string, FrontendPlan>;
   #lookedAt: number | undefined;
   /** Until then silence is not held against a worker. */
   #lenientUntil = -Infinity;
 
   constructor(parts: WatchedParts) {
     this.#parts = parts;
+    this.#plans = new Map(parts.frontendPlans.map((plan) => [plan.name, plan]));
   }
 
   /** What is known behind these frontends. To be asked all the time. */
@@ -35,8 +37,8 @@ export class DataplaneWatch {
     // Were we not run ourselves, the workers were not either: let them show that they live.
     if (now - (this.#lookedAt ?? now) > HELD_UP_MS) this.#lenientUntil = now + STALL_MS;
     this.#lookedAt = now;
-    const { frontendPlans, frontends, servers } = this.#parts;
-    const watched = frontendPlans.filter(({ name }) => names.includes(name));
+    const { frontends, servers } = this.#parts;
+    const watched = names.flatMap((name) => this.#plans.get(name) ?? []);
     return {
       stalled: watched.length > 0 ? this.#stalled(now) : [],
       unbound: frontends.unbound(names),
@@ -57,5 +59,5 @@ export class DataplaneWatch {
 
 /** Workers beat every half second: three beats are missing. */
 const STALL_MS = 1_750;
-/** We look every few tens of milliseconds. */
+/** We look several times a second. */
 const HELD_UP_MS = 500;

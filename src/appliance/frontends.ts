@@ -94,6 +94,8 @@ export class Frontends {
 
   /** The listeners of these frontends that should be bound and cannot be: `10.0.0.1:443`. */
   unbound(names: readonly string[]): string[] {
+    // Asked all the time, and almost always the answer.
+    if (this.#missing.size === 0) return [];
     return this.#plans.filter(({ name }) => names.includes(name)).flatMap(({ listeners }) =>
       listeners.filter(({ virtualRouter }) => this.#missing.has(virtualRouter ?? "")).map((one) =>
         formatEndpoint(one.address, one.port)

@@ -35,6 +35,9 @@ export class Servers {
   /** A server's admin state has been changed: whoever checks it must know. */
   onAdminChange: (row: Row, state: AdminState) => void = () => {};
 
+  /** A server may take connections now, or no longer. */
+  onChange: () => void = () => {};
+
   /** Gives every server its row and enters what the file says of it. */
   constructor(backends: readonly BackendPlan[], memory: SharedMemory) {
     this.#memory = memory;
@@ -66,7 +69,9 @@ export class Servers {
     if (!entry) return;
     entry.lastCheck = result;
     if (!result.ok) entry.lastFailure = result;
-    if (result.changed) entry.healthChangedAt = result.at;
+    if (!result.changed) return;
+    entry.healthChangedAt = result.at;
+    this.onChange();
   }
 
   /** Whether every server that is checked has had a result. */
@@ -123,6 +128,7 @@ export class Servers {
     this.#memory.servers.setWeight(entry.row, override?.weight ?? entry.plan.weight);
     this.#memory.servers.setAdmin(entry.row, state);
     if (stateChanges) this.onAdminChange(entry.row, state);
+    this.onChange();
     return this.#show(entry);
   }
 

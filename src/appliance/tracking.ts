@@ -39,6 +39,7 @@ export class Tracking {
   /** By virtual router: what it tracks, as it stood at the last look. */
   readonly #seen = new Map<string, readonly Seen[]>();
   #timer: ReturnType<typeof setInterval> | undefined;
+  #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parts: TrackingParts) {
     this.#parts = parts;
@@ -54,15 +55,20 @@ export class Tracking {
     this.#timer ??= setInterval(() => this.refresh(), LOOK_MS);
   }
 
-  /** Whether it looks all the time. */
-  get isRunning(): boolean {
-    return this.#timer !== undefined;
+  /** Something has changed: looks in some milliseconds, once for all that changes meanwhile. */
+  soon(): void {
+    if (this.#timer === undefined || this.#soon !== undefined) return;
+    this.#soon = setTimeout(() => {
+      this.#soon = undefined;
+      this.refresh();
+    }, SOON_MS);
   }
 
   /** Looks no more. */
   stop(): void {
     clearInterval(this.#timer);
-    this.#timer = undefined;
+    clearTimeout(this.#soon);
+    this.#timer = this.#soon = undefined;
   }
 
   /** Looks at everything once. */
@@ -135,5 +141,6 @@ export const DATAPLANE = "dataplane";
 
 const NO_SUCH_TRACKER = { good: null, detail: "there is no such tracker", since: null };
 
-/** A change of health is acted upon after this at the latest. */
-const LOOK_MS = 50;
+/** For what nobody tells of: silence, and the time that something better has to wait. */
+const LOOK_MS = 200;
+const SOON_MS = 10;
