@@ -33,7 +33,7 @@ export interface Forged {
   readonly addresses: readonly string[];
   /** As many as are said to follow; default: as many as do. */
   readonly count?: number;
-  /** The two octets of the interval as they are: centiseconds, or authentication type and seconds. */
+  /** The two octets as they are: centiseconds, or authentication type and seconds. */
   readonly interval: readonly [number, number];
   /** What the checksum covers; `wrong` is off by one bit. */
   readonly checksum?: "pseudoHeader" | "plain" | "wrong";
