@@ -78,6 +78,7 @@ export class Availability {
 
   /** The way out has begun: nothing is tracked any more. */
   leave(): void {
+    if (this.#end.signal.aborted) return;
     this.recorder.record({ kind: "appliance", message: "stopping" });
     this.#end.abort();
     this.#tracking.stop();
@@ -87,6 +88,7 @@ export class Availability {
 
   /** Waits somewhat for who is still being told, then ends. */
   async stop(): Promise<void> {
+    this.leave();
     this.recorder.record({ kind: "appliance", message: "stopped" });
     await Promise.race([this.#notifier.settle(), sleep(NOTIFY_MS)]);
     this.#notifier.stop();

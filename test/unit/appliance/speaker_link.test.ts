@@ -1,0 +1,147 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
+import { SpeakerLink } from "../../../src/appliance/speaker_link.ts";
+import { routerPlan } from "../plans.ts";
+
+interface Posted {
+  readonly kind: string;
+  readonly participate?: boolean;
+}
+
+/** Stands in for the speaker's thread. */
+class FakeWorker {
+  static readonly made: FakeWorker[] = [];
+  readonly heard: Posted[] = [];
+  onmessage: (event: { data: unknown }) => void = () => {};
+  onerror: (event: object) => void = () => {};
+
+  constructor() {
+    FakeWorker.made.push(this);
+  }
+
+  postMessage(order: Posted): void {
+    this.heard.push(order);
+  }
+
+  terminate(): void {}
+
+  says(data: object): void {
+    this.onmessage({ data });
+  }
+
+  dies(): void {
+    this.onerror({ preventDefault() {}, message: "a bug", filename: "worker.ts", lineno: 1 });
+  }
+}
+
+let link: SpeakerLink;
+let heard: string[];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  vi.stubGlobal("Worker", FakeWorker);
+  FakeWorker.made.length = 0;
+  heard = [];
+  const plan = { virtualRouters: [routerPlan()], syncGroups: [], trackers: [] };
+  link = new SpeakerLink({
+    plan,
+    memory: createSharedMemory({ ...plan, backends: [], frontends: [] }, 1),
+    row: 1,
+    transition: ({ router }) => heard.push(`transition ${router}`),
+    release: (router) => heard.push(`release ${router}`),
+    failed: (message) => heard.push(`failed ${message}`),
+    settled: (kind) => heard.push(kind),
+    lost: () => heard.push("lost"),
+  });
+});
+
+afterEach(() => {
+  link.worker.end();
+  vi.unstubAllGlobals();
+  vi.useRealTimers();
+});
+
+const thread = () => FakeWorker.made.at(-1)!;
+const kinds = () => thread().heard.map(({ kind }) => kind);
+
+describe("SpeakerLink", () => {
+  it("holds the start back until it is told to take part", () => {
+    link.worker.start();
+    expect(thread().heard).toMatchObject([{ kind: "start", participate: false }]);
+    link.participate();
+    link.participate();
+    expect(kinds()).toEqual(["start", "participate"]);
+  });
+
+  it("passes on what it hears", () => {
+    link.worker.start();
+    for (const kind of ["ready", "releaseConnections", "transition", "stopped"]) {
+      thread().says({ kind, router: "api" });
+    }
+    thread().says({ kind: "failed", message: "CAP_NET_RAW is missing" });
+    expect(heard).toEqual([
+      "ready",
+      "release api",
+      "transition api",
+      "stopped",
+      "failed CAP_NET_RAW is missing",
+    ]);
+  });
+
+  it("answers a handover with what has come of it", async () => {
+    link.worker.start();
+    const handover = link.failover("api", 60_000, false);
+    expect(thread().heard.at(-1))
+      .toEqual({ kind: "failover", router: "api", holdMs: 60_000, force: false });
+    thread().says({ kind: "handedOver", router: "api", ok: true, detail: "taken over" });
+    expect(await handover).toMatchObject({ ok: true, detail: "taken over" });
+  });
+
+  it("does not wait for a speaker that is silent, dead, or has been asked anew", async () => {
+    expect(await link.failover("api", 1, false)).toMatchObject({ ok: false });
+    link.worker.start();
+    const silent = link.failover("api", 1, false);
+    await vi.advanceTimersByTimeAsync(5_000);
+    expect(await silent).toMatchObject({ ok: false, detail: "the speaker does not answer" });
+    const first = link.failover("api", 1, false);
+    const second = link.failover("api", 1, false);
+    expect((await first).ok).toBe(false);
+    const standby = link.standby(true, false);
+    thread().dies();
+    expect(await second).toMatchObject({ ok: false, detail: "the speaker is not running" });
+    expect((await standby).ok).toBe(false);
+    expect(heard).toEqual(["lost"]);
+  });
+
+  it("tells a successor what its predecessor knew", async () => {
+    link.worker.start();
+    link.participate();
+    link.track("api", { points: -20, yield: null });
+    thread().dies();
+    await vi.advanceTimersByTimeAsync(50);
+    expect(thread().heard).toMatchObject([
+      { kind: "start", participate: true },
+      { kind: "track", router: "api", points: -20, yield: null },
+    ]);
+  });
+
+  it("lets a successor take part only when it knows that it is in standby", async () => {
+    link.worker.start();
+    link.startInStandby();
+    link.participate();
+    expect(kinds()).toEqual(["start", "standby", "participate"]);
+    thread().dies();
+    await vi.advanceTimersByTimeAsync(50);
+    expect(thread().heard).toMatchObject([
+      { kind: "start", participate: false },
+      { kind: "standby", enabled: true, force: true },
+      { kind: "participate" },
+    ]);
+    const off = link.standby(false, false);
+    thread().says({ kind: "standby", enabled: false, ok: true, detail: "takes part again" });
+    expect((await off).ok).toBe(true);
+    thread().dies();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(thread().heard).toMatchObject([{ kind: "start", participate: true }]);
+  });
+});
