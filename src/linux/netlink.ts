@@ -21,8 +21,10 @@ import {
   parseRouteEvent,
   type RouteEvent,
 } from "../core/wire/rtnetlink.ts";
+import { addressEventFilter } from "../core/wire/bpf.ts";
 import { EBUSY, must } from "./errno.ts";
 import type { Fd } from "./libc.ts";
+import { attachFilter } from "./raw_ip.ts";
 import { AF_NETLINK, bind, close, recvfrom, sendto, SOCK_RAW, socket } from "./socket.ts";
 
 /**
@@ -129,9 +131,15 @@ export class RouteEvents implements Disposable {
   readonly fd: Fd;
   readonly #inbox = new Inbox();
 
-  /** @throws {SystemError} when the kernel gives no socket. */
-  constructor() {
+  /**
+   * @param ignored of addresses with this mark (`IFA_PROTO`) only what is removed is told.
+   * @throws {SystemError} when the kernel gives no socket.
+   */
+  constructor(ignored?: number) {
     this.fd = openRoute(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
+    if (ignored !== undefined) {
+      must("setsockopt(SO_ATTACH_FILTER)", attachFilter(this.fd, addressEventFilter(ignored)));
+    }
   }
 
   /**

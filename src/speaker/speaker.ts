@@ -14,7 +14,7 @@ import type { Fd } from "../linux/libc.ts";
 import { RouteEvents, RouteSocket } from "../linux/netlink.ts";
 import { PollSet } from "../linux/poll.ts";
 import type { RouterTable } from "../memory/router_table.ts";
-import { removeLeftOvers } from "./addresses.ts";
+import { IFAPROT_VRRP, removeLeftOvers } from "./addresses.ts";
 import { Circle } from "./circle.ts";
 import { Handovers } from "./handovers.ts";
 import { InterfaceTrackers } from "./interface_trackers.ts";
@@ -40,7 +40,7 @@ export interface SpeakerOptions {
 export class Speaker implements Disposable {
   readonly #options: SpeakerOptions;
   readonly #route = new RouteSocket();
-  readonly #events = new RouteEvents();
+  readonly #events = new RouteEvents(IFAPROT_VRRP);
   readonly #participants: readonly Participant[];
   readonly #circles: readonly Circle[];
   /** Those that are to start later, and when. */

@@ -31,9 +31,11 @@ let watch: VipWatch;
 
 beforeEach(() => {
   lab = Lab.create();
+  // First, so that no index of lb1's is that of its port in the switch: the kernel then takes its
+  // link for one of its own kind, and tells of its carrier once a second at most.
+  client = lab.host("client", { addresses: ["172.16.0.100/24"] });
   lb1 = lab.host("lb1", { addresses: ["172.16.0.2/24"] });
   lb2 = lab.host("lb2", { addresses: ["172.16.0.3/24"] });
-  client = lab.host("client", { addresses: ["172.16.0.100/24"] });
   watch = new VipWatch(VIP, lb1, lb2);
 });
 
@@ -84,8 +86,6 @@ describe("an Active", () => {
     },
   ])("that $what gives up, and comes back", async ({ what, breaks, mends, says }) => {
     const { one, two } = await both();
-    // The kernel tells of carriers once a second at most.
-    await delay(1_100);
     const since = monotonicMs();
     await breaks();
     const lostMs = await watch.lost(lb1, since);
@@ -95,12 +95,12 @@ describe("an Active", () => {
     await one.is("initialize");
     await one.says(says);
     await mends();
-    // Back as a Backup that hears its peer, and preempts it after its full timer.
+    // Back as a Backup with its full timer, in which a switch may not forward yet.
     await watch.only(lb1);
     await Promise.all([one.is("active"), two.is("backup")]);
     expect(one.transitions.map(({ to }) => to))
       .toEqual(["backup", "active", "initialize", "backup", "active"]);
-    expect(one.transitions.at(-1)).toMatchObject({ reason: "preempt", peer: "172.16.0.3" });
+    expect(one.transitions.at(-1)?.reason).toMatch(/^(preempt|peerSilent)$/);
   });
 
   it("that flaps moves once for each stable time, and leaks nothing", async () => {

@@ -35,6 +35,27 @@ export function senderFilter(source: Uint8Array, protocol: number): Uint8Array<A
   ]);
 }
 
+/**
+ * Passes everything a route socket receives but the news that an address with such a mark
+ * (`IFA_PROTO`) is there: renewed four times a second each, many of them would keep us busy.
+ */
+export function addressEventFilter(mark: number): Uint8Array<ArrayBuffer> {
+  return encode([
+    // BPF reads the wire's byte order, and netlink has the host's.
+    [LOAD_HALF, 0, 0, NETLINK_TYPE],
+    [JUMP_EQUAL, 0, 7, RTM_NEWADDR << 8],
+    [LOAD_INDEX, 0, 0, IFA_PROTO],
+    [LOAD_IMMEDIATE, 0, 0, IFADDR_ATTRIBUTES],
+    [LOAD_WORD, 0, 0, FIND_ATTRIBUTE],
+    [JUMP_EQUAL, 3, 0, 0],
+    [ACCUMULATOR_TO_INDEX, 0, 0, 0],
+    [LOAD_BYTE_INDEXED, 0, 0, ATTRIBUTE_VALUE],
+    [JUMP_EQUAL, 1, 0, mark],
+    [RETURN, 0, 0, WHOLE_PACKET],
+    [RETURN, 0, 0, 0],
+  ]);
+}
+
 /** Passes what has one of these words at an offset. */
 function anyOf(offset: number, words: readonly number[]): Uint8Array<ArrayBuffer> {
   const known = [...new Set(words)].slice(0, MOST_WORDS);
@@ -77,13 +98,29 @@ export const INSTRUCTION_BYTES = 8;
 
 /** `BPF_LD | BPF_ABS` with `BPF_W` or `BPF_B`; `BPF_JMP | BPF_JEQ | BPF_K`; `BPF_RET | BPF_K`. */
 const LOAD_WORD = 0x20;
+/** `BPF_LD | BPF_H | BPF_ABS`, `BPF_LD | BPF_B | BPF_IND`, `BPF_LD | BPF_IMM`. */
+const LOAD_HALF = 0x28;
+const LOAD_BYTE_INDEXED = 0x50;
+const LOAD_IMMEDIATE = 0x00;
+/** `BPF_LDX | BPF_IMM`, `BPF_MISC | BPF_TAX`. */
+const LOAD_INDEX = 0x01;
+const ACCUMULATOR_TO_INDEX = 0x07;
 const LOAD_BYTE = 0x30;
 const JUMP_EQUAL = 0x15;
 const RETURN = 0x06;
 
-const WHOLE_PACKET = 0xffff;
+const WHOLE_PACKET = 0xffffffff;
 /** The kernel takes 4096 instructions (`BPF_MAXINSNS`). */
 const MOST_WORDS = 2047;
+
+const NETLINK_TYPE = 4;
+const RTM_NEWADDR = 20;
+const IFA_PROTO = 11;
+/** Behind `struct nlmsghdr` and `struct ifaddrmsg`. */
+const IFADDR_ATTRIBUTES = 24;
+const ATTRIBUTE_VALUE = 4;
+/** `SKF_AD_OFF + SKF_AD_NLATTR`: where from the accumulator on the attribute X is; 0 for nowhere. */
+const FIND_ATTRIBUTE = 0xfffff000 + 12;
 
 const ETHERNET_BYTES = 14;
 const ARP_SENDER_ADDRESS = 28;

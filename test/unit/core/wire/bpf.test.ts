@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../../../src/core/net/address.ts";
 import { writeGratuitousArp } from "../../../../src/core/wire/arp.ts";
+import { MessageWriter } from "../../../../src/core/wire/netlink.ts";
 import {
+  addAddress,
+  type InterfaceAddress,
+  removeAddress,
+} from "../../../../src/core/wire/rtnetlink.ts";
+import {
+  addressEventFilter,
   arpClaimFilter,
   neighbourClaimFilter,
   senderFilter,
@@ -70,17 +77,52 @@ describe("senderFilter()", () => {
   });
 });
 
+describe("addressEventFilter()", () => {
+  const address: InterfaceAddress = {
+    ...{ index: 2, family: 4, address: bytesOf("10.77.0.100"), prefixLength: 32, scope: 0 },
+    ...{ flags: 0, protocol: 18, validSeconds: 2, preferredSeconds: 2 },
+  };
+
+  it.each([
+    ["an address of ours", addAddress(address, "replace"), false],
+    ["one of another's", addAddress({ ...address, protocol: 3 }, "replace"), true],
+    ["one of nobody's", addAddress({ ...address, protocol: 0 }, "replace"), true],
+    ["one of ours that goes", removeAddress(address), true],
+    ["a link", new MessageWriter(16, 0).zeros(16).finish(), true],
+  ])("of %s: %s", (_what, message, passes) => {
+    expect(run(addressEventFilter(18), message)).toBe(passes);
+  });
+});
+
 /** The few instructions that are used here, as the kernel carries them out. */
 function run(program: Uint8Array<ArrayBuffer>, packet: Uint8Array): boolean {
   const view = new DataView(program.buffer);
   const data = new DataView(packet.buffer, packet.byteOffset, packet.length);
   let accumulator = 0;
+  let index = 0;
   for (let at = 0;; at += 8) {
     const k = view.getUint32(at + 4, true);
     const isEqual = accumulator === k;
     switch (view.getUint16(at, true)) {
       case 0x20:
-        accumulator = data.getUint32(k);
+        accumulator = k === 0xfffff00c
+          ? findAttribute(data, accumulator, index)
+          : data.getUint32(k);
+        break;
+      case 0x28:
+        accumulator = data.getUint16(k);
+        break;
+      case 0x50:
+        accumulator = data.getUint8(index + k);
+        break;
+      case 0x00:
+        accumulator = k;
+        break;
+      case 0x01:
+        index = k;
+        break;
+      case 0x07:
+        index = accumulator;
         break;
       case 0x30:
         accumulator = data.getUint8(k);
@@ -96,6 +138,15 @@ function run(program: Uint8Array<ArrayBuffer>, packet: Uint8Array): boolean {
   }
 }
 
-function bytesOf(text: string): Uint8Array {
+/** `SKF_AD_NLATTR`. */
+function findAttribute(data: DataView, from: number, type: number): number {
+  for (let at = from; at + 4 <= data.byteLength;) {
+    if (data.getUint16(at + 2, true) === type) return at;
+    at += (data.getUint16(at, true) + 3) & ~3;
+  }
+  return 0;
+}
+
+function bytesOf(text: string): Uint8Array<ArrayBuffer> {
   return parseAddress(text)!.bytes;
 }
