@@ -43,6 +43,11 @@ export class SpeakerHost {
     return this.#routers.find((one) => name === undefined || one.name === name);
   }
 
+  /** How many virtual routers are in a state. */
+  are(state: Counted["state"]): number {
+    return this.#routers.filter((one) => one.state === state).length;
+  }
+
   /** Waits until a virtual router, or the first, is in a state. */
   async is(state: Counted["state"], name?: string, deadlineMs = 15_000): Promise<void> {
     await eventually(`${this.host.name} is ${state}`, () => {

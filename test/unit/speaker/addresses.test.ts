@@ -2,8 +2,20 @@ import { describe, expect, it } from "vitest";
 import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
 import { addAddress, type InterfaceAddress } from "../../../src/core/wire/rtnetlink.ts";
 import { EADDRNOTAVAIL, EEXIST, ENOBUFS, EPERM } from "../../../src/linux/errno.ts";
-import { VirtualAddresses } from "../../../src/speaker/addresses.ts";
+import { removeLeftOvers, VirtualAddresses } from "../../../src/speaker/addresses.ts";
 import { routerPlan } from "../plans.ts";
+
+const ANY: InterfaceAddress = {
+  index: 1,
+  family: 4,
+  address: new Uint8Array(4),
+  prefixLength: 32,
+  scope: 0,
+  flags: 0,
+  protocol: 0,
+  validSeconds: 1,
+  preferredSeconds: 1,
+};
 
 describe("VirtualAddresses", () => {
   it("adds once, then replaces, then removes", () => {
@@ -40,11 +52,47 @@ describe("VirtualAddresses", () => {
     expect(addresses.remove()).toEqual([]);
   });
 
+  it("puts back what is missing, and nothing that is still there", () => {
+    const { addresses, requests } = held({}, 0, -EEXIST, 0);
+    addresses.add();
+    expect(addresses.restore()).toEqual({ restored: [], problems: [] });
+    expect(addresses.restore()).toEqual({ restored: ["10.77.0.100"], problems: [] });
+    addresses.remove();
+    expect(addresses.restore()).toEqual({ restored: [], problems: [] });
+    expect(requests).toEqual(["add", "add", "add", "remove"]);
+  });
+
+  it("carries excluded addresses of any family, but does not advertise them", () => {
+    const excludedAddresses = [{ address: "fd00::10", prefixLength: 128 }];
+    const { addresses, requests } = held({ excludedAddresses });
+    expect([addresses.bytes.length, addresses.excluded.length, addresses.all.length])
+      .toEqual([1, 1, 2]);
+    addresses.add();
+    expect(requests).toEqual(["add", "add"]);
+  });
+
   it("tells what else the kernel refuses", () => {
     const { addresses } = held({}, 0, 0, -EPERM);
     addresses.add();
     addresses.renew();
     expect(addresses.remove()).toEqual([{ address: "10.77.0.100", errno: EPERM }]);
+  });
+});
+
+describe("removeLeftOvers()", () => {
+  const vip = { ...ANY, address: Uint8Array.of(10, 77, 0, 100), protocol: 18 };
+  const left = (said: Partial<VirtualRouterPlan>, found: InterfaceAddress) =>
+    removeLeftOvers([routerPlan(said)], [found], { request: () => 0 })
+      .map(({ address }) => address);
+
+  it.each<[string, Partial<VirtualRouterPlan>, InterfaceAddress, boolean]>([
+    ["with our mark", { existingAddress: "refuse" }, vip, true],
+    ["without it", { existingAddress: "refuse" }, { ...vip, protocol: 0 }, false],
+    ["without it where told to", { existingAddress: "remove" }, { ...vip, protocol: 0 }, true],
+    ["of the owner", { existingAddress: "remove", priority: 255 }, vip, false],
+    ["that is not virtual", {}, { ...vip, address: Uint8Array.of(10, 77, 0, 1) }, false],
+  ])("removes an address %s", (_what, said, found, removed) => {
+    expect(left(said, found)).toEqual(removed ? ["10.77.0.100"] : []);
   });
 });
 
@@ -61,18 +109,6 @@ function held(said: Partial<VirtualRouterPlan>, ...answers: number[]) {
   addresses.moveTo(2);
   return { addresses, requests };
 }
-
-const ANY: InterfaceAddress = {
-  index: 1,
-  family: 4,
-  address: new Uint8Array(4),
-  prefixLength: 32,
-  scope: 0,
-  flags: 0,
-  protocol: 0,
-  validSeconds: 1,
-  preferredSeconds: 1,
-};
 
 /** Places in a netlink message, and NLM_F_REPLACE in the upper octet of its flags. */
 const TYPE = 4;

@@ -50,6 +50,44 @@ describe("Remarks", () => {
     expect(said.at(-1)).toBe("api: no interface");
   });
 
+  it("names a peer with its MAC address as soon as that is known", () => {
+    const { remarks, said } = listen();
+    let found: ((name: string) => void) | undefined;
+    remarks.senders = {
+      nameOf: (_source, later) => {
+        found = later;
+        return "10.77.0.2";
+      },
+    };
+    remarks.onRejection("addressList", HEARD.source, 0);
+    remarks.onRejection("addressList", HEARD.source, 1000);
+    found?.("10.77.0.2 (02:00:00:00:00:02)");
+    expect(said).toEqual([
+      expect.stringContaining("advertisement of 10.77.0.2 rejected: addressList (another list"),
+      "api: these advertisements come from 10.77.0.2 (02:00:00:00:00:02)",
+    ]);
+  });
+
+  it("says nothing of other virtual routers", () => {
+    const { remarks, said } = listen();
+    remarks.onRejection("vrid", HEARD.source, 0);
+    expect(said).toEqual([]);
+  });
+
+  it("says who claims our address, and what became of one that is gone", () => {
+    const { remarks, said } = listen();
+    remarks.onClaim(Uint8Array.of(10, 77, 0, 100), Uint8Array.of(2, 0, 0, 0, 0, 9), 0);
+    remarks.onClaim(Uint8Array.of(10, 77, 0, 100), null, 0);
+    remarks.onLoss("10.77.0.100", 0, 0);
+    remarks.onLoss("10.77.0.101", 2_500, 0);
+    expect(said).toEqual([
+      expect.stringContaining("02:00:00:00:00:09 claims 10.77.0.100, which this node holds"),
+      expect.stringContaining("another host claims 10.77.0.100"),
+      expect.stringContaining("10.77.0.100 was removed from this host by somebody else: put back"),
+      expect.stringContaining("10.77.0.101 has expired, since this thread was not run: put back"),
+    ]);
+  });
+
   it("finds nothing odd about an ordinary advertisement", () => {
     const { remarks, said } = listen();
     remarks.onAdvertisement(PLAN, HEARD, 0);
