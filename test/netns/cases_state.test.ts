@@ -105,7 +105,7 @@ describe("a Backup", () => {
     await speaker.stop();
   });
 
-  it("that hears lower priorities takes over all the same, counting from the last better", async () => {
+  it("that hears lower priorities takes over all the same", async () => {
     const speaker = new SpeakerHost(lb1, [plan()]);
     await held(speaker, 200, 3);
     const since = Date.now();
@@ -119,7 +119,7 @@ describe("a Backup", () => {
     await speaker.stop();
   });
 
-  it("that may not preempt stays one while anybody speaks, and takes over from the dead", async () => {
+  it("that may not preempt stays one while anybody speaks", async () => {
     const speaker = new SpeakerHost(lb1, [plan({ preempt: false })]);
     await held(speaker, 50, 10);
     expect(speaker.counted()?.state).toBe("backup");
