@@ -1,9 +1,11 @@
 /**
- * A LAN of speakers in virtual time, decided by one seed: their machines are the real ones, the
- * network, the kernel's addresses with their lifetimes, the data plane and the scheduler are
- * models.
+ * Speakers on one or two LANs in virtual time, decided by one seed: their machines and groups are
+ * the real ones; the network, the kernel's addresses with their lifetimes, the data plane, each
+ * node's clock and the scheduler are models.
  */
 
+import { align } from "../../src/core/vrrp/group.ts";
+import { lastInterval } from "../../src/core/vrrp/handover.ts";
 import type { VirtualRouter } from "../../src/core/vrrp/router.ts";
 import {
   deadline,
@@ -17,24 +19,36 @@ import {
 import { step } from "../../src/core/vrrp/step.ts";
 import { Random } from "./random.ts";
 
-/** One node: a process with a virtual router in it, and the kernel underneath. */
+/** One node: a process with a virtual router on each LAN, and the kernel underneath. */
 export interface Node {
   readonly name: string;
-  readonly source: Uint8Array;
-  readonly router: VirtualRouter;
-  state: State;
+  readonly index: number;
+  readonly members: readonly Member[];
+  /** How fast its clock runs. */
+  readonly rate: number;
+  /** What its clock has missed in suspend, in its own time. */
+  sleptMs: number;
   /** Paused is SIGSTOP: packets queue up. Dead is SIGKILL: the kernel is all that is left. */
-  process: "running" | "paused" | "dead";
-  inbox: HeardAdvertisement[];
-  /** The kernel drops the address then; −Infinity while it is not there. */
-  heldUntil: number;
+  process: "running" | "paused" | "asleep" | "dead";
+  pausedAt: number;
   /** The process runs next then: its deadline, and how late the scheduler is this time. */
   wakeAt: number;
   /** When it was last connected, started or continued: what came before is no fault of its own. */
   soundSince: number;
+}
+
+/** A node's virtual router on one LAN. */
+export interface Member {
+  readonly lan: number;
+  readonly source: Uint8Array;
+  router: VirtualRouter;
+  state: State;
+  inbox: HeardAdvertisement[];
+  /** The kernel drops the address then, by its own clock; −Infinity while it is not there. */
+  heldUntil: number;
   activeSince: number;
   linkUp: boolean;
-  /** Instants of its latest advertisements and bursts, for the check that nothing floods. */
+  /** Instants of its latest advertisements, for the check that nothing floods. */
   readonly sentAt: number[];
 }
 
@@ -44,42 +58,67 @@ interface Happening {
   readonly run: () => void;
 }
 
-/** The whole LAN. */
+/** Everything. */
 export class SimulatedLan {
   readonly random: Random;
   readonly nodes: readonly Node[];
+  /** Whether the virtual routers of a node are one sync group. */
+  readonly isGrouped: boolean;
+  readonly lans: number;
+  /** Nothing happens to the network, only to its nodes. */
+  readonly isNetworkSound: boolean;
   now = 0;
   /** Of each packet and each receiver. */
   loss = 0;
-  /** Nodes of different sides do not hear each other. */
-  sides: readonly number[];
-  /** Who announced the address last: where the clients' ARP entries point. */
-  announcedBy: Node | undefined;
+  /** By LAN: nodes of different sides do not hear each other. */
+  readonly sides: (readonly number[])[];
+  /** By LAN: the nodes whose packets nobody hears, although they hear the others. */
+  readonly mute: Set<number>[];
+  /** By LAN: who announced the address last: where the clients' ARP entries point. */
+  readonly announcedBy: (Node | undefined)[] = [];
   transitions = 0;
   /** Nothing breaks any more, and everything has been mended. */
   isCalm = false;
   trace: string[] | undefined;
   readonly #happenings: Happening[] = [];
+  /** When it last changed who hears whom. */
+  #disturbedAt = -Infinity;
 
   constructor(seed: number, traced: boolean) {
     this.random = new Random(seed);
     this.trace = traced ? [] : undefined;
-    const version = this.random.pick([2, 3, 3] as const);
-    const preempt = this.random.chance(0.75);
-    const common = this.random.pick([1000, 1000, 200]);
-    const count = this.random.integer(2, 4);
-    this.sides = new Array<number>(count).fill(0);
-    this.nodes = Array.from({ length: count }, (_, index) => {
-      const own = version === 3 && this.random.chance(0.2);
+    this.lans = this.random.pick([1, 1, 2]);
+    this.isGrouped = this.lans > 1 && this.random.chance(0.8);
+    this.isNetworkSound = this.random.chance(0.4);
+    const common = {
+      version: this.random.pick([2, 3, 3] as const),
+      preempt: this.random.chance(0.75),
+      preemptDelayMs: this.random.pick([0, 0, 1500]),
+      grouped: this.isGrouped,
+    };
+    const intervalMs = this.random.pick([1000, 1000, 200]);
+    const count = this.random.integer(2, 5);
+    const lans = Array.from({ length: this.lans });
+    this.sides = lans.map(() => new Array<number>(count).fill(0));
+    this.mute = lans.map(() => new Set<number>());
+    const priorities = Array.from(
+      { length: count },
+      () => this.random.pick([50, 100, 100, 150, 200, 254, 255]),
+    );
+    this.nodes = priorities.map((priority, index) => {
+      const own = common.version === 3 && this.random.chance(0.2);
+      const advertisementIntervalMs = own ? this.random.pick([100, 500, 2000]) : intervalMs;
+      const others = priorities.filter((_, other) => other !== index);
       const router: VirtualRouter = {
-        version,
-        priority: this.random.pick([50, 100, 100, 150, 200, 254, 255]),
-        advertisementIntervalMs: own ? this.random.pick([100, 500, 2000]) : common,
-        preempt,
-        preemptDelayMs: 0,
+        ...common,
+        priority,
+        advertisementIntervalMs,
         preemptFrom: -Infinity,
-        lastIntervalMs: 10,
-        grouped: false,
+        lastIntervalMs: lastInterval(
+          { version: common.version, advertisementIntervalMs },
+          others.length,
+          others,
+        ),
         renewIntervalMs: this.random.chance(0.9) ? 250 : null,
         announce: { repeat: 5, delayMs: 5_000, refreshMs: 10_000, refreshRepeat: 1 },
       };
@@ -124,212 +163,345 @@ export class SimulatedLan {
   start(node: Node): void {
     this.#say(node, "starts");
     node.process = "running";
-    node.state = initialState(node.router);
-    node.inbox = [];
     node.soundSince = this.now;
-    // What a predecessor has left is removed before anything else.
-    node.heldUntil = -Infinity;
-    this.#interface(node);
-    this.#give(node, { kind: "startup" });
+    for (const member of node.members) {
+      member.router = { ...member.router, preemptFrom: -Infinity };
+      member.state = initialState(member.router);
+      member.inbox = [];
+      // What a predecessor has left is removed before anything else.
+      member.heldUntil = -Infinity;
+    }
+    for (const member of node.members) this.#interface(node, member);
+    this.#giveAll(node, { kind: "startup" });
   }
 
   kill(node: Node): void {
     this.#say(node, "SIGKILL");
     node.process = "dead";
-    node.inbox = [];
+    for (const member of node.members) member.inbox = [];
   }
 
-  pause(node: Node): void {
-    this.#say(node, "SIGSTOP");
-    node.process = "paused";
+  /** SIGSTOP; or the whole host sleeps: its clock stands still and nothing is received. */
+  pause(node: Node, process: "paused" | "asleep"): void {
+    this.#say(node, process);
+    node.process = process;
+    node.pausedAt = this.now;
   }
 
   continue(node: Node): void {
-    this.#say(node, "SIGCONT");
+    this.#say(node, "continues");
+    const forMs = (this.now - node.pausedAt) * node.rate;
+    const isClean = this.#disturbedAt < node.pausedAt - SLOWEST_DOWN_MS;
+    if (node.process === "asleep") node.sleptMs += forMs;
     node.process = "running";
-    node.wakeAt = this.now;
     node.soundSince = this.now;
+    this.#giveAll(node, { kind: "heldUp", forMs });
+    node.wakeAt = this.now;
+    if (isClean) this.later(RESUMED_MS, () => this.#checkResumed(node));
   }
 
   stop(node: Node): void {
     this.#say(node, "SIGTERM");
-    this.#give(node, { kind: "shutdown" });
+    this.#giveAll(node, { kind: "shutdown" });
   }
 
-  setLink(node: Node, up: boolean): void {
-    this.#say(node, up ? "link up" : "link down");
-    node.linkUp = up;
+  /** A planned handover, and a hold after it. */
+  failover(node: Node, force: boolean, holdMs: number): void {
+    this.#say(node, force ? "forced failover" : "failover");
+    this.hold(node, this.local(node) + holdMs);
+    this.#giveAll(node, { kind: "handOver", then: "backup", force });
+  }
+
+  hold(node: Node, preemptFrom: number): void {
+    for (const member of node.members) member.router = { ...member.router, preemptFrom };
+  }
+
+  /** A tracker that yields goes bad, or is good again. */
+  setYield(node: Node, yields: boolean): void {
+    this.#say(node, yields ? "a tracker is bad" : "the tracker is good");
     node.soundSince = this.now;
-    if (node.process === "running") this.#interface(node);
-    // The kernel tells a paused process when it continues; a new one asks.
-    else this.later(0, () => this.#interfaceLater(node));
+    const [first] = node.members;
+    if (first) this.#give(node, first, { kind: "yield", yields });
+  }
+
+  setLink(node: Node, lan: number, up: boolean): void {
+    const member = node.members[lan];
+    if (!member || member.linkUp === up) return;
+    this.#say(node, `link ${lan} ${up ? "up" : "down"}`);
+    member.linkUp = up;
+    node.soundSince = this.now;
+    this.#interfaceLater(node, member);
   }
 
   track(node: Node, priority: number): void {
-    if (node.process === "running") this.#give(node, { kind: "tracked", priority });
+    if (node.process === "running") this.#giveAll(node, { kind: "tracked", priority });
   }
 
   /** Packets get lost with this probability. */
   lose(loss: number): void {
     this.loss = loss;
-    for (const node of this.nodes) node.soundSince = this.now;
+    this.#disturb();
   }
 
-  divide(sides: readonly number[]): void {
-    this.trace?.push(`${this.now.toFixed(1)} sides ${sides.join(" ")}`);
-    this.sides = sides;
-    for (const node of this.nodes) node.soundSince = this.now;
+  divide(lan: number, sides: readonly number[]): void {
+    this.trace?.push(`${this.now.toFixed(1)} LAN ${lan} has sides ${sides.join(" ")}`);
+    this.sides[lan] = sides;
+    this.#disturb();
+  }
+
+  /** From now on nobody hears a node, although it hears everybody; or they do again. */
+  setMute(node: Node, lan: number, mute: boolean): void {
+    this.#say(node, `is ${mute ? "mute" : "heard"} on LAN ${lan}`);
+    if (mute) this.mute[lan]!.add(node.index);
+    else this.mute[lan]!.delete(node.index);
+    this.#disturb();
   }
 
   /** Everything works from now on. */
   calm(): void {
     this.isCalm = true;
     this.lose(0);
-    this.divide(this.nodes.map(() => 0));
+    for (let lan = 0; lan < this.lans; lan++) {
+      this.divide(lan, this.nodes.map(() => 0));
+      this.mute[lan]!.clear();
+    }
     for (const node of this.nodes) {
-      if (!node.linkUp) this.setLink(node, true);
-      if (node.process === "paused") this.continue(node);
-      const stopped = node.state.name === "initialize" || node.state.name === "leaving";
-      if (node.process === "dead" || stopped) this.start(node);
-      this.track(node, node.router.priority);
+      for (const { lan } of node.members) this.setLink(node, lan, true);
+      if (node.process === "paused" || node.process === "asleep") this.continue(node);
+      const isStopped = node.members.some(({ state }) =>
+        state.name === "initialize" ? !state.started : state.name === "leaving"
+      );
+      if (node.process === "dead" || isStopped) this.start(node);
+      this.setYield(node, false);
+      this.hold(node, -Infinity);
+      this.track(node, node.members[0]!.router.priority);
     }
   }
 
-  holds(node: Node): boolean {
-    return node.heldUntil > this.now;
+  /** What a node's clock shows. */
+  local(node: Node): number {
+    return this.now * node.rate - node.sleptMs;
+  }
+
+  holds(node: Node, lan: number): boolean {
+    const { heldUntil } = node.members[lan]!;
+    // While a host sleeps, nobody answers for it.
+    return node.process !== "asleep" && heldUntil > this.local(node);
+  }
+
+  #disturb(): void {
+    this.#disturbedAt = this.now;
+    for (const node of this.nodes) node.soundSince = this.now;
   }
 
   #boot(index: number, router: VirtualRouter): Node {
     return {
       name: `n${index + 1}`,
-      source: Uint8Array.of(10, 0, 0, index + 1),
-      router,
-      state: initialState(router),
+      index,
+      members: Array.from({ length: this.lans }, (_, lan): Member => ({
+        lan,
+        source: Uint8Array.of(10, lan, 0, index + 1),
+        router,
+        state: initialState(router),
+        inbox: [],
+        heldUntil: -Infinity,
+        activeSince: 0,
+        linkUp: true,
+        sentAt: [],
+      })),
+      rate: 1 + (this.random.next() - 0.5) * CLOCK_DIFFERENCE,
+      sleptMs: 0,
       process: "dead",
-      inbox: [],
-      heldUntil: -Infinity,
+      pausedAt: 0,
       wakeAt: Infinity,
       soundSince: 0,
-      activeSince: 0,
-      linkUp: true,
-      sentAt: [],
     };
   }
 
-  /** The engine's order: the socket is drained before any deadline is tested. */
+  /** The engine's order: the sockets are drained before any deadline is tested. */
   #turn(node: Node): void {
-    for (const advertisement of node.inbox.splice(0)) {
-      this.#give(node, { kind: "advertisement", advertisement });
+    for (const member of node.members) {
+      for (const advertisement of member.inbox.splice(0)) {
+        this.#give(node, member, { kind: "advertisement", advertisement });
+      }
     }
-    this.#give(node, { kind: "timer" });
+    this.#giveAll(node, { kind: "timer" });
   }
 
-  #give(node: Node, input: Input): void {
-    const before = publicState(node.state);
-    const { state, outputs, reason } = step(node.router, node.state, input, this.now);
-    node.state = state;
-    for (const output of outputs) this.#carryOut(node, output);
-    if (reason) {
-      this.transitions++;
-      node.activeSince = this.now;
-      this.#say(node, `${before} → ${publicState(state)}: ${reason}`);
+  #giveAll(node: Node, input: Input): void {
+    for (const member of node.members) this.#give(node, member, input);
+  }
+
+  #give(node: Node, member: Member, input: Input): void {
+    this.#step(node, member, input);
+    for (let rounds = 0; this.isGrouped && node.process === "running"; rounds++) {
+      const next = align(node.members.map(({ state }) => state));
+      if (!next) break;
+      if (rounds > 4 * this.lans) throw new Error(`${node.name} does not come in line`);
+      this.#step(node, node.members[next.member]!, next.input);
     }
-    const wakeAt = node.inbox.length > 0 ? this.now : Math.max(this.now, deadline(state));
+    const isBusy = node.members.some(({ inbox }) => inbox.length > 0);
+    const due = Math.min(...node.members.map(({ state }) => deadline(state)));
+    const dueAt = (due + node.sleptMs) / node.rate;
+    const wakeAt = isBusy ? this.now : Math.max(this.now, dueAt);
     node.wakeAt = wakeAt + this.random.next() * SCHEDULER_LATENESS_MS;
   }
 
-  #carryOut(node: Node, output: Output): void {
+  #step(node: Node, member: Member, input: Input): void {
+    const before = publicState(member.state);
+    const { state, outputs, reason } = step(
+      member.router,
+      member.state,
+      input,
+      this.local(node),
+    );
+    member.state = state;
+    for (const output of outputs) this.#carryOut(node, member, output);
+    if (!reason) return;
+    this.transitions++;
+    member.activeSince = this.now;
+    this.#say(node, `on LAN ${member.lan}: ${before} → ${publicState(state)}: ${reason}`);
+  }
+
+  #carryOut(node: Node, member: Member, output: Output): void {
     switch (output.kind) {
       case "sendAdvertisement":
-        return this.#send(node, output.priority, output.intervalMs);
+        return this.#send(node, member, output);
       case "addAddresses":
-      case "renewAddresses":
-        node.heldUntil = node.router.renewIntervalMs === null ? Infinity : this.now + LIFETIME_MS;
+      case "renewAddresses": {
+        const isExpiring = member.router.renewIntervalMs !== null;
+        member.heldUntil = isExpiring ? this.local(node) + LIFETIME_MS : Infinity;
         return;
+      }
       case "removeAddresses":
-        node.heldUntil = -Infinity;
+        member.heldUntil = -Infinity;
         return;
       case "announceAddresses":
-        if (node.linkUp) this.announcedBy = node;
+        if (member.linkUp) this.announcedBy[member.lan] = node;
         return;
       case "releaseConnections":
         return this.later(this.random.next() * 400, () => {
-          if (node.process === "running") this.#give(node, { kind: "released" });
+          if (node.process === "running") this.#give(node, member, { kind: "released" });
         });
     }
   }
 
-  #send(from: Node, priority: number, intervalMs: number): void {
-    this.#say(from, `advertises ${priority}`);
-    from.sentAt.push(this.now);
-    for (const [index, to] of this.nodes.entries()) {
-      if (to === from || !from.linkUp || !to.linkUp) continue;
-      if (this.sides[index] !== this.sides[this.nodes.indexOf(from)]) continue;
+  #send(
+    from: Node,
+    member: Member,
+    { priority, intervalMs }: Output & { kind: "sendAdvertisement" },
+  ): void {
+    const { lan, source } = member;
+    this.#say(from, `advertises ${priority} every ${intervalMs} ms on LAN ${lan}`);
+    member.sentAt.push(this.now);
+    for (const to of this.nodes) {
+      const receiver = to.members[lan]!;
+      if (to === from || !this.hears(to, from, lan)) continue;
       if (this.random.chance(this.loss)) continue;
-      const advertisement = { priority, intervalMs, source: from.source };
       this.later(0.05 + this.random.next() * NETWORK_DELAY_MS, () => {
-        if (to.process === "dead" || !to.linkUp) return;
-        to.inbox.push(advertisement);
+        if (to.process === "dead" || to.process === "asleep" || !receiver.linkUp) return;
+        receiver.inbox.push({ priority, intervalMs, source });
         if (to.process === "running") to.wakeAt = this.now;
       });
     }
   }
 
-  #interface(node: Node): void {
-    const source = node.linkUp ? node.source : null;
-    this.#give(node, { kind: "interface", source, down: !node.linkUp });
+  /** Whether packets of one node reach another. */
+  hears(to: Node, from: Node, lan: number): boolean {
+    if (!to.members[lan]!.linkUp || !from.members[lan]!.linkUp) return false;
+    if (this.mute[lan]!.has(from.index)) return false;
+    return this.sides[lan]![to.index] === this.sides[lan]![from.index];
   }
 
-  #interfaceLater(node: Node): void {
-    if (node.process === "running") this.#interface(node);
-    else if (node.process === "paused") this.later(10, () => this.#interfaceLater(node));
+  #interface(node: Node, member: Member): void {
+    const source = member.linkUp ? member.source : null;
+    this.#give(node, member, { kind: "interface", source, down: !member.linkUp });
+  }
+
+  /** The kernel tells a paused process when it continues; a new one asks. */
+  #interfaceLater(node: Node, member: Member): void {
+    if (node.process === "running") this.#interface(node, member);
+    else if (node.process !== "dead") this.later(10, () => this.#interfaceLater(node, member));
   }
 
   /** What must hold at every instant, whatever has failed. */
   #check(): void {
     for (const node of this.nodes) {
-      const { name } = node.state;
-      const entitled = name === "active" || name === "leaving";
-      if (node.process === "running" && this.holds(node) && !entitled) {
-        throw new Error(`${node.name} holds the address in state ${name}`);
-      }
-      const isSound = this.now - node.soundSince > SETTLE_MS;
-      if (node.process === "running" && isSound && name === "active" && !this.holds(node)) {
-        throw new Error(`${node.name} is Active without the address`);
-      }
-      while (node.sentAt[0]! < this.now - 1000) node.sentAt.shift();
-      const most = 3 + (1 + EXTRA) * Math.max(1, 1000 / node.router.advertisementIntervalMs);
-      if (node.sentAt.length > most) {
-        throw new Error(`${node.name} sent ${node.sentAt.length} advertisements in a second`);
+      for (const member of node.members) this.#checkMember(node, member);
+      const names = node.members.map(({ state }) => state.name);
+      const isApart = names.includes("active") &&
+        (names.includes("backup") || names.includes("initialize"));
+      if (this.isGrouped && isApart && node.process === "running") {
+        throw new Error(`${node.name} is ${names.join(" and ")} in one group`);
       }
     }
-    this.#checkOwners();
+    for (let lan = 0; lan < this.lans; lan++) this.#checkOwners(lan);
+  }
+
+  #checkMember(node: Node, { state: { name }, lan, sentAt, router }: Member): void {
+    const entitled = name === "active" || name === "leaving";
+    const isRunning = node.process === "running";
+    if (isRunning && this.holds(node, lan) && !entitled) {
+      throw new Error(`${node.name} holds the address of LAN ${lan} in state ${name}`);
+    }
+    const isSound = this.now - node.soundSince > SETTLE_MS;
+    if (isRunning && isSound && name === "active" && !this.holds(node, lan)) {
+      throw new Error(`${node.name} is Active on LAN ${lan} without the address`);
+    }
+    while (sentAt[0]! < this.now - 1000) sentAt.shift();
+    const most = 3 + (1 + EXTRA) * Math.max(1, 1000 / router.advertisementIntervalMs);
+    // Each of two that do not agree answers the other, a hundred times a second at most.
+    if (sentAt.length > Math.max(most, MOST_ANSWERS)) {
+      throw new Error(`${node.name} sent ${sentAt.length} advertisements in a second`);
+    }
   }
 
   /**
    * Two running nodes that hear each other may both hold the address only until the next
    * advertisement of one of them has come: an interval, and the time the losing one takes to leave.
    */
-  #checkOwners(): void {
-    if (this.loss > 0) return;
-    for (const [index, one] of this.nodes.entries()) {
-      if (!isOwner(one)) continue;
-      for (const [others, other] of this.nodes.entries()) {
-        if (others <= index || !isOwner(other) || this.sides[index] !== this.sides[others]) {
-          continue;
-        }
-        const since = Math.max(
-          one.soundSince,
-          other.soundSince,
-          one.activeSince,
-          other.activeSince,
-        );
-        const intervals = [one, other].map(({ router }) => router.advertisementIntervalMs);
-        if (this.now - since > Math.max(...intervals) + SETTLE_MS) {
-          throw new Error(`${one.name} and ${other.name} stay Active together`);
-        }
+  #checkOwners(lan: number): void {
+    for (const [one, other] of this.#rivals(lan, (node) => isOwner(node, lan))) {
+      const [first, second] = [one.members[lan]!, other.members[lan]!];
+      const since = Math.max(
+        one.soundSince,
+        other.soundSince,
+        first.activeSince,
+        second.activeSince,
+      );
+      const intervals = [first, second].map(({ router }) => router.advertisementIntervalMs);
+      if (this.now - since > Math.max(...intervals) * 1.01 + SETTLE_MS) {
+        throw new Error(`${one.name} and ${other.name} stay Active together on LAN ${lan}`);
       }
     }
+  }
+
+  /** One who comes back after a pause finds out at once that it has been replaced. */
+  #checkResumed(node: Node): void {
+    const resumedAt = this.now - RESUMED_MS;
+    for (let lan = 0; lan < this.lans; lan++) {
+      // Who leaves in the planned way holds the address for as long as connections are reset.
+      const owns = (one: Node) => this.holds(one, lan) && !isPlanned(one.members[lan]!.state);
+      for (const pair of this.#rivals(lan, owns)) {
+        const isOld = pair.every(({ soundSince, members }) =>
+          soundSince <= resumedAt && members[lan]!.activeSince <= resumedAt
+        );
+        if (!pair.includes(node) || !isOld) continue;
+        const names = pair.map(({ name }) => name).join(" and ");
+        throw new Error(`${names} both own after ${node.name} has come back`);
+      }
+    }
+  }
+
+  /** Pairs that hear each other and both own the address. */
+  #rivals(lan: number, owns: (node: Node) => boolean): [Node, Node][] {
+    if (this.loss > 0) return [];
+    const owners = this.nodes.filter((node) => node.process === "running" && owns(node));
+    return owners.flatMap((one, index) =>
+      owners.slice(index + 1)
+        .filter((other) => this.hears(one, other, lan) && this.hears(other, one, lan))
+        .map((other): [Node, Node] => [one, other])
+    );
   }
 
   #say(node: Node, what: string): void {
@@ -337,14 +509,26 @@ export class SimulatedLan {
   }
 }
 
-function isOwner(node: Node): boolean {
-  return node.process === "running" && node.linkUp && node.state.name === "active";
+function isPlanned(state: State): boolean {
+  return state.name === "leaving" && !state.lastWord;
+}
+
+function isOwner(node: Node, lan: number): boolean {
+  const { linkUp, state } = node.members[lan]!;
+  return linkUp && state.name === "active";
 }
 
 /** Lifetime of addresses in the kernel with a dead-man of 3 s. */
 const LIFETIME_MS = 2_000;
 const SCHEDULER_LATENESS_MS = 2;
 const NETWORK_DELAY_MS = 2;
+/** Between the fastest clock and the slowest: far more than a bad quartz. */
+const CLOCK_DIFFERENCE = 0.004;
 const SETTLE_MS = 20;
+/** Nobody waits longer for an Active, so that it is clear by then who is. */
+const SLOWEST_DOWN_MS = 10_000;
+/** Two owners may last so long after one of them was stopped. */
+const RESUMED_MS = 20;
 /** Advertisements out of turn, by interval. */
 const EXTRA = 10;
+const MOST_ANSWERS = 110;

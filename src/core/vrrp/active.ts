@@ -134,8 +134,8 @@ function patienceOfBackups(router: VirtualRouter): number {
 }
 
 /**
- * We were not running for long enough to be replaced, perhaps by a clock that does not show it: say
- * so, and have the addresses, as soon as nobody better has been heard.
+ * We were not running, perhaps by a clock that does not show it. Say that we are here as soon as
+ * nobody better has been heard; and if it was for long enough to be replaced, have the addresses.
  */
 export function heldUpInActive(
   router: VirtualRouter,
@@ -143,7 +143,8 @@ export function heldUpInActive(
   forMs: number,
   now: Instant,
 ): Step {
-  if (forMs <= patienceOfBackups(router)) return stay(state);
+  if (forMs <= router.advertisementIntervalMs) return stay(state);
+  if (forMs <= patienceOfBackups(router)) return stay({ ...state, advertiseAt: now });
   const announceAt = Math.max(now, state.announcedAt + ANNOUNCE_GAP_MS);
   const renewAt = Math.min(state.renewAt, now);
   return stay({

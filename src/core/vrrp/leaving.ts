@@ -213,5 +213,8 @@ const LOWEST_PRIORITY = 1;
 
 /** How long the data plane may take to end its connections on the addresses. */
 const RELEASE_MAX_MS = 250;
-/** The same when a peer has the addresses already, and as long as an interval at most. */
-const YIELD_RELEASE_MS = 30;
+/**
+ * The same when a peer has the addresses already, and as long as an interval at most: two owners
+ * are a matter of milliseconds.
+ */
+const YIELD_RELEASE_MS = 10;

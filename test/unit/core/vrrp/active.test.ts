@@ -151,8 +151,9 @@ describe("an Active that was not run for a while", () => {
     expect(later.hear(150).did[0]).toBe("removeAddresses");
   });
 
-  it("minds nothing that its Backups cannot have minded", () => {
-    expect(heldUp(3000).left).toBe(600);
+  it("only advertises after what its Backups cannot have minded", () => {
+    expect(heldUp(3000).give({ kind: "timer" }).did).toEqual(["advertise 100"]);
+    expect(heldUp(1000).left).toBe(600);
   });
 });
 
