@@ -6,7 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Probe } from "../../scripts/bench/failover_probe.ts";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
-import { always, delay, eventually } from "../../scripts/lab/wait.ts";
+import { delay, eventually } from "../../scripts/lab/wait.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import type { VirtualRouterPlan } from "../../src/core/plan/plan.ts";
 import { routerPlan } from "../unit/plans.ts";
@@ -111,47 +111,6 @@ it("loses three advertisements of ten, and both agree again in the end", async (
   expect(watch.changes(settledAt)).toEqual([]);
 });
 
-it("counts what cannot be sent, goes on, and is heard again once it can", async () => {
-  const [active] = await both();
-  const frames = await Frames.start(client, "proto 112");
-  const refusedAt = monotonicMs();
-  await refuse(lb1, "output");
-  // The peer hears nothing: it must believe that it is alone.
-  await watch.gained(lb2, refusedAt);
-  await eventually("it is counted", () => (active?.counted()?.sendErrors ?? 0) >= 3);
-  expect(active?.process.ended).toBe(false);
-  await allow(lb1);
-  const since = Date.now();
-  await frames.heard("lb1 advertises again", since, ({ source }) => source === "172.16.0.2");
-  await watch.only(lb1);
-  expect(active?.counted()?.rejected).toEqual({});
-});
-
-it("whose link flaps twenty times does not flap as often, and leaks nothing", async () => {
-  const [active, backup] = await both();
-  const descriptors = () => [...Deno.readDirSync(`/proc/${active!.process.pid}/fd`)].length;
-  const before = { descriptors: descriptors(), memberships: await memberships(lb1) };
-  const since = monotonicMs();
-  for (let flap = 0; flap < 20; flap++) {
-    lab.unplug(lb1);
-    await delay(50);
-    lab.plug(lb1);
-    await delay(50);
-  }
-  await watch.only(lb1);
-  const gained = watch.changes(since).filter(({ host, holds }) => host === lb1 && holds);
-  figures("20 flaps", {
-    gained: gained.length,
-    transitions: active!.transitions.filter(({ at }) => at >= since).length,
-    ofThePeer: backup!.transitions.filter(({ at }) => at >= since).length,
-  });
-  // Up for 50 ms it never waits for its Active_Down_Interval, and the kernel tells of carriers once
-  // in a second.
-  expect(gained.length).toBeLessThanOrEqual(2);
-  await always("the address stays", () => watch.holders().join() === "lb1", { forMs: 300 });
-  expect({ descriptors: descriptors(), memberships: await memberships(lb1) }).toEqual(before);
-});
-
 /** Both nodes; lb1 is Active. */
 async function both(more: Partial<VirtualRouterPlan> = {}): Promise<SpeakerHost[]> {
   const speakers = [lb1, lb2].map((host, node) =>
@@ -188,10 +147,4 @@ table inet refuse {
 
 async function allow(host: Host): Promise<void> {
   await host.run(["nft", "delete", "table", "inet", "refuse"]);
-}
-
-/** How often the host has joined 224.0.0.18. */
-async function memberships(host: Host): Promise<number> {
-  const table = await host.run(["cat", "/proc/net/igmp"]);
-  return table.split("\n").filter((line) => line.trim().startsWith("120000E0")).length;
 }
