@@ -12,7 +12,7 @@ import { type Packet, parseIpv4 } from "../core/wire/ipv4.ts";
 import type { Link } from "../core/wire/rtnetlink.ts";
 import type { Fd } from "../linux/libc.ts";
 import { IncomingMessage } from "../linux/message.ts";
-import { ETH_P_ARP, ETH_P_IPV6, packetAddress, packetSocket } from "../linux/packet.ts";
+import { packetSocket } from "../linux/packet.ts";
 import { attachDropAll, bindToDevice, joinGroup, setMulticastInterface } from "../linux/raw_ip.ts";
 import {
   askForHeader,
@@ -35,6 +35,7 @@ import {
   recv,
   sendto,
   setOption,
+  SO_RCVBUF,
   SO_RCVBUFFORCE,
   SOCK_RAW,
   socket,
@@ -57,8 +58,6 @@ export class Lan implements Disposable {
   readonly senders: Senders;
   readonly #sender: Fd;
   readonly #announcer: Fd;
-  readonly #arpTo: Uint8Array<ArrayBuffer>;
-  readonly #ipv6To: Uint8Array<ArrayBuffer>;
   readonly #inbox = new Uint8Array(INBOX_BYTES);
   readonly #message = new IncomingMessage(INBOX_BYTES);
 
@@ -75,8 +74,6 @@ export class Lan implements Disposable {
     this.senders = new Senders(link);
     this.#sender = sender;
     this.#announcer = announcer;
-    this.#arpTo = packetAddress(link.index, ETH_P_ARP);
-    this.#ipv6To = packetAddress(link.index, ETH_P_IPV6);
   }
 
   /** Opens the sockets; −errno if the interface is gone or the kernel refuses. */
@@ -118,10 +115,14 @@ export class Lan implements Disposable {
     return sendto(this.#sender, packet, length, destination);
   }
 
-  /** Sends a frame. @returns −errno if the kernel refuses. */
-  announce(frame: Uint8Array<ArrayBuffer>): number {
-    const isArp = frame[ETHER_TYPE] === ETH_P_ARP >> 8;
-    return sendto(this.#announcer, frame, frame.length, isArp ? this.#arpTo : this.#ipv6To);
+  /**
+   * Sends a frame.
+   *
+   * @param target which link it leaves by, as `packetAddress()` gives it.
+   * @returns −errno if the kernel refuses.
+   */
+  announce(frame: Uint8Array<ArrayBuffer>, target: Uint8Array<ArrayBuffer>): number {
+    return sendto(this.#announcer, frame, frame.length, target);
   }
 
   /** @see close(2) */
@@ -172,9 +173,13 @@ function openSenderIpv6(opened: Fd[], { name, index }: Link): number {
     failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0));
 }
 
-/** One socket hears every virtual router of an interface, and they may all speak at once. */
+/**
+ * One socket hears every virtual router of an interface, and they may all speak at once. Beyond the
+ * host's usual bound only a capability outside of user namespaces leads; without it, up to there.
+ */
 function makeRoom(fd: Fd): number {
-  return setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
+  const forced = setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, RECEIVE_BUFFER_BYTES);
+  return forced === 0 ? 0 : setOption(fd, SOL_SOCKET, SO_RCVBUF, RECEIVE_BUFFER_BYTES);
 }
 
 /** Remembers an opened descriptor. @returns 0, or the −errno it is instead. */
@@ -190,5 +195,3 @@ function failure(result: number): number {
 /** An advertisement is far smaller, and what is larger is none. */
 const INBOX_BYTES = 8192;
 const RECEIVE_BUFFER_BYTES = 1 << 20;
-
-const ETHER_TYPE = 12;
