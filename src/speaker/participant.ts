@@ -17,6 +17,7 @@ import {
   type TransitionReason,
 } from "../core/vrrp/state.ts";
 import { step } from "../core/vrrp/step.ts";
+import type { Link } from "../core/wire/rtnetlink.ts";
 import type { Advertisement, RejectionReason } from "../core/wire/vrrp.ts";
 import { EEXIST, errorName } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
@@ -59,6 +60,8 @@ export class Participant {
   #router: VirtualRouter;
   #state: State;
   #lan: Lan | undefined;
+  /** Where its addresses belong. */
+  #home: Link | undefined;
   #reason: TransitionReason | null = null;
   #since: number;
   #heard: { readonly advertisement: Advertisement; readonly at: number } | undefined;
@@ -162,15 +165,16 @@ export class Participant {
 
   /** An interface and a primary address have been found; the LAN may be another than before. */
   settle(place: Place, lan: Lan, now: number): void {
-    const { link, source } = place;
-    if (this.#lan && this.#lan !== lan) {
-      this.leave({ down: true, why: `interface ${this.#lan.link.name} was replaced` }, now);
+    const { link, source, home = link } = place;
+    if (this.#lan && (this.#lan !== lan || this.#home?.index !== home.index)) {
+      this.leave({ down: true, why: `interface ${this.#home?.name} was replaced` }, now);
     }
     if (this.#lan !== lan) {
       this.#lan = lan;
-      this.#addresses.moveTo(link.index);
+      this.#addresses.moveTo(home.index);
     }
-    this.#transmitter.moveTo(lan, source);
+    this.#home = home;
+    this.#transmitter.moveTo(lan, source, home);
     const { destinations } = this.#transmitter;
     const expectation = expectationOf(this.plan, place, this.#addresses.bytes, destinations);
     lan.expectations.set(this.plan.vrid, expectation);
@@ -242,7 +246,8 @@ export class Participant {
 
   /** Somebody else says that one of the addresses is at a MAC address of theirs. */
   claimed({ address, mac }: Claim, now: number): void {
-    if (this.#state.name !== "active") return;
+    // A virtual MAC address is every node's: who it was cannot be told.
+    if (this.#state.name !== "active" || mac && sameAddress(mac, this.#home?.mac ?? mac)) return;
     // Whoever was Active before us may still answer while it leaves.
     if (now - this.#since >= LEAVING_MS) {
       this.#table.count(this.#row, "vipConflicts");

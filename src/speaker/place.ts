@@ -20,7 +20,10 @@ import { IFAPROT_VRRP } from "./addresses.ts";
 
 /** An interface that works, and the address on it that advertisements come from. */
 export interface Place {
+  /** Where advertisements are sent and heard. */
   readonly link: Link;
+  /** Where the addresses belong, if that is another link. */
+  readonly home?: Link;
   readonly source: Uint8Array<ArrayBuffer>;
   /** Whether `peers` of a unicast router are all reached without a router in between. */
   readonly peersOnLink: boolean;

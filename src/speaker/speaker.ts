@@ -22,6 +22,7 @@ import { Lans } from "./lans.ts";
 import type { FailoverOrder, LogReport, Report, StandbyOrder, TrackOrder } from "./orders.ts";
 import { Participant } from "./participant.ts";
 import { findPlace } from "./place.ts";
+import { VirtualMacs } from "./virtual_macs.ts";
 
 /** What a speaker works with. */
 export interface SpeakerOptions {
@@ -50,6 +51,7 @@ export class Speaker implements Disposable {
   readonly #startedAt: number;
   #isStopping = false;
   readonly #lans: Lans;
+  readonly #macs: VirtualMacs;
   #poll: PollSet;
   /** When the interfaces are to be looked at (again). */
   #surveyAt = -Infinity;
@@ -76,6 +78,7 @@ export class Speaker implements Disposable {
       ...this.#participants.filter(({ plan }) => !grouped.has(plan.name))
         .map((participant) => new Circle([participant])),
     ];
+    this.#macs = new VirtualMacs(this.#route);
     this.#lans = new Lans(this.#participants);
     this.#trackers = new InterfaceTrackers(options.trackers);
     this.#handovers = new Handovers(report);
@@ -190,6 +193,7 @@ export class Speaker implements Disposable {
   /** Closes all sockets. */
   [Symbol.dispose](): void {
     this.#lans[Symbol.dispose]();
+    this.#macs[Symbol.dispose]();
     this.#events[Symbol.dispose]();
     this.#route[Symbol.dispose]();
   }
@@ -290,12 +294,14 @@ export class Speaker implements Disposable {
     this.#trackers.settle(now);
     this.#settleInterfaces();
     for (const participant of this.#participants) {
-      const place = findPlace(participant.plan, links, addresses, this.#options.routers);
+      const { plan } = participant;
+      const found = findPlace(plan, links, addresses, this.#options.routers);
+      const place = this.#macs.settle(plan, found, links);
       if (!("link" in place)) {
         participant.leave(place, now);
         continue;
       }
-      const lan = this.#lans.of(place.link, participant.plan.family);
+      const lan = this.#lans.of(place.link, plan.family);
       if (typeof lan === "number") {
         const why = `interface ${place.link.name} cannot be used: ${errorName(-lan)}`;
         participant.leave({ down: true, why }, now);

@@ -6,6 +6,8 @@
 import { parseAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_RELEASE } from "../core/vrrp/router.ts";
+import type { Link } from "../core/wire/rtnetlink.ts";
+import { ETH_P_ARP, ETH_P_IPV6, packetAddress } from "../linux/packet.ts";
 import { readSysctl } from "../linux/sysctl.ts";
 import { GRATUITOUS_ARP_BYTES, writeGratuitousArp } from "../core/wire/arp.ts";
 import { IPV4_HEADER_BYTES, setIdentification, writeIpv4Header } from "../core/wire/ipv4.ts";
@@ -36,6 +38,10 @@ export class Transmitter {
   readonly #password: Uint8Array | null;
   readonly #packet = new Uint8Array(PACKET_BYTES);
   #lan: Lan | undefined;
+  /** Where the addresses are. */
+  #home: Link | undefined;
+  #arpTo = NOWHERE;
+  #ipv6To = NOWHERE;
   #source: Uint8Array | null = null;
   #frames: readonly Uint8Array<ArrayBuffer>[] = [];
   /** Whether the interface forwards IPv6; `undefined` before it is known. */
@@ -67,9 +73,16 @@ export class Transmitter {
     this.#password = plan.password === null ? null : authenticationData(plan.password);
   }
 
-  /** From now on this LAN, from this address; neither while the interface is unusable. */
-  moveTo(lan: Lan | undefined, source: Uint8Array | null): void {
+  /**
+   * From now on this LAN, from this address; neither while the interface is unusable.
+   *
+   * @param home the link that the addresses are on.
+   */
+  moveTo(lan: Lan | undefined, source: Uint8Array | null, home = lan?.link): void {
     this.#lan = lan;
+    this.#home = home;
+    this.#arpTo = packetAddress(home?.index ?? 0, ETH_P_ARP);
+    this.#ipv6To = packetAddress(home?.index ?? 0, ETH_P_IPV6);
     this.#source = source;
     const scope = lan?.link.index ?? 0;
     this.#sockaddrs = this.destinations.map((address) => inetAddress(address, 0, scope));
@@ -106,7 +119,8 @@ export class Transmitter {
     this.#writeFrames();
     for (let copy = 0; copy < copies; copy++) {
       for (const frame of this.#frames) {
-        const result = this.#lan.announce(frame);
+        const isArp = frame.length === GRATUITOUS_ARP_BYTES;
+        const result = this.#lan.announce(frame, isArp ? this.#arpTo : this.#ipv6To);
         if (result < 0) failed = result;
         this.#count(result, "announcements");
       }
@@ -116,7 +130,7 @@ export class Transmitter {
 
   /** Whether this host forwards may have changed, and neighbours believe what they are told. */
   #writeFrames(): void {
-    const mac = this.#lan?.link.mac;
+    const mac = this.#home?.mac;
     const isRouter = this.#forwards();
     if (this.#isRouter === isRouter) return;
     this.#isRouter = isRouter;
@@ -223,6 +237,8 @@ function frameFor(
   else writeNeighbourAdvertisement(frame, mac, address, isRouter);
   return frame;
 }
+
+const NOWHERE = packetAddress(0, 0);
 
 /** Type of service, or traffic class: precedence 6. */
 const INTERNETWORK_CONTROL = 0xc0;

@@ -36,6 +36,14 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 
 async function run(start: StartOrder): Promise<void> {
   if (!isAllowed()) return;
+  await speak(start);
+  // All that was made on this host is gone by now.
+  report({ kind: "stopped" });
+  self.close();
+}
+
+/** Takes part until every virtual router has been left. */
+async function speak(start: StartOrder): Promise<void> {
   const workers = new WorkerTable(start.workers);
   const lag = start.lag && new Histogram(start.lag);
   using speaker = new Speaker({
@@ -62,8 +70,6 @@ async function run(start: StartOrder): Promise<void> {
     if (inbox.length < missing) signal(start.wake as Fd);
     for (const order of inbox.splice(0)) carryOut(speaker, order);
   }
-  report({ kind: "stopped" });
-  self.close();
 }
 
 function carryOut(speaker: Speaker, order: Order): void {
