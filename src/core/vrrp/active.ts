@@ -143,7 +143,7 @@ export function heldUpInActive(
   forMs: number,
   now: Instant,
 ): Step {
-  if (forMs <= router.advertisementIntervalMs) return stay(state);
+  if (forMs <= router.advertisementIntervalMs / EXTRA_ADVERTISEMENTS) return stay(state);
   if (forMs <= patienceOfBackups(router)) return stay({ ...state, advertiseAt: now });
   const announceAt = Math.max(now, state.announcedAt + ANNOUNCE_GAP_MS);
   const renewAt = Math.min(state.renewAt, now);

@@ -153,7 +153,7 @@ describe("an Active that was not run for a while", () => {
 
   it("only advertises after what its Backups cannot have minded", () => {
     expect(heldUp(3000).give({ kind: "timer" }).did).toEqual(["advertise 100"]);
-    expect(heldUp(1000).left).toBe(600);
+    expect(heldUp(100).left).toBe(600);
   });
 });
 
