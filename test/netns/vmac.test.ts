@@ -60,6 +60,9 @@ it("advertisements and answers carry the virtual MAC address, the host's own do 
   expect(await answerers(client, VIP, [])).toEqual([MAC]);
   expect(await answerers(client, "172.16.0.2", [lb1])).toEqual(["lb1"]);
   expect([await reaches(client, VIP), await reaches(client, VIP6)]).toEqual([true, true]);
+  for (const name of ["four", "six"]) {
+    await eventually("some are sent", () => (one.counted(name)?.advertisementsSent ?? 0) > 5);
+  }
   const seen = (await capture.stop()).map(({ text }) => text);
   const four = seen.filter((text) => text.includes("172.16.0.2 > 224.0.0.18"));
   const six = seen.filter((text) => text.includes("> ff02::12"));

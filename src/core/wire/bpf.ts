@@ -119,7 +119,7 @@ const IFA_PROTO = 11;
 /** Behind `struct nlmsghdr` and `struct ifaddrmsg`. */
 const IFADDR_ATTRIBUTES = 24;
 const ATTRIBUTE_VALUE = 4;
-/** `SKF_AD_OFF + SKF_AD_NLATTR`: where from the accumulator on the attribute X is; 0 for nowhere. */
+/** `SKF_AD_OFF + SKF_AD_NLATTR`: where attribute X is, from the accumulator on; 0 for nowhere. */
 const FIND_ATTRIBUTE = 0xfffff000 + 12;
 
 const ETHERNET_BYTES = 14;
