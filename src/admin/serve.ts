@@ -8,6 +8,7 @@ import type { AdminPlan } from "../core/plan/plan.ts";
 import { createAdminApp, createProbesApp } from "./app.ts";
 import type { Appliance } from "./appliance.ts";
 import type { Door } from "./callers.ts";
+import { type Answer, type HttpListener, listenHttp } from "./http_listener.ts";
 
 /**
  * Opens every listener of the plan; where one cannot be opened, those before it are closed again.
@@ -17,7 +18,7 @@ export async function serveAdmin(
   plan: AdminPlan,
   fault: (error: unknown) => void,
 ): Promise<AdminServer> {
-  const servers: Deno.HttpServer[] = [];
+  const servers: HttpListener[] = [];
   const stop = async () => {
     await Promise.all(servers.map((server) => server.shutdown()));
   };
@@ -28,11 +29,11 @@ export async function serveAdmin(
       const { address } = plan.listen;
       const door: Door = { kind: "tcp", loopback: isLoopback(address), tokens: plan.tokens };
       const app = createAdminApp(appliance, door, fault);
-      servers.push(serveTcp("admin.listen", plan.listen, (request) => app.fetch(request)));
+      servers.push(await serveTcp("admin.listen", plan.listen, (request) => app.fetch(request)));
     }
     if (plan.probes) {
       const app = createProbesApp(appliance, fault);
-      servers.push(serveTcp("admin.probes", plan.probes, (request) => app.fetch(request)));
+      servers.push(await serveTcp("admin.probes", plan.probes, (request) => app.fetch(request)));
     }
   } catch (error) {
     await stop();
@@ -51,8 +52,6 @@ export interface AdminServer {
 export class CannotListen extends Error {
   override name = "CannotListen";
 }
-
-type Answer = (request: Request) => Response | Promise<Response>;
 
 async function serveSocket({ socket, socketGroup }: AdminPlan, answer: Answer) {
   const group = groupId(socketGroup);
@@ -82,19 +81,19 @@ function giveTo(path: string, group: number): void {
   }
 }
 
-function serveTcp(
+async function serveTcp(
   key: string,
   { address, port }: { readonly address: string; readonly port: number },
   answer: Answer,
-): Deno.HttpServer {
+): Promise<HttpListener> {
   const hostnames = address === "*" ? EVERY_ADDRESS : [address];
   let failure: unknown;
   for (const hostname of hostnames) {
     try {
-      return Deno.serve({ hostname, port, onListen: silent }, answer);
+      return await listenHttp({ hostname, port }, answer);
     } catch (error) {
       failure = error;
-      if (error instanceof Deno.errors.AddrInUse) break;
+      if (codeOf(error) === "EADDRINUSE") break;
     }
   }
   throw cannot(`${key} ${address}:${port}`, failure);
@@ -164,14 +163,13 @@ function groupsFile(): string {
 
 function cannot(what: string, error: unknown): CannotListen {
   const cause = error instanceof Error ? error.message : String(error);
-  const remedy = error instanceof Deno.errors.AddrInUse
-    ? "another program listens there: stop it or take another port"
-    : error instanceof Deno.errors.PermissionDenied
-    ? "not permitted: run as root, or choose a path or port that this user may use"
-    : error instanceof Deno.errors.AddrNotAvailable
-    ? "the address is not on this host"
-    : "is the address or path right?";
+  const remedy = REMEDIES.get(codeOf(error) ?? "") ?? "is the address or path right?";
   return new CannotListen(`${what}: ${cause} (${remedy})`, { cause: error });
+}
+
+function codeOf(error: unknown): string | undefined {
+  const code = error instanceof Error && "code" in error ? error.code : undefined;
+  return typeof code === "string" ? code : undefined;
 }
 
 function isLoopback(address: string): boolean {
@@ -179,6 +177,16 @@ function isLoopback(address: string): boolean {
 }
 
 function silent(): void {}
+
+const NOT_PERMITTED = "not permitted: run as root, or choose a path or port that this user may use";
+/** By code of the error. `node:http` says EINVAL of an address that the host does not have. */
+const REMEDIES = new Map([
+  ["EADDRINUSE", "another program listens there: stop it or take another port"],
+  ["EACCES", NOT_PERMITTED],
+  ["EPERM", NOT_PERMITTED],
+  ["EADDRNOTAVAIL", "the address is not on this host"],
+  ["EINVAL", "the address is not on this host"],
+]);
 
 const ROOT_GROUP = 0;
 /** The first takes both families; the second is for hosts without IPv6. */

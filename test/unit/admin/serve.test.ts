@@ -146,6 +146,31 @@ describe("TCP", () => {
     expect(await response.text()).toBe("ok\n");
   });
 
+  it.each(["probes", "listen"] as const)("bounds the descriptors that %s takes", async (key) => {
+    const port = freePort();
+    await serve(plan({ [key]: { address: "127.0.0.1", port } }));
+    const descriptors = () => [...Deno.readDirSync("/proc/self/fd")].length;
+    const before = descriptors();
+    const strangers: Deno.Conn[] = [];
+    for (let stranger = 0; stranger < 200; stranger++) {
+      strangers.push(await Deno.connect({ hostname: "127.0.0.1", port }));
+    }
+    stops.push(() => strangers.forEach((one) => one.close()));
+    // The last ones have been closed: 64 are held, and a few may be of this test's surroundings.
+    expect(await strangers.at(-1)?.read(new Uint8Array(1)).catch(() => null)).toBe(null);
+    expect(descriptors() - before - strangers.length).toBeLessThan(64 + 20);
+    for (const stranger of strangers.splice(0)) stranger.close();
+    await expect.poll(async () => {
+      const response = await fetch(`http://127.0.0.1:${port}/livez`).catch(() => undefined);
+      return await response?.text();
+    }).toBe("ok\n");
+  });
+
+  it("names an address that is not on this host", async () => {
+    await expect(serve(plan({ probes: { address: "192.0.2.1", port: freePort() } }))).rejects
+      .toThrow(/^admin.probes 192.0.2.1:\d+: .* \(the address is not on this host\)$/);
+  });
+
   it("names a port in use, and gives the socket back", async () => {
     const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     stops.push(() => listener.close());

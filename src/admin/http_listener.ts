@@ -1,0 +1,121 @@
+/**
+ * HTTP on a TCP port that strangers can reach, within bounds: so many connections at a time, and so
+ * much time for each step. `Deno.serve` has neither, and every connection costs a descriptor that
+ * the data plane may need. Knows nothing of what is asked.
+ */
+
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { Readable } from "node:stream";
+import { pipeline } from "node:stream/promises";
+
+/** Answers a request; its URL has the path and the query that were asked for, and no more. */
+export type Answer = (request: Request) => Response | Promise<Response>;
+
+/** How much strangers can take. */
+export interface HttpBounds {
+  /** Who comes when there are so many is closed at once. */
+  readonly connections: number;
+  /** From the connection, or the request before, to the end of the headers. */
+  readonly headersTimeoutMs: number;
+  /** As above, to the end of the body. */
+  readonly requestTimeoutMs: number;
+  /** How long an answered connection may wait for its next request. */
+  readonly idleTimeoutMs: number;
+  /** How long nothing may move while an answer is under way. */
+  readonly silenceTimeoutMs: number;
+  /** How often that is looked at. */
+  readonly checkEveryMs: number;
+}
+
+/** A listener while it is open. */
+export interface HttpListener {
+  /** Takes no more requests, and lets those that are being answered end. */
+  shutdown(): Promise<void>;
+}
+
+/**
+ * Listens on a port.
+ *
+ * @throws what kept it from doing so, with a `code` such as `EADDRINUSE`.
+ */
+export async function listenHttp(
+  { hostname, port }: { readonly hostname: string; readonly port: number },
+  answer: Answer,
+  bounds: HttpBounds = BOUNDS,
+): Promise<HttpListener> {
+  /** Answers under way. */
+  const answers = new Set<Promise<void>>();
+  const server = createServer({
+    headersTimeout: bounds.headersTimeoutMs,
+    requestTimeout: bounds.requestTimeoutMs,
+    keepAliveTimeout: bounds.idleTimeoutMs,
+    connectionsCheckingInterval: bounds.checkEveryMs,
+  }, (incoming, outgoing) => {
+    const under = serve(incoming, outgoing, answer).finally(() => answers.delete(under));
+    answers.add(under);
+  });
+  server.maxConnections = bounds.connections;
+  server.setTimeout(bounds.silenceTimeoutMs);
+  await new Promise<void>((resolve, reject) => {
+    server.once("error", reject);
+    server.listen({ host: hostname, port }, resolve);
+  });
+  const shutdown = async () => {
+    const closed = new Promise((resolve) => server.close(resolve));
+    while (answers.size > 0) await Promise.all(answers);
+    // Those who have asked nothing, or not all of it, are not waited for.
+    server.closeAllConnections();
+    await closed;
+  };
+  return { shutdown };
+}
+
+/** Answers a request. Never fails. */
+async function serve(
+  incoming: IncomingMessage,
+  outgoing: ServerResponse,
+  answer: Answer,
+): Promise<void> {
+  const request = requestOf(incoming);
+  try {
+    const response = request ? await answer(request) : new Response(null, { status: 400 });
+    outgoing.writeHead(response.status, [...response.headers].flat());
+    await pipeline(response.body ? Readable.fromWeb(response.body) : [], outgoing);
+    // What nobody wanted to read stands before the connection's next request.
+    incoming.resume();
+  } catch {
+    // The reader has gone, or the source of the answer has failed in the middle of it.
+    outgoing.destroy();
+  }
+}
+
+/** `undefined` where it is nothing that could be answered: another method, or no path. */
+function requestOf(incoming: IncomingMessage): Request | undefined {
+  const { method = "GET", rawHeaders, url = "/" } = incoming;
+  const headers = new Headers();
+  try {
+    for (let at = 0; at + 1 < rawHeaders.length; at += 2) {
+      headers.append(rawHeaders[at] ?? "", rawHeaders[at + 1] ?? "");
+    }
+    // It is read only as far as somebody wants it.
+    const body = method === "GET" || method === "HEAD"
+      ? null
+      : ReadableStream.from(incoming.iterator({ destroyOnReturn: false }));
+    return new Request(new URL(url, "http://lintel"), { method, headers, body });
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Probes and scrapes are short; a follower of events hears something four times a minute. Two such
+ * listeners take half of the descriptors that are kept for everything but connections.
+ */
+const BOUNDS: HttpBounds = {
+  connections: 64,
+  headersTimeoutMs: 5_000,
+  requestTimeoutMs: 10_000,
+  idleTimeoutMs: 30_000,
+  silenceTimeoutMs: 60_000,
+  checkEveryMs: 1_000,
+};
