@@ -186,9 +186,9 @@ export class Participant {
   }
 
   /** There is no usable interface (any more). */
-  leave({ down, why }: NoPlace, now: number): void {
+  leave({ down, why, soon }: NoPlace, now: number): void {
     this.#why = why;
-    this.#remarks.once("place", "warn", `not taking part: ${why}`);
+    if (!soon) this.#remarks.once("place", "warn", `not taking part: ${why}`);
     this.give({ kind: "interface", source: null, down }, now);
     this.#lan?.expectations.delete(this.plan.vrid);
     this.#lan = undefined;

@@ -34,6 +34,8 @@ export interface NoPlace {
   /** Whether the interface is missing or down; otherwise it has no address. */
   readonly down: boolean;
   readonly why: string;
+  /** Whether it is about to be there, which is no news. */
+  readonly soon?: boolean;
 }
 
 /**

@@ -70,7 +70,8 @@ export class VirtualMacs implements Disposable {
     this.#made.set(name, index);
     this.#prepare(plan, name, base);
     this.#route.request(setLinkFlags(index, IFF_UP, IFF_UP));
-    return { down: true, why: `interface ${name} for the virtual MAC address is being made` };
+    const why = `interface ${name} for the virtual MAC address is being made`;
+    return { down: true, why, soon: true };
   }
 
   /** Each of the two links answers for its own addresses only, with its own MAC address. */
