@@ -9,7 +9,7 @@ import { type Addresses, compileAddresses, nodeAddress } from "./compile_address
 import { compileRoutes, compileRules, refuseSharedRoutes } from "./compile_routes.ts";
 import { compileUnicast } from "./compile_unicast.ts";
 import { milliseconds } from "./duration.ts";
-import { OWNER, priorityOf } from "./priority.ts";
+import { OWNER, prioritiesOf, priorityOf } from "./priority.ts";
 import type { Path } from "./problem.ts";
 import type { RouterConfig } from "./schema/file.ts";
 
@@ -69,6 +69,9 @@ function compileRouter(
     routes: compileRoutes(compilation, path, router, addresses),
     rules: compileRules(compilation, path, router),
     priority,
+    peerPriorities: prioritiesOf(compilation, name)
+      .filter(({ node }) => node !== compilation.node)
+      .map((peer) => peer.priority),
     advertisementIntervalMs: milliseconds(router.advertisementInterval),
     preempt: router.preempt,
     preemptDelayMs: router.preempt && !owner ? milliseconds(router.preemptDelay) : 0,

@@ -227,8 +227,7 @@ export class Participant {
     if (this.#peers.get(name) === priority) return;
     // More than that are forged, or too many to be fast with.
     if (this.#peers.size < MAX_PEERS || this.#peers.has(name)) this.#peers.set(name, priority);
-    const backups = this.plan.unicast?.peers.length ?? this.#peers.size;
-    const lastIntervalMs = lastInterval(this.#router, backups, [...this.#peers.values()]);
+    const lastIntervalMs = lastIntervalOf(this.plan, [...this.#peers.values()]);
     this.#router = { ...this.#router, lastIntervalMs };
   }
 
@@ -364,11 +363,18 @@ function routerOf(plan: VirtualRouterPlan, grouped: boolean): VirtualRouter {
     preempt: plan.preempt,
     preemptDelayMs: plan.preemptDelayMs,
     preemptFrom: -Infinity,
-    lastIntervalMs: lastInterval(plan, plan.unicast?.peers.length ?? 1, []),
+    lastIntervalMs: lastIntervalOf(plan, []),
     grouped,
     renewIntervalMs: isExpiring ? RENEW_INTERVAL_MS : null,
     announce: plan.announce,
   };
+}
+
+/** By the priorities of the file, where it names all routers there may be; else by those heard. */
+function lastIntervalOf(plan: VirtualRouterPlan, heard: readonly number[]): number {
+  const { unicast, peerPriorities } = plan;
+  const backups = unicast?.peers.length ?? Math.max(peerPriorities.length, heard.length);
+  return lastInterval(plan, backups, peerPriorities.length >= backups ? peerPriorities : heard);
 }
 
 /** Whether others are shown something new although the state's name is the same. */

@@ -20,6 +20,7 @@ const DEFAULT_ROUTER: VirtualRouterPlan = {
   routes: [],
   rules: [],
   priority: 100,
+  peerPriorities: [],
   advertisementIntervalMs: 1_000,
   preempt: true,
   preemptDelayMs: 0,

@@ -71,6 +71,8 @@ export interface VirtualRouterPlan {
   readonly routes: readonly RoutePlan[];
   readonly rules: readonly RulePlan[];
   readonly priority: number;
+  /** Of the other nodes that the file names. */
+  readonly peerPriorities: readonly number[];
   readonly advertisementIntervalMs: number;
   readonly preempt: boolean;
   readonly preemptDelayMs: number;
