@@ -8,6 +8,7 @@ import { formatMac } from "../core/net/mac.ts";
 import { senderFilter } from "../core/wire/bpf.ts";
 import type { Link } from "../core/wire/rtnetlink.ts";
 import { PROTOCOL_VRRP } from "../core/wire/vrrp.ts";
+import { monotonicMs } from "../linux/clock.ts";
 import type { Fd } from "../linux/libc.ts";
 import { ETH_P_IP, ETH_P_IPV6, packetListener } from "../linux/packet.ts";
 import { close, recv } from "../linux/socket.ts";
@@ -36,19 +37,21 @@ export class Senders implements Disposable {
       const etherType = source.length === 4 ? ETH_P_IP : ETH_P_IPV6;
       const filter = senderFilter(source, PROTOCOL_VRRP);
       const fd = packetListener(this.#link.index, etherType, filter);
-      if (fd >= 0) this.#sought.set(address, { fd, found });
+      if (fd >= 0) this.#sought.set(address, { fd, found, since: monotonicMs() });
     }
     return address;
   }
 
   /** Looks whether one that is sought has been heard. Costs nothing while none is. */
   look(): void {
-    for (const [address, { fd, found }] of this.#sought) {
+    for (const [address, { fd, found, since }] of this.#sought) {
       const length = recv(fd, this.#frame);
-      if (length < SOURCE_MAC + 6) continue;
-      const mac = formatMac(this.#frame.subarray(SOURCE_MAC, SOURCE_MAC + 6));
+      const isHeard = length >= SOURCE_MAC + 6;
+      if (!isHeard && monotonicMs() - since < PATIENCE_MS) continue;
       close(fd);
       this.#sought.delete(address);
+      if (!isHeard) continue;
+      const mac = formatMac(this.#frame.subarray(SOURCE_MAC, SOURCE_MAC + 6));
       if (this.#known.size >= MOST_KNOWN) this.#known.clear();
       this.#known.set(address, mac);
       found(named(address, mac));
@@ -65,6 +68,7 @@ export class Senders implements Disposable {
 interface Sought {
   readonly fd: Fd;
   readonly found: (name: string) => void;
+  readonly since: number;
 }
 
 function named(address: string, mac: string): string {
@@ -74,5 +78,7 @@ function named(address: string, mac: string): string {
 /** Forged sources must neither use up descriptors nor memory. */
 const MOST_SOUGHT = 8;
 const MOST_KNOWN = 64;
+/** Whoever is not heard again by then is asked for anew when there is something to say. */
+const PATIENCE_MS = 60_000;
 const FRAME_BYTES = 64;
 const SOURCE_MAC = 6;
