@@ -7,55 +7,36 @@ import { Engine } from "./engine.ts";
 import { linux } from "./kernel.ts";
 import type { Order, Report, StartOrder } from "./orders.ts";
 import { signal } from "../linux/eventfd.ts";
+import { Inbox, type Posting } from "../memory/inbox.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 
-/** Orders that have arrived and are not carried out yet. */
-const inbox: Order[] = [];
-let arrived = () => {};
+const inbox = new Inbox<Order>();
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if (data.kind === "start") {
     run(data);
     return;
   }
-  inbox.push(data);
-  arrived();
+  inbox.put(data);
 };
 
 async function run(start: StartOrder): Promise<void> {
   const workers = new WorkerTable(start.workers);
   const engine = new Engine(start, linux, report);
-  let received = 0;
   report({ kind: "ready" });
+  const posting: Posting = {
+    count: () => workers.orders(start.worker),
+    now: linux.now,
+    wake: () => signal(start.wake),
+  };
   while (!engine.isStopped) {
     engine.turn();
-    const missing = workers.orders(start.worker) - received;
-    if (missing <= 0) continue;
-    await receive(missing);
-    received += inbox.length;
-    // What has been posted may take its time to come: the next turn must not sleep.
-    if (inbox.length < missing) signal(start.wake);
-    for (const order of inbox.splice(0)) engine.carryOut(order);
+    if (!inbox.isBehind(posting)) continue;
+    for (const order of await inbox.take(posting)) engine.carryOut(order);
   }
   self.close();
-}
-
-/** Lets posted messages in: they come only while nothing runs here. Never waits for long. */
-async function receive(count: number): Promise<void> {
-  const giveUpAt = linux.now() + RECEIVE_MS;
-  while (inbox.length < count && linux.now() < giveUpAt) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, RECEIVE_MS);
-      arrived = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-  }
 }
 
 function report(report: Report): void {
   self.postMessage(report);
 }
-
-const RECEIVE_MS = 20;

@@ -16,22 +16,20 @@ import {
   scheduleRealTime,
 } from "../linux/thread.ts";
 import { Histogram } from "../memory/histogram.ts";
+import { Inbox, type Posting } from "../memory/inbox.ts";
 import { RouterTable } from "../memory/router_table.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import type { Order, Report, StartOrder } from "./orders.ts";
 import { Speaker } from "./speaker.ts";
 
-/** Orders that have arrived and are not carried out yet. */
-const inbox: Order[] = [];
-let arrived = () => {};
+const inbox = new Inbox<Order>();
 
 self.onmessage = ({ data }: MessageEvent<Order>) => {
   if (data.kind === "start") {
     run(data);
     return;
   }
-  inbox.push(data);
-  arrived();
+  inbox.put(data);
 };
 
 async function run(start: StartOrder): Promise<void> {
@@ -58,17 +56,16 @@ async function speak(start: StartOrder): Promise<void> {
   });
   if (start.participate) speaker.participate();
   report({ kind: "ready" });
-  let received = 0;
+  const posting: Posting = {
+    count: () => workers.orders(start.worker),
+    now: monotonicMs,
+    wake: () => signal(start.wake as Fd),
+  };
   while (!speaker.isDone) {
     workers.beat(start.worker, monotonicMs());
     if (speaker.turn()) clear(start.wake as Fd);
-    const missing = workers.orders(start.worker) - received;
-    if (missing <= 0) continue;
-    await receive(missing);
-    received += inbox.length;
-    // What has been posted may take its time to come: the next turn must not sleep.
-    if (inbox.length < missing) signal(start.wake as Fd);
-    for (const order of inbox.splice(0)) carryOut(speaker, order);
+    if (!inbox.isBehind(posting)) continue;
+    for (const order of await inbox.take(posting)) carryOut(speaker, order);
   }
 }
 
@@ -90,20 +87,6 @@ function carryOut(speaker: Speaker, order: Order): void {
       return speaker.stop();
     case "released":
       return speaker.released(order.router);
-  }
-}
-
-/** Lets posted messages in: they come only while nothing runs here. Never waits for long. */
-async function receive(count: number): Promise<void> {
-  const giveUpAt = monotonicMs() + RECEIVE_MS;
-  while (inbox.length < count && monotonicMs() < giveUpAt) {
-    await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, RECEIVE_MS);
-      arrived = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
   }
 }
 
@@ -140,5 +123,3 @@ const NEEDED = [
  * alone.
  */
 const REAL_TIME_PRIORITY = 10;
-
-const RECEIVE_MS = 20;
