@@ -6,8 +6,7 @@
 import { formatAddress, sameAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { type Standing, UNMOVED } from "../core/track/combine.ts";
-import { lastInterval } from "../core/vrrp/handover.ts";
-import { PRIORITY_OWNER, PRIORITY_RELEASE, type VirtualRouter } from "../core/vrrp/router.ts";
+import { PRIORITY_RELEASE, type VirtualRouter } from "../core/vrrp/router.ts";
 import {
   initialState,
   type Input,
@@ -28,6 +27,7 @@ import type { Claim } from "./claims.ts";
 import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
 import type { Report } from "./orders.ts";
+import { lastIntervalOf, parametersOf } from "./parameters.ts";
 import type { NoPlace, Place } from "./place.ts";
 import { Remarks } from "./remarks.ts";
 import { Transmitter } from "./transmitter.ts";
@@ -83,7 +83,7 @@ export class Participant {
   constructor(plan: VirtualRouterPlan, row: number, around: Surroundings, now: number) {
     this.plan = plan;
     this.#row = row;
-    this.#router = routerOf(plan, around.grouped.has(plan.name));
+    this.#router = parametersOf(plan, around.grouped.has(plan.name));
     this.#addresses = new VirtualAddresses(plan, around.route);
     this.#table = around.table;
     this.#report = around.report;
@@ -354,29 +354,6 @@ export class Participant {
   }
 }
 
-function routerOf(plan: VirtualRouterPlan, grouped: boolean): VirtualRouter {
-  const isExpiring = plan.deadmanMs !== null && plan.priority !== PRIORITY_OWNER;
-  return {
-    version: plan.version,
-    priority: plan.priority,
-    advertisementIntervalMs: plan.advertisementIntervalMs,
-    preempt: plan.preempt,
-    preemptDelayMs: plan.preemptDelayMs,
-    preemptFrom: -Infinity,
-    lastIntervalMs: lastIntervalOf(plan, []),
-    grouped,
-    renewIntervalMs: isExpiring ? RENEW_INTERVAL_MS : null,
-    announce: plan.announce,
-  };
-}
-
-/** By the priorities of the file, where it names all routers there may be; else by those heard. */
-function lastIntervalOf(plan: VirtualRouterPlan, heard: readonly number[]): number {
-  const { unicast, peerPriorities } = plan;
-  const backups = unicast?.peers.length ?? Math.max(peerPriorities.length, heard.length);
-  return lastInterval(plan, backups, peerPriorities.length >= backups ? peerPriorities : heard);
-}
-
 /** Whether others are shown something new although the state's name is the same. */
 function isShownAnew(before: State, after: State): boolean {
   if (before.priority !== after.priority || before.source !== after.source) return true;
@@ -386,9 +363,6 @@ function isShownAnew(before: State, after: State): boolean {
 
 /** A LAN has fewer routers. */
 const MAX_PEERS = 32;
-
-/** Addresses are renewed so often; their lifetime is a second or more. */
-const RENEW_INTERVAL_MS = 250;
 
 /** Less than what a planned handover takes from priority 0 to the removal of the addresses. */
 const LEAVING_MS = 1_500;

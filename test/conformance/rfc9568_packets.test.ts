@@ -1,6 +1,7 @@
 /**
- * RFC 9568, sections 5 and 7, what an advertisement looks like and which are taken, a clause a test,
- * each once obeyed and once provoked. What version 2 (RFC 3768) does otherwise stands at the end.
+ * RFC 9568, sections 5 and 7, what an advertisement looks like and which are taken, a clause a
+ * test, each once obeyed and once provoked. What version 2 (RFC 3768) does otherwise stands at the
+ * end.
  */
 
 import { describe, expect, it } from "vitest";

@@ -49,8 +49,8 @@ export function preempts(router: VirtualRouter, now: Instant): boolean {
 }
 
 /**
- * Skew_Time: makes the router of higher priority the first to notice that the Active is gone. A part
- * of the interval in version 3, of a second in version 2 (RFC 3768, section 6.1).
+ * Skew_Time: makes the router of higher priority the first to notice that the Active is gone. A
+ * part of the interval in version 3, of a second in version 2 (RFC 3768, section 6.1).
  *
  * @param activeIntervalMs the Active's advertisement interval.
  */

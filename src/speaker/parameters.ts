@@ -1,0 +1,37 @@
+/**
+ * The parameters of a virtual router's state machine, from the plan and from what has been heard.
+ */
+
+import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import { lastInterval } from "../core/vrrp/handover.ts";
+import { PRIORITY_OWNER, type VirtualRouter } from "../core/vrrp/router.ts";
+
+/** The parameters at the start; `grouped` says whether it is in a group with others. */
+export function parametersOf(plan: VirtualRouterPlan, grouped: boolean): VirtualRouter {
+  const isExpiring = plan.deadmanMs !== null && plan.priority !== PRIORITY_OWNER;
+  return {
+    version: plan.version,
+    priority: plan.priority,
+    advertisementIntervalMs: plan.advertisementIntervalMs,
+    preempt: plan.preempt,
+    preemptDelayMs: plan.preemptDelayMs,
+    preemptFrom: -Infinity,
+    lastIntervalMs: lastIntervalOf(plan, []),
+    grouped,
+    renewIntervalMs: isExpiring ? RENEW_INTERVAL_MS : null,
+    announce: plan.announce,
+  };
+}
+
+/**
+ * Max Advertise Interval of the last advertisement before priority 0: by the priorities of the
+ * file, where it names all routers there may be, else by those that have been heard.
+ */
+export function lastIntervalOf(plan: VirtualRouterPlan, heard: readonly number[]): number {
+  const { unicast, peerPriorities } = plan;
+  const backups = unicast?.peers.length ?? Math.max(peerPriorities.length, heard.length);
+  return lastInterval(plan, backups, peerPriorities.length >= backups ? peerPriorities : heard);
+}
+
+/** Addresses are renewed so often; their lifetime is a second or more. */
+const RENEW_INTERVAL_MS = 250;
