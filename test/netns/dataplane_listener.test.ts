@@ -156,7 +156,9 @@ describe("a data-plane worker", () => {
     const { body } = await fetch(`http://127.0.0.1:${dataplane.port}/`);
     for await (const part of body ?? []) received.update(part);
     expect(received.digest("hex")).toBe(expected.digest("hex"));
-    expect(dataplane.frontend("sentBytes")).toBeGreaterThan(0);
+    // Bytes are counted once a second.
+    await expect.poll(() => dataplane.frontend("sentBytes"), { timeout: 3_000 })
+      .toBeGreaterThan(chunks * chunk.length);
   });
 
   it("that has died leaves nothing behind once it is reclaimed, and has a successor", async () => {
