@@ -51,7 +51,9 @@ export const ServerSchema = z.strictObject({
   weight: z.strictObject({
     configured: count("The file's"),
     runtime: z.int().min(0).max(256).nullable().describe("Set at run time; null: as in the file"),
-    effective: count("What balancing goes by now; 0 takes no new connections"),
+    effective: count(
+      "What balancing goes by while the server is ready; 0 takes no new connections",
+    ),
   }),
   connections: z.strictObject({
     active: count("Open or being opened"),
