@@ -7,11 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { delay, eventually } from "../../scripts/lab/wait.ts";
+import { routerPlan } from "../unit/plans.ts";
 import { answerers } from "./arp.ts";
 import { Capture } from "./capture.ts";
 import { figures, isSoak } from "./figures.ts";
 import { Frr, VIRTUAL_MAC } from "./frr.ts";
 import { Lintel, product } from "./product.ts";
+import { SpeakerHost } from "./speaker_host.ts";
 import { activeDownMs, skewMs } from "./standard.ts";
 
 const VIP = "172.16.0.10";
@@ -85,6 +87,50 @@ describe.each(isSoak ? CASES : CASES.slice(0, 2))(
     });
   },
 );
+
+describe("lintel and FRR over IPv6", () => {
+  it("take over from each other after a planned stop", async () => {
+    await using lab = Lab.create();
+    const ours = lab.host("lintel", { addresses: ["fd00::2/64"] });
+    const theirs = lab.host("frr", { addresses: ["fd00::3/64"] });
+    const client = lab.host("client", { addresses: ["fd00::100/64"] });
+    const vips = ["fe80::51", "fd00::10"];
+    const capture = await Capture.start(client, "ip6 proto 112");
+    const heard = async (priority: number, since: number): Promise<number> => {
+      const text = new RegExp(`> ff02::12: .* prio ${priority},`);
+      const find = () => capture.seen.find((one) => one.at > since && text.test(one.text))?.at;
+      await eventually(`priority ${priority}`, find, { deadlineMs: 20_000, everyMs: 5 });
+      return find() ?? NaN;
+    };
+    const frr = await Frr.start(theirs, { version: 3, priority: 100, intervalMs: 100, vips });
+    await heard(100, 0);
+    const plan = routerPlan({
+      ...{ family: 6, priority: 150, advertisementIntervalMs: 100 },
+      addresses: vips.map((address) => ({ address, prefixLength: 128 })),
+    });
+    const speaker = new SpeakerHost(ours, [plan]);
+    await speaker.is("active");
+    await eventually("FRR yields", async () => await frr.show("Status (v6)") === "Backup");
+    expect(speaker.counted()?.rejected).toEqual({});
+
+    const since = Date.now();
+    const stopped = speaker.stop();
+    const takenMs = await heard(100, since) - since;
+    await stopped;
+    figures("v3 100 ms, IPv6, planned stop of lintel", { takenMs });
+    expect(takenMs).toBeLessThan(skewMs({ version: 3, intervalMs: 100 }, 100) + SLACK_MS);
+    const again = new SpeakerHost(ours, [{ ...plan, priority: 50 }]);
+    await again.is("backup");
+    await delay(500);
+    expect(again.counted()).toMatchObject({ state: "backup", rejected: {} });
+    const stoppedAt = Date.now();
+    await frr.stop();
+    const backMs = await heard(50, stoppedAt) - stoppedAt;
+    figures("v3 100 ms, IPv6, planned stop of frr", { backMs });
+    await again.is("active");
+    await again.stop();
+  });
+});
 
 /** How the Active ends, and how long the Backup may take at most. */
 function endings(terms: Case): readonly (readonly [string, "stop" | "kill", number])[] {
@@ -208,7 +254,7 @@ class Pair implements AsyncDisposable {
     return {
       ...{ name: "frr", address: THEIRS, priority, answers: VIRTUAL_MAC },
       start: async () => {
-        this.#frr = await Frr.start(host, { version, priority, intervalMs, vip: VIP });
+        this.#frr = await Frr.start(host, { version, priority, intervalMs, vips: [VIP] });
       },
       stop: async () => await this.#frr?.stop(),
       kill: async () => await this.#frr?.kill(),

@@ -10,7 +10,8 @@ export interface FrrOptions {
   readonly version: 2 | 3;
   readonly priority: number;
   readonly intervalMs: number;
-  readonly vip: string;
+  /** IPv6: link-local first. */
+  readonly vips: readonly string[];
 }
 
 /** A running vrrpd, and the zebra that it needs. */
@@ -34,7 +35,7 @@ export class Frr {
     await host.run(["install", "--directory", "--owner=frr", "--group=frr", directory]);
     host.write("frr/zebra.conf", "log stdout\n");
     host.write("frr/vrrpd.conf", configuration(options));
-    await addMacvlan(host, options.vip);
+    await addMacvlan(host, options.vips);
     const spawn = (name: string) =>
       host.spawn([
         ...[`/usr/lib/frr/${name}`, "--config_file", `${directory}/${name}.conf`],
@@ -81,30 +82,36 @@ export class Frr {
 }
 
 /** FRR takes the interface by its hardware address; without arp_ignore eth0 would answer for it. */
-async function addMacvlan(host: Host, vip: string): Promise<void> {
+async function addMacvlan(host: Host, vips: readonly string[]): Promise<void> {
   host.sysctl("net.ipv4.conf.all.arp_ignore", 1);
   const name = ["dev", MACVLAN];
+  const isIpv6 = vips[0]?.includes(":") === true;
   const commands = [
     ["link", "add", MACVLAN, "link", "eth0", "type", "macvlan", "mode", "bridge"],
-    ["link", "set", ...name, "address", VIRTUAL_MAC],
-    ["address", "add", `${vip}/32`, ...name],
+    ["link", "set", ...name, "addrgenmode", "random"],
+    ["link", "set", ...name, "address", isIpv6 ? VIRTUAL_MAC_IPV6 : VIRTUAL_MAC],
+    ...vips.map((vip) => ["address", "add", `${vip}/${isIpv6 ? "128 nodad" : "32"}`, ...name]),
     ["link", "set", ...name, "up"],
   ];
-  for (const command of commands) await host.run(["ip", ...command]);
+  for (const command of commands) {
+    await host.run(["ip", ...command.flatMap((word) => word.split(" "))]);
+  }
 }
 
-function configuration({ version, priority, intervalMs, vip }: FrrOptions): string {
+function configuration({ version, priority, intervalMs, vips }: FrrOptions): string {
+  const lines = vips.map((vip) => ` vrrp 51 ${vip.includes(":") ? "ipv6" : "ip"} ${vip}`);
   return `log stdout
 debug vrrp
 interface eth0
  vrrp 51 version ${version}
  vrrp 51 priority ${priority}
  vrrp 51 advertisement-interval ${intervalMs}
- vrrp 51 ip ${vip}
+${lines.join("\n")}
 `;
 }
 
 /** RFC 9568, section 7.3: VRID 51. */
 export const VIRTUAL_MAC = "00:00:5e:00:01:33";
+const VIRTUAL_MAC_IPV6 = "00:00:5e:00:02:33";
 
 const MACVLAN = "vrrp4-51";
