@@ -19,6 +19,8 @@ export interface Sample {
   readonly gapMs: number;
   /** For how long in all two nodes held the address. */
   readonly twoOwnersMs: number;
+  /** After a graceful stop: when the Backup had the address. */
+  readonly takenMs?: number;
   /** After SIGKILL: when the address was gone by itself; infinite if it never was. */
   readonly staleMs?: number;
 }
@@ -133,7 +135,10 @@ class Trial {
     const since = monotonicMs();
     const stopped = this.#active.stop();
     await this.#settled(BACKUP);
-    this.#note("graceful stop", since);
+    const gapMs = this.#probe.longestGapMs(since);
+    const twoOwnersMs = this.#probe.twoOwnersMs(since);
+    const takenMs = (this.#probe.changedAt(BACKUP, true, since) ?? Infinity) - since;
+    this.#samples.set("graceful stop", { gapMs, twoOwnersMs, takenMs });
     await stopped;
     const returnedAt = monotonicMs();
     await this.#active.start();
@@ -148,7 +153,7 @@ class Trial {
     await this.#active.kill();
     await this.#served(BACKUP);
     const gapMs = this.#probe.longestGapMs(since);
-    const gone = () => this.#probe.lostAt(ACTIVE, since);
+    const gone = () => this.#probe.changedAt(ACTIVE, false, since);
     while (gone() === undefined && monotonicMs() < since + STALE_MS) await delay(10);
     const twoOwnersMs = this.#probe.twoOwnersMs(since);
     const staleMs = (gone() ?? Infinity) - since;

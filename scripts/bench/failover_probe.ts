@@ -177,10 +177,10 @@ export class Probe implements AsyncDisposable {
     return sum;
   }
 
-  /** When a node lost the address first after an instant. */
-  lostAt(node: number, since: number): number | undefined {
+  /** When a node got the address, or lost it, first after an instant. */
+  changedAt(node: number, holds: boolean, since: number): number | undefined {
     return this.#memory.changes()
-      .find((change) => change.at >= since && change.node === node && !change.holds)?.at;
+      .find((change) => change.at >= since && change.node === node && change.holds === holds)?.at;
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -29,6 +29,7 @@ export function summary(measured: readonly Measured[]) {
     events: Object.fromEntries(EVENTS.map((event) => [event, {
       gapMs: figureOf(rounds, event, "gapMs"),
       twoOwnersMs: figureOf(rounds, event, "twoOwnersMs"),
+      ...(event === "graceful stop" ? { takenMs: figureOf(rounds, event, "takenMs") } : {}),
       ...(event === "SIGKILL" ? { staleMs: figureOf(rounds, event, "staleMs") } : {}),
     }])),
     cpuPercent: {
@@ -61,20 +62,16 @@ export function pairName([active, backup]: Pair): string {
 
 function table(terms: Terms, measured: readonly Measured[]): string {
   const head = [`VRRP${termsName(terms)}`, "", ...measured.map(({ pair }) => pairName(pair))];
+  const row = (event: EventName, name: string, key: keyof Sample) => [
+    key === "gapMs" ? event : "",
+    name,
+    ...measured.map(({ rounds }) => text(figureOf(rounds, event, key))),
+  ];
   const rows = EVENTS.flatMap((event) => [
-    [event, "dark", ...measured.map(({ rounds }) => text(figureOf(rounds, event, "gapMs")))],
-    ...(event === "nothing" ? [] : [[
-      "",
-      "two owners",
-      ...measured.map(({ rounds }) => text(figureOf(rounds, event, "twoOwnersMs"))),
-    ]]),
-    ...(event === "SIGKILL"
-      ? [[
-        "",
-        "address gone by itself",
-        ...measured.map(({ rounds }) => text(figureOf(rounds, event, "staleMs"))),
-      ]]
-      : []),
+    row(event, "dark", "gapMs"),
+    ...(event === "nothing" ? [] : [row(event, "two owners", "twoOwnersMs")]),
+    ...(event === "graceful stop" ? [row(event, "Backup has it after", "takenMs")] : []),
+    ...(event === "SIGKILL" ? [row(event, "gone by itself after", "staleMs")] : []),
   ]);
   const cpu = (node: "active" | "backup") =>
     measured.map(({ rounds }) => {
