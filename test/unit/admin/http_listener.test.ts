@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, it } from "vitest";
 import { type Answer, type HttpBounds, listenHttp } from "../../../src/admin/http_listener.ts";
+import { freePort } from "../free_port.ts";
 
 const QUICK: HttpBounds = {
   connections: 4,
@@ -188,12 +189,4 @@ function closeQuietly(client: Deno.Conn): void {
   } catch {
     // The test has closed it.
   }
-}
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }

@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CannotListen, serveAdmin } from "../../../src/admin/serve.ts";
 import type { AdminPlan } from "../../../src/core/plan/plan.ts";
+import { freePort } from "../free_port.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 
 let directory: string;
@@ -31,14 +32,6 @@ async function serve(admin: AdminPlan) {
   const server = await serveAdmin(new FakeAppliance(), admin, () => {});
   stops.push(() => server.stop());
   return server;
-}
-
-/** A port that was free a moment ago. */
-function freePort(): number {
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  const { port } = listener.addr;
-  listener.close();
-  return port;
 }
 
 async function ask(path: string, url: string, init: RequestInit = {}) {

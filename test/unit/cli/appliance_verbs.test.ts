@@ -1,9 +1,10 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serveAdmin } from "../../../src/admin/serve.ts";
 import type { Role } from "../../../src/core/plan/plan.ts";
-import { main } from "../../../src/cli/main.ts";
 import { FakeAppliance } from "../admin/fake_appliance.ts";
+import { freePort } from "../free_port.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
+import { runMain } from "./run_main.ts";
 import { createHash } from "node:crypto";
 
 let directory: string;
@@ -14,9 +15,7 @@ let port: number;
 beforeEach(async () => {
   directory = Deno.makeTempDirSync({ prefix: "lintel-cli-" });
   appliance = new FakeAppliance();
-  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-  port = listener.addr.port;
-  listener.close();
+  port = freePort();
   const roles: readonly Role[] = ["viewer", "operator"];
   for (const role of roles) Deno.writeTextFileSync(`${directory}/${role}`, `secret-${role}\n`);
   const server = await serveAdmin(appliance, {
@@ -38,17 +37,8 @@ afterEach(async () => {
   Deno.removeSync(directory, { recursive: true });
 });
 
-async function lintel(args: string, terminal = new FakeTerminal(overSocket())) {
-  const commands = {
-    run: () => Promise.resolve(0),
-    hostFacts: () => {
-      throw new Error("the host was asked");
-    },
-    refusedListeners: () => [],
-    build: { version: "1.2.3", kind: "source", deno: "2.9.6", v8: "15.0" },
-  };
-  const exitCode = await main(args.split(" "), commands, terminal);
-  return { exitCode, stdout: terminal.stdout, stderr: terminal.stderr };
+function lintel(args: string, terminal = new FakeTerminal(overSocket())) {
+  return runMain(args.split(" "), terminal);
 }
 
 function overSocket() {
@@ -239,9 +229,7 @@ describe("reaching an appliance", () => {
   });
 
   it("ends 5 where nobody answers", async () => {
-    const closed = Deno.listen({ hostname: "127.0.0.1", port: 0 });
-    closed.close();
-    for (const address of [`unix:${directory}/x`, `http://127.0.0.1:${closed.addr.port}`]) {
+    for (const address of [`unix:${directory}/x`, `http://127.0.0.1:${freePort()}`]) {
       const { exitCode, stderr } = await lintel(`status --admin ${address}`);
       expect(exitCode).toBe(5);
       expect(stderr).toContain(`no appliance answers at ${address}`);

@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serveAdmin } from "../../../src/admin/serve.ts";
-import { main } from "../../../src/cli/main.ts";
 import { FakeAppliance, makeEvent } from "../admin/fake_appliance.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
+import { runMain } from "./run_main.ts";
 
 let directory: string;
 let appliance: FakeAppliance;
@@ -26,18 +26,8 @@ afterEach(async () => {
   Deno.removeSync(directory, { recursive: true });
 });
 
-async function lintel(...args: string[]) {
-  const terminal = new FakeTerminal({ LINTEL_ADMIN: `unix:${directory}/admin.sock` });
-  const commands = {
-    run: () => Promise.resolve(0),
-    hostFacts: () => {
-      throw new Error("the host was asked");
-    },
-    refusedListeners: () => [],
-    build: { version: "1.2.3", kind: "source", deno: "2.9.6", v8: "15.0" },
-  };
-  const exitCode = await main(args, commands, terminal);
-  return { exitCode, stdout: terminal.stdout, stderr: terminal.stderr };
+function lintel(...args: string[]) {
+  return runMain(args, new FakeTerminal({ LINTEL_ADMIN: `unix:${directory}/admin.sock` }));
 }
 
 describe("lintel failover", () => {

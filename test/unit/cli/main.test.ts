@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Commands, main } from "../../../src/cli/main.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
+import { runMain } from "./run_main.ts";
 
 interface RunOptions {
   file: string;
@@ -10,19 +10,12 @@ interface RunOptions {
 async function lintel(args: string, env: Record<string, string> = {}) {
   const terminal = new FakeTerminal(env);
   const runs: RunOptions[] = [];
-  const commands: Commands = {
-    run: (options) => {
-      runs.push(options);
-      return Promise.resolve(4);
-    },
-    hostFacts: () => {
-      throw new Error("the host was asked");
-    },
-    refusedListeners: () => [],
-    build: { version: "1.2.3", kind: "source", deno: "2.9.6", v8: "15.0" },
-  };
-  const exitCode = await main(args.split(" ").filter((arg) => arg !== ""), commands, terminal);
-  return { exitCode, runs, stdout: terminal.stdout, stderr: terminal.stderr };
+  const words = args.split(" ").filter((arg) => arg !== "");
+  const ended = await runMain(words, terminal, (options) => {
+    runs.push(options);
+    return Promise.resolve(4);
+  });
+  return { ...ended, runs };
 }
 
 const VERBS = [
