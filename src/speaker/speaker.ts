@@ -57,6 +57,8 @@ export class Speaker implements Disposable {
   #surveyAt = -Infinity;
   /** When the LANs were last drained. */
   #heardAt = -Infinity;
+  /** Indexes of interfaces with which something has been the matter. */
+  readonly #shaken = new Set<number>();
   /** Whose addresses have gone from this host, by nobody knows whom. */
   readonly #bereft = new Set<Participant>();
   /** By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: how long the host has slept. */
@@ -268,7 +270,10 @@ export class Speaker implements Disposable {
    * change all the time; that one has gone is dealt with where it was held.
    */
   #matters(event: RouteEvent): boolean {
-    if ("link" in event) return true;
+    if ("link" in event) {
+      this.#shaken.add(event.link.index);
+      return true;
+    }
     const changed = event.address.address;
     let matters = true;
     for (const participant of this.#participants) {
@@ -312,6 +317,16 @@ export class Speaker implements Disposable {
     }
     this.#lans.settled();
     this.#poll = this.#pollSet();
+    this.#calmNeighbours(now);
+  }
+
+  /** A link that was away for a moment may have left neighbours with something else. */
+  #calmNeighbours(now: number): void {
+    for (const participant of this.#participants) {
+      const { lan } = participant;
+      if (lan && this.#shaken.has(lan.link.index)) participant.give({ kind: "reannounce" }, now);
+    }
+    this.#shaken.clear();
   }
 
   #pollSet(): PollSet {
