@@ -15,6 +15,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "iproute2": "an independent view on links and addresses",
   "keepalived": "the peer that we must get on with",
   "libcap2-bin": "gives the binary its capabilities: setcap",
+  "nftables": "keeps packets from being sent",
   "nginx-light": "servers behind us",
   "tcpdump": "an independent view on packets",
   "wrk": "load",

@@ -25,6 +25,8 @@ export class SpeakerHost {
   readonly transitions: TransitionReport[] = [];
   /** What it has logged. */
   readonly said: string[] = [];
+  /** The process that the speaker runs in, below the lab's wrappers; 0 before it has said so. */
+  pid = 0;
   #routers: readonly Counted[] = [];
 
   constructor(
@@ -77,8 +79,10 @@ export class SpeakerHost {
       | { kind: "counters"; routers: Counted[] }
       | LogReport
       | TransitionReport
+      | { kind: "process"; pid: number }
       | { kind: "other" };
     if (said.kind === "counters") this.#routers = said.routers;
+    if (said.kind === "process") this.pid = said.pid;
     if (said.kind === "log") this.said.push(said.message);
     if (said.kind === "transition") this.transitions.push(said);
   }

@@ -47,6 +47,7 @@ worker.postMessage(
     lag: null,
   } satisfies StartOrder,
 );
+print({ kind: "process", pid: Deno.pid });
 Deno.addSignalListener("SIGTERM", () => post({ kind: "stop" }));
 setInterval(tell, 50);
 
