@@ -51,16 +51,20 @@ export class Frames {
   #at = 0;
   #bytes: number[] = [];
 
-  private constructor(host: Host, filter: string) {
+  private constructor(host: Host, filter: string, direction: "in" | "out") {
     const options = ["-i", "eth0", "-n", "-tt", "-xx", "-l", "-Z", "root", "--immediate-mode"];
-    this.#process = host.spawn(["tcpdump", ...options, "-Q", "in", filter], {
+    this.#process = host.spawn(["tcpdump", ...options, "-Q", direction, filter], {
       onLine: (line) => this.#take(line),
     });
   }
 
-  /** Starts it on what a host's eth0 receives, and waits until it listens. */
-  static async start(host: Host, filter: string): Promise<Frames> {
-    const frames = new Frames(host, filter);
+  /** Starts it on what a host's eth0 receives, or sends, and waits until it listens. */
+  static async start(
+    host: Host,
+    filter: string,
+    direction: "in" | "out" = "in",
+  ): Promise<Frames> {
+    const frames = new Frames(host, filter, direction);
     await frames.#process.printed(/listening on/);
     return frames;
   }

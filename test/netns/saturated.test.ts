@@ -16,7 +16,7 @@ import { wrk } from "./wrk.ts";
 
 const VIP = "172.16.0.10";
 const INTERVAL_MS = 10;
-const SECONDS = isSoak ? 600 : 8;
+const SECONDS = isSoak ? 600 : 5;
 
 const CONFIG = `
 nodes:

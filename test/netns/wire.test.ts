@@ -79,13 +79,14 @@ it("is in every octet what the standard says", async () => {
     await frames.heard(`VRID ${vrid}`, 0, (heard) => heard.vrid === vrid);
   }
   await delay(500);
+  const stoppedAt = Date.now();
   await speaker.stop();
   await frames.stop();
   const heard = frames.advertisements();
   const { mac } = lb1.links.find("eth0");
   const ownMac = [...mac].map((octet) => octet.toString(16).padStart(2, "0")).join(":");
   for (const [{ vrid, family, version }, expected] of ROUTERS) {
-    const own = heard.filter((one) => one.vrid === vrid && one.priority > 0);
+    const own = heard.filter((one) => one.vrid === vrid && one.at < stoppedAt);
     expect(own.length, `VRID ${vrid}`).toBeGreaterThan(0);
     for (const one of own) {
       expect(one).toMatchObject({
@@ -103,6 +104,12 @@ it("is in every octet what the standard says", async () => {
     // With 0 the kernel would choose one; here they count.
     const ids = own.map(({ id }) => id);
     if (family === 4) expect(ids.every((id) => id > 0)).toBe(true);
+    // Whoever leaves shortens the interval that a Backup learns, which version 2 cannot.
+    const leaving = heard.filter((one) => one.vrid === vrid && one.at >= stoppedAt);
+    const shortened = leaving.filter(({ priority, interval: [high, low] }) => {
+      return priority > 0 && ((high & 0x0f) << 8 | low) <= 10;
+    });
+    if (version === 3) expect(shortened.length, `VRID ${vrid}`).toBeGreaterThan(0);
     // The last word is the farewell.
     const last = heard.filter((one) => one.vrid === vrid).at(-1);
     expect(last, `VRID ${vrid}`).toMatchObject({
@@ -141,9 +148,10 @@ it.each([
 });
 
 describe("the cadence", () => {
-  it.each(isSoak ? [1_000, 100, 10] : [100, 10])("every %i ms is kept", async (intervalMs) => {
+  it.each(isSoak ? [1_000, 100, 10] : [10])("every %i ms is kept", async (intervalMs) => {
     const seconds = isSoak ? 60 : 3;
-    const frames = await Frames.start(client, "proto 112");
+    // Where they leave: how soon a busy machine delivers them is another matter.
+    const frames = await Frames.start(lb1, "proto 112", "out");
     const speaker = new SpeakerHost(lb1, [
       router(51, { advertisementIntervalMs: intervalMs, priority: 255 }),
     ]);
