@@ -87,7 +87,7 @@ function releaseSoon(
   activeIntervalMs: number,
   now: Instant,
 ): Step {
-  const releaseMs = Math.min(YIELD_RELEASE_MS, router.advertisementIntervalMs);
+  const releaseMs = Math.min(YIELD_RELEASE_MS, router.advertisementIntervalMs / 2);
   return {
     state: {
       ...leavingFrom(router, state),
@@ -214,7 +214,7 @@ const LOWEST_PRIORITY = 1;
 /** How long the data plane may take to end its connections on the addresses. */
 const RELEASE_MAX_MS = 250;
 /**
- * The same when a peer has the addresses already, and as long as an interval at most: two owners
- * are a matter of milliseconds.
+ * The same when a peer has the addresses already, and half an interval at most: two owners are a
+ * matter of milliseconds.
  */
 const YIELD_RELEASE_MS = 10;

@@ -126,7 +126,9 @@ describe("a handover to be on standby", () => {
 });
 
 describe("an Active that yields to a better router", () => {
-  it("waits 10 ms for connections to be reset, and no longer", () => {
+  it("waits 10 ms for connections to be reset, and no longer than half an interval", () => {
+    const fast = new Trial({ advertisementIntervalMs: 10 }).active().hear(150);
+    expect(fast.left).toBe(5);
     const trial = new Trial().active().hear(150);
     expect(trial.left).toBe(10);
     expect(trial.sleep().did).toEqual(["removeAddresses", "advertise 100"]);
