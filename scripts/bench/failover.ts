@@ -16,7 +16,7 @@ import { parseArgs } from "node:util";
 import { compile } from "../compile.ts";
 import { print } from "../lab/print.ts";
 import { installPackages } from "../packages.ts";
-import { type Pair, type Patience, type Round, round } from "./failover_events.ts";
+import { type Course, type Pair, type Round, round } from "./failover_events.ts";
 import type { Terms } from "./failover_nodes.ts";
 import { type Measured, pairName, summary, tables, termsName } from "./failover_report.ts";
 
@@ -71,7 +71,10 @@ async function measureAll(
       const cell = results[(turn + count) % results.length]!;
       const name = `round ${count + 1}, ${termsName(cell.terms)}, ${pairName(cell.pair)}`;
       try {
-        const result = await round(cell.pair, cell.terms, lintel, quick ? HASTE : PATIENCE);
+        const result = await round(cell.pair, cell.terms, lintel, {
+          ...(quick ? HASTE : PATIENCE),
+          round: count,
+        });
         cell.rounds.push(result);
         say(`${name}: ${brief(result)}`);
       } catch (error) {
@@ -103,7 +106,7 @@ function cells({ quick, only }: Options): Cell[] {
 
 /** About how many seconds a round takes: some fifteen Active_Down_Intervals, and waiting. */
 function expected({ intervalMs }: Terms): number {
-  return 24 + 27 * intervalMs / 1000;
+  return 26 + 30 * intervalMs / 1000;
 }
 
 function parse(args: readonly string[]): Options | undefined {
@@ -149,5 +152,5 @@ const TERMS: readonly Terms[] = [
 ];
 const QUICK_TERMS = TERMS.filter(({ version, intervalMs }) => version === 3 && intervalMs !== 100);
 
-const PATIENCE: Patience = { quietMs: 2_000, apartMs: 6_500 };
-const HASTE: Patience = { quietMs: 1_000, apartMs: 4_500 };
+const PATIENCE: Omit<Course, "round"> = { quietMs: 2_000, apartMs: 6_500 };
+const HASTE: Omit<Course, "round"> = { quietMs: 1_000, apartMs: 4_500 };

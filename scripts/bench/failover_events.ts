@@ -49,8 +49,10 @@ export const EVENTS = [
 /** One of {@linkcode EVENTS}. */
 export type EventName = (typeof EVENTS)[number];
 
-/** How patient a round is. */
-export interface Patience {
+/** How a round goes. */
+export interface Course {
+  /** Each round has its moments: how far in an interval things happen, the same for each pair. */
+  readonly round: number;
   /** How long nothing happens, and CPU time is counted. */
   readonly quietMs: number;
   /** How long the nodes are apart: Keepalived's second burst, 5 s on, would hide a dark client. */
@@ -62,7 +64,7 @@ export async function round(
   pair: Pair,
   terms: Terms,
   lintel: string,
-  patience: Patience,
+  course: Course,
 ): Promise<Round> {
   await using lab = Lab.create();
   const client = lab.host("client", { addresses: ["172.16.0.100/24"] });
@@ -75,7 +77,7 @@ export async function round(
   );
   await using probe = Probe.start(VIP, client, hosts);
   const trial = new Trial(lab, client, hosts, daemons, probe, terms);
-  return await trial.run(patience);
+  return await trial.run(course);
 }
 
 class Trial {
@@ -87,6 +89,7 @@ class Trial {
   readonly #probe: Probe;
   readonly #terms: Terms;
   readonly #samples = new Map<EventName, Sample>();
+  #moment = 0;
 
   constructor(
     lab: Lab,
@@ -105,9 +108,12 @@ class Trial {
     this.#terms = terms;
   }
 
-  async run({ quietMs, apartMs }: Patience): Promise<Round> {
+  async run({ round, quietMs, apartMs }: Course): Promise<Round> {
+    this.#moment = round * GOLDEN_RATIO ** 2;
     await Promise.all([this.#active.start(), this.#backup.start()]);
     await this.#settled(ACTIVE);
+    // What it costs to start is no part of what it costs to run.
+    await delay(quietMs);
     const cpuPercent = await this.#nothing(quietMs);
     await this.#gracefulStop();
     await this.#sigkill();
@@ -132,6 +138,7 @@ class Trial {
   }
 
   async #gracefulStop(): Promise<void> {
+    await this.#anyMoment();
     const since = monotonicMs();
     const stopped = this.#active.stop();
     await this.#settled(BACKUP);
@@ -148,6 +155,7 @@ class Trial {
 
   /** The service dies with its daemon. */
   async #sigkill(): Promise<void> {
+    await this.#anyMoment();
     const since = monotonicMs();
     this.#probe.mute(ACTIVE, true);
     await this.#active.kill();
@@ -167,6 +175,7 @@ class Trial {
   }
 
   async #linkDown(): Promise<void> {
+    await this.#anyMoment();
     const since = monotonicMs();
     this.#lab.unplug(this.#host);
     await this.#settled(BACKUP);
@@ -179,6 +188,7 @@ class Trial {
 
   /** The client is on the Backup's side, and learns its address there. */
   async #partition(apartMs: number): Promise<void> {
+    await this.#anyMoment();
     const since = monotonicMs();
     this.#lab.partition(this.#host);
     await this.#served(BACKUP);
@@ -186,6 +196,7 @@ class Trial {
     await delay(since + apartMs - monotonicMs());
     // Each is alone on its side.
     this.#samples.set("partition", { gapMs, twoOwnersMs: 0 });
+    await this.#anyMoment();
     const healedAt = monotonicMs();
     this.#lab.heal(this.#host);
     await this.#settled(ACTIVE);
@@ -194,6 +205,7 @@ class Trial {
 
   /** As a virtual machine that is paused, but for its kernel: the service hangs with its daemon. */
   async #pause(): Promise<void> {
+    await this.#anyMoment();
     const since = monotonicMs();
     this.#probe.mute(ACTIVE, true);
     this.#active.signal("SIGSTOP");
@@ -207,6 +219,12 @@ class Trial {
     await delay(2 * this.#terms.intervalMs);
     await this.#settled(ACTIVE);
     this.#note("SIGCONT", resumedAt);
+  }
+
+  /** What follows would otherwise always happen as soon after an advertisement. */
+  async #anyMoment(): Promise<void> {
+    this.#moment += GOLDEN_RATIO;
+    await delay(this.#moment % 1 * this.#terms.intervalMs);
   }
 
   #note(event: EventName, since: number): void {
@@ -248,3 +266,5 @@ const BACKUP = 1;
 /** A little more than the three seconds after which lintel's address is gone by default. */
 const STALE_MS = 4_000;
 const SERVED_MS = 60;
+/** Its multiples spread evenly between whole numbers, however many there are. */
+const GOLDEN_RATIO = 0.618;
