@@ -41,6 +41,7 @@ export function takeOver(
       awayAt: -Infinity,
       renewAt,
       announcedAt: now,
+      announceFrom: now,
       announceAt: Infinity,
       announceAgainAt: againAt(router, now),
       refreshAt: refreshAt(router, now),
@@ -67,6 +68,7 @@ export function resume(router: VirtualRouter, state: Leaving, now: Instant): Ste
       awayAt: -Infinity,
       renewAt,
       announcedAt: now,
+      announceFrom: now,
       announceAt: Infinity,
       announceAgainAt: Infinity,
       refreshAt: refreshAt(router, now),
@@ -84,7 +86,7 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
   let next = state;
   // Everybody may believe by now that another router holds the addresses.
   const wasAway = isOverdue(router, state, now);
-  const announceAt = wasAway ? state.announcedAt + ANNOUNCE_GAP_MS : state.announceAt;
+  const announceAt = wasAway ? state.announceFrom : state.announceAt;
   if (now >= state.advertiseAt) {
     const awayAt = wasAway ? now : state.awayAt;
     const advertiseAt = nextOnGrid(router, state.advertiseAt, now);
@@ -115,7 +117,13 @@ function nextOnGrid(router: VirtualRouter, advertiseAt: Instant, now: Instant): 
 }
 
 function announced(router: VirtualRouter, state: Active, now: Instant): Active {
-  return { ...state, announcedAt: now, announceAt: Infinity, refreshAt: refreshAt(router, now) };
+  return {
+    ...state,
+    announcedAt: now,
+    announceFrom: Math.max(state.announceFrom, now - ANNOUNCE_GAP_MS) + ANNOUNCE_GAP_MS,
+    announceAt: Infinity,
+    refreshAt: refreshAt(router, now),
+  };
 }
 
 /** Whether our advertisement is so late that every Backup must have taken over by now. */
@@ -145,7 +153,7 @@ export function heldUpInActive(
 ): Step {
   if (forMs <= router.advertisementIntervalMs / EXTRA_ADVERTISEMENTS) return stay(state);
   if (forMs <= patienceOfBackups(router)) return stay({ ...state, advertiseAt: now });
-  const announceAt = Math.max(now, state.announcedAt + ANNOUNCE_GAP_MS);
+  const announceAt = Math.max(now, state.announceFrom);
   const renewAt = Math.min(state.renewAt, now);
   return stay({
     ...state,
@@ -182,7 +190,7 @@ export function outranks({ priority, source }: HeardAdvertisement, ours: Active)
 /** A lesser router believes itself Active: say at once who is, to it and to the network. */
 function assertActive(router: VirtualRouter, state: Active, now: Instant): Step {
   const { state: next, outputs } = answer(router, state, now);
-  const announcing = announceSoon(router, next, now, ANNOUNCE_GAP_MS);
+  const announcing = announceSoon(router, next, now);
   return { ...announcing, outputs: [...outputs, ...announcing.outputs] };
 }
 
@@ -191,10 +199,9 @@ export function announceSoon(
   router: VirtualRouter,
   state: Active,
   now: Instant,
-  gapMs = ANNOUNCE_GAP_MS,
+  soonest = state.announceFrom,
 ): Step {
   const announceAgainAt = againAt(router, now);
-  const soonest = state.announcedAt + gapMs;
   if (now < soonest) {
     return stay({ ...state, announceAt: Math.min(state.announceAt, soonest), announceAgainAt });
   }
@@ -207,7 +214,8 @@ export function announceSoon(
 
 /** Somebody else claims our addresses. Two that will not give way must not make a storm of it. */
 export function foreignClaim(router: VirtualRouter, state: Active, now: Instant): Step {
-  return announceSoon(router, state, now, CLAIM_GAP_MS);
+  const soonest = Math.max(state.announceFrom, state.announcedAt + CLAIM_GAP_MS);
+  return announceSoon(router, state, now, soonest);
 }
 
 /** Advertises a change at once, but not more often than ten times an interval. */
@@ -246,7 +254,11 @@ function refreshAt({ announce }: VirtualRouter, now: Instant): Instant {
   return announce.refreshMs === null ? Infinity : now + announce.refreshMs;
 }
 
-/** Bursts of announcements that others provoke are at least so far apart. */
+/**
+ * Bursts of announcements that others provoke are so far apart, but for one more: the last word of
+ * a loser comes right after what made us announce, and must be answered at once too, since the
+ * loser still answered for the addresses until then.
+ */
 const ANNOUNCE_GAP_MS = 200;
 /** Those that a foreign claim provokes. */
 const CLAIM_GAP_MS = 1_000;

@@ -59,6 +59,8 @@ export interface Active extends Common {
   readonly renewAt: Instant;
   /** When the addresses were last announced. */
   readonly announcedAt: Instant;
+  /** From then on they may be announced in a burst again. */
+  readonly announceFrom: Instant;
   /** When a burst of announcements put off by the rate limit is due, or `Infinity`. */
   readonly announceAt: Instant;
   /** When the second burst after a takeover or conflict is due, or `Infinity`. */

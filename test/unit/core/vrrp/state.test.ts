@@ -20,6 +20,7 @@ const ACTIVE: Active = {
   advertiseAt: 50_000,
   renewAt: 50_000,
   announcedAt: 45_000,
+  announceFrom: 45_000,
   announceAt: 50_000,
   announceAgainAt: 50_000,
   refreshAt: 50_000,
