@@ -231,6 +231,8 @@ describe("an Active", () => {
     const lb2 = lab.host("lb2", { addresses: ["172.16.0.3/24"] });
     using both = new VipWatch(VIP, lb1, lb2);
     const owners = [lb1, lb2].map((host) => new SpeakerHost(host, [plan({ priority: 255 })]));
+    // Whichever of them comes second is Active for a moment.
+    await Promise.all([owners[0]?.is("backup"), owners[1]?.is("active")]);
     await both.only(lb2);
     const since = monotonicMs();
     await delay(isSoak ? 30_000 : 2_000);
