@@ -31,6 +31,8 @@ const PRIORITY = { lb1: 150, lb2: 100 };
 const ROUNDS = Array.from({ length: isSoak ? 10 : 1 }, (_, at) => at + 1);
 /** It passes at 1 MiB/s. */
 const DOWNLOAD_MIB = 3;
+/** At one a second this outlasts every test. */
+const NEVER_DONE_MIB = 100;
 
 let command: readonly string[];
 let lab: Lab;
@@ -55,7 +57,8 @@ beforeEach(async () => {
   await web.run([
     "sh",
     "-c",
-    `mkdir ${files} && head -c ${DOWNLOAD_MIB}M /dev/urandom > ${files}/f`,
+    `mkdir ${files} && head -c ${DOWNLOAD_MIB}M /dev/urandom > ${files}/f && ` +
+    `truncate -s ${NEVER_DONE_MIB}M ${files}/never`,
   ]);
   await Nginx.start(web);
 });
@@ -147,7 +150,7 @@ describe("SIGTERM to the Active", () => {
   it("cuts what is left after stopTimeout, and ends with 0 all the same", async () => {
     const [active] = await Promise.all([start(lb1, FAST, "1s"), start(lb2, FAST)]);
     await watch.only(lb1);
-    const { process: curl } = download();
+    const { process: curl } = download("never");
     await delay(300);
     const since = monotonicMs();
     active.process.kill("SIGTERM");
@@ -167,7 +170,7 @@ describe("a second SIGTERM", () => {
     // Alone, it would wait a second for one.
     const active = await start(lb1);
     await watch.only(lb1);
-    const { process: curl } = download();
+    const { process: curl } = download("never");
     await delay(300);
     active.process.kill("SIGTERM");
     await delay(200);
@@ -188,7 +191,7 @@ describe("a second SIGTERM", () => {
   it("ends the drain at once", async () => {
     const [active] = await Promise.all([start(lb1, FAST), start(lb2, FAST)]);
     await watch.only(lb1);
-    const { process: curl } = download();
+    const { process: curl } = download("never");
     await delay(300);
     const stoppedAt = monotonicMs();
     active.process.kill("SIGTERM");
@@ -233,18 +236,18 @@ async function start(host: Host, timing: Timing = TIMING, stopTimeout = "30s"): 
 }
 
 /** A slow download by way of lb1's own address; it prints its checksum when it is whole. */
-function download(): {
+function download(file = "f"): {
   readonly process: Process;
   readonly finished: Promise<{ code: number; output: string }>;
   readonly expected: Promise<string>;
 } {
   const web = lab.hosts.find(({ name }) => name === "web1")!;
-  const get = `set -o pipefail; curl --silent --fail http://${OWN}:8080/slow/f | sha256sum`;
+  const get = `set -o pipefail; curl --silent --fail http://${OWN}:8080/slow/${file} | sha256sum`;
   const process = client.spawn(["bash", "-c", get]);
   return {
     process,
     finished: process.end(20_000).then(({ code }) => ({ code, output: process.stdout })),
-    expected: web.run(["sh", "-c", `sha256sum < ${web.directory}/files/f`]),
+    expected: web.run(["sh", "-c", `sha256sum < ${web.directory}/files/${file}`]),
   };
 }
 
