@@ -68,7 +68,10 @@ export function heardInBackup(
   const patienceMs = isOwner(router) ? 0 : router.preemptDelayMs;
   const delayedUntil = preemptAt === Infinity ? now + patienceMs : preemptAt;
   if (now < delayedUntil) {
-    return stay({ ...backupState(router, state, intervalMs, now), preemptAt: delayedUntil });
+    const next = backupState(router, state, intervalMs, now);
+    // The last word of one who has just yielded must not hurry us past the new Active.
+    const activeDownAt = Math.max(next.activeDownAt, state.activeDownAt);
+    return stay({ ...next, activeDownAt, preemptAt: delayedUntil });
   }
   // Not resetting the timer is how we preempt: it runs out and we take over.
   return stay({ ...state, takeover: "preempt", preemptAt: delayedUntil });

@@ -43,6 +43,11 @@ describe("a preempt delay", () => {
     expect(trial.hear(50).left).toBe(DOWN - 1);
   });
 
+  it("is not shortened by the interval of one who has just lost", () => {
+    const trial = delayed().hear(150, "10.0.0.9", 1000).hear(50, "10.0.0.8", 100);
+    expect(trial.left).toBe(DOWN);
+  });
+
   it("delays nothing when the Active dies or gives up", () => {
     const died = delayed().hear(50);
     expect(died.left).toBe(DOWN);
