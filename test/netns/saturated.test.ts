@@ -1,7 +1,7 @@
 /**
- * Fast advertisements beside a data plane that takes all the CPU there is: nobody mistakes the other
- * for dead. The long form takes the fastest there are, the short one leaves room for a machine that
- * stands still for a moment itself.
+ * Fast advertisements beside a data plane that takes all the CPU there is: nobody mistakes the
+ * other for dead. The long form takes the fastest there are, the short one leaves room for a
+ * machine that stands still for a moment itself.
  */
 
 import { expect, it } from "vitest";
