@@ -125,7 +125,7 @@ describe("SIGTERM to the Active", () => {
     expect(watch.holders()).toEqual(["lb2"]);
     expect(await answerers(client, VIP, [lb1, lb2])).toEqual(["lb2"]);
     // The download went on to its end, and nothing was waited for after it.
-    expect({ code, output }).toEqual({ code: 0, output: await downloading.expected });
+    expect({ code, output }).toEqual({ code: 0, output: await downloading.expected() });
     expect(exitCode, active.process.output).toBe(0);
     expect(exitMs).toBeLessThan(1_000 + stallMs);
     expect(find(new RegExp(`^IP ${OWN} > .*prio ${PRIORITY.lb1},`), release?.at)).toBe(undefined);
@@ -239,7 +239,7 @@ async function start(host: Host, timing: Timing = TIMING, stopTimeout = "30s"): 
 function download(file = "f"): {
   readonly process: Process;
   readonly finished: Promise<{ code: number; output: string }>;
-  readonly expected: Promise<string>;
+  readonly expected: () => Promise<string>;
 } {
   const web = lab.hosts.find(({ name }) => name === "web1")!;
   const get = `set -o pipefail; curl --silent --fail http://${OWN}:8080/slow/${file} | sha256sum`;
@@ -247,7 +247,7 @@ function download(file = "f"): {
   return {
     process,
     finished: process.end(20_000).then(({ code }) => ({ code, output: process.stdout })),
-    expected: web.run(["sh", "-c", `sha256sum < ${web.directory}/files/${file}`]),
+    expected: () => web.run(["sh", "-c", `sha256sum < ${web.directory}/files/${file}`]),
   };
 }
 
