@@ -18,7 +18,7 @@ export class Chooser {
   /** By listener. */
   readonly #ports: number[] = [];
   /** By frontend. */
-  readonly #backendOf: Int32Array;
+  readonly #defaults: Int32Array;
   /** By backend, each. */
   readonly #backends: readonly Backend[];
   readonly #balancers: readonly Balancer[];
@@ -29,7 +29,7 @@ export class Chooser {
     const states = new ServerTable(start.servers);
     this.#table = table;
     this.#states = states;
-    this.#backendOf = Int32Array.from(start.frontends, (frontend) => frontend.backend);
+    this.#defaults = Int32Array.from(start.frontends, (frontend) => frontend.backend);
     this.#backends = start.backends;
     this.#balancers = start.backends.map(({ balance, rows }) =>
       new BALANCERS[balance](rows, states, start.worker)
@@ -45,12 +45,17 @@ export class Chooser {
     this.#ports[listener] = port;
   }
 
-  /** The index of the backend of a slot's frontend. */
-  backendOf(slot: number): number {
-    return this.#backendOf[this.#table.frontend(slot)]!;
+  /** The index of the backend that a frontend's connections go to unless more is known of them. */
+  defaultBackend(frontend: number): number {
+    return this.#defaults[frontend]!;
   }
 
-  /** The backend of a slot's frontend. */
+  /** The index of a slot's backend, once it has one. */
+  backendOf(slot: number): number {
+    return this.#table.backend[slot]!;
+  }
+
+  /** A slot's backend, once it has one. */
   backend(slot: number): Backend {
     return this.#backends[this.backendOf(slot)]!;
   }

@@ -19,6 +19,8 @@ export class ConnectionTable {
   readonly phase: Uint8Array;
   /** By slot: index of the listener that the client connected to. */
   readonly listener: Int32Array;
+  /** By slot: index of the backend that it goes to; connections of one frontend may differ. */
+  readonly backend: Int32Array;
   /** By slot: index of the server in its backend; NO_SERVER before one is chosen. */
   readonly server: Int32Array;
   /** By slot: attempts to connect that have failed. */
@@ -58,6 +60,7 @@ export class ConnectionTable {
     this.capacity = capacity;
     this.phase = new Uint8Array(capacity);
     this.listener = new Int32Array(capacity);
+    this.backend = new Int32Array(capacity);
     this.server = new Int32Array(capacity);
     this.failures = new Uint16Array(capacity);
     this.lastActiveAt = new Float64Array(capacity);

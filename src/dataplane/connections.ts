@@ -68,8 +68,9 @@ export class Connections {
 
   /** Takes up an accepted client. There is a free slot. */
   open(client: Fd, listener: number, frontend: number, now: number): void {
-    const { table, tally } = this.#parts;
+    const { chooser, table, tally } = this.#parts;
     const slot = table.take(client, listener, frontend, now);
+    table.backend[slot] = chooser.defaultBackend(frontend);
     if (slot >= this.#used) this.#used = slot + 1;
     tally.frontend(frontend, "opened");
     if (this.#relay.prefetch(2 * slot)) this.#go(slot, this.#connector.begin(slot, now));
