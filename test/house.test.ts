@@ -39,7 +39,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   "src/speaker": ["src/core", "src/memory", "src/linux"],
   "src/dataplane": ["src/core", "src/memory", "src/linux"],
   "src/prober": ["src/core", "src/memory", "src/linux", "node:"],
-  "src/journal": ["src/core"],
+  "src/journal": ["src/core", "node:"],
   "src/metrics": ["src/core", "src/memory", "npm:prom-client"],
   "src/admin": ["src/core", "src/config", "npm:hono", "npm:@hono/zod-openapi", "npm:zod", "node:"],
   "src/cli": ["src/core", "src/config", "src/admin", "src/linux", "src/appliance", "npm:commander"],

@@ -40,8 +40,8 @@ export function removeFile(path: string): void {
   syncDirectory(path);
 }
 
-/** A rename or removal is on the disk only when its directory is. */
-function syncDirectory(path: string): void {
+/** Brings a directory to the disk: a file that is new, renamed or removed there is so only then. */
+export function syncDirectory(path: string): void {
   using directory = Deno.openSync(path.replace(/[^/]*$/, "") || ".");
   directory.syncSync();
 }
