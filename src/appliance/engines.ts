@@ -18,6 +18,7 @@ import type { TransitionReport } from "../speaker/orders.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { CannotRun } from "./cannot_run.ts";
 import { connectionMemory, reclaim } from "../dataplane/connection_memory.ts";
+import { Cuts } from "./cuts.ts";
 import { EngineWorker } from "./engine_worker.ts";
 import type { Frontends } from "./frontends.ts";
 import { type Log, logOf } from "./log.ts";
@@ -48,6 +49,8 @@ export class Engines {
   /** A check has changed a server's health. */
   onHealth: (server: string, result: CheckResult) => void = () => {};
   readonly speaker: SpeakerLink;
+  /** Resets connections. */
+  readonly cuts: Cuts;
   readonly #parts: EngineParts;
   readonly #dataplane: EngineWorker<DataplaneOrder, DataplaneReport>[] = [];
   readonly #prober: EngineWorker<ProberOrder, ProberReport>;
@@ -64,6 +67,7 @@ export class Engines {
     for (let row = 0; row < parts.dataplaneWorkers; row++) {
       this.#dataplane.push(this.#dataplaneWorker(row));
     }
+    this.cuts = new Cuts(this.#dataplane);
     this.speaker = this.#speakerLink(parts.dataplaneWorkers);
     this.#prober = this.#proberWorker(parts.dataplaneWorkers + 1);
     parts.servers.onAdminChange = (row, state) => this.#prober.post({ kind: "admin", row, state });
@@ -229,6 +233,7 @@ export class Engines {
 
   #heardDataplane(worker: string, log: Log, report: DataplaneReport): void {
     if (report.kind === "log") log.write(report.level, report.message, report.properties);
+    else if (report.kind === "cut") this.cuts.heard(worker, report);
     else if (report.kind === "released") this.#settle(worker, `released ${report.virtualRouter}`);
     else this.#settle(worker, report.kind);
     if (report.kind === "stopped" && report.connections > 0) {
@@ -307,6 +312,7 @@ export class Engines {
 
   /** A worker has died: it will answer no order, and report itself ready if it is started again. */
   #noteLost(worker: { readonly name: string; end(): void }): void {
+    this.cuts.lost(worker.name);
     for (const key of [...this.#awaited.keys()]) {
       const [name = "", ...kind] = key.split(" ");
       if (name === worker.name && kind[0] !== "ready") this.#settle(name, kind.join(" "));

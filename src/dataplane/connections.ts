@@ -30,6 +30,7 @@ import {
 } from "./connection_table.ts";
 import { type Connector, HOPELESS, type Parts, type Progress } from "./connector.ts";
 import { keepAlive } from "./keepalive.ts";
+import type { Chosen } from "./orders.ts";
 import {
   BLOCKS,
   BUSY,
@@ -126,6 +127,30 @@ export class Connections {
       this.#cut(slot);
       count++;
     }
+    return count;
+  }
+
+  /** Resets every connection that a server counts as its own. @returns how many there were. */
+  cutServer(row: number): number {
+    const { table } = this.#parts;
+    let count = 0;
+    for (let slot = 0; slot < this.#used; slot++) {
+      if (table.phase[slot] === FREE || table.row(slot) !== row) continue;
+      this.#cut(slot);
+      count++;
+    }
+    return count;
+  }
+
+  /** Resets those that are still what they were. @returns how many there were. */
+  cutChosen({ slots, generations }: Chosen): number {
+    const { table } = this.#parts;
+    let count = 0;
+    slots.forEach((slot, at) => {
+      if (table.phase[slot] === FREE || table.generation[2 * slot] !== generations[at]) return;
+      this.#cut(slot);
+      count++;
+    });
     return count;
   }
 

@@ -14,7 +14,7 @@ import { ConnectionTable } from "./connection_table.ts";
 import { Connections } from "./connections.ts";
 import { Connector, type Parts } from "./connector.ts";
 import type { Events, Kernel } from "./kernel.ts";
-import type { Listener, Order, Report, StartOrder } from "./orders.ts";
+import type { CutOrder, Listener, Order, Report, StartOrder } from "./orders.ts";
 import { Pipes } from "./pipes.ts";
 import { Relay } from "./relay.ts";
 import { Tally } from "./tally.ts";
@@ -123,6 +123,8 @@ export class Engine {
         return this.#listen(order.listeners);
       case "release":
         return this.#release(order.virtualRouter);
+      case "cut":
+        return this.#cut(order);
       case "drain":
         this.#acceptor.drain(this.#now);
         this.#isDraining = true;
@@ -144,6 +146,13 @@ export class Engine {
       this.#acceptor.listener(listener).virtualRouter === virtualRouter
     );
     this.#report({ kind: "released", virtualRouter, connections });
+  }
+
+  #cut({ id, which }: CutOrder): void {
+    const connections = "row" in which
+      ? this.#connections.cutServer(which.row)
+      : this.#connections.cutChosen(which);
+    this.#report({ kind: "cut", id, connections });
   }
 
   #drained(): void {

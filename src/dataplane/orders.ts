@@ -13,12 +13,19 @@ import type { HistogramShape } from "../memory/histogram.ts";
 import type { Row } from "../memory/server_table.ts";
 
 /** What the appliance tells a worker. */
-export type Order = StartOrder | ListenOrder | ReleaseOrder | DrainOrder | StopOrder;
+export type Order =
+  | StartOrder
+  | ListenOrder
+  | ReleaseOrder
+  | CutOrder
+  | DrainOrder
+  | StopOrder;
 
 /** What a worker tells the appliance. */
 export type Report =
   | ReadyReport
   | ReleasedReport
+  | CutReport
   | DrainingReport
   | DrainedReport
   | StoppedReport
@@ -68,6 +75,26 @@ export interface ListenOrder {
 export interface ReleaseOrder {
   readonly kind: "release";
   readonly virtualRouter: string;
+}
+
+/** Reset connections that are open. Answered by `cut`. */
+export interface CutOrder {
+  readonly kind: "cut";
+  /** Repeated in the answer. */
+  readonly id: number;
+  readonly which: WholeServer | Chosen;
+}
+
+/** Every connection of a server. */
+export interface WholeServer {
+  readonly row: Row;
+}
+
+/** Connections by slot, as far as they are still the ones that were meant. */
+export interface Chosen {
+  readonly slots: readonly number[];
+  /** The generation of each one's client side. */
+  readonly generations: readonly number[];
 }
 
 /**
@@ -127,6 +154,13 @@ export interface ReadyReport {
 export interface ReleasedReport {
   readonly kind: "released";
   readonly virtualRouter: string;
+  readonly connections: number;
+}
+
+/** So many connections were reset. */
+export interface CutReport {
+  readonly kind: "cut";
+  readonly id: number;
   readonly connections: number;
 }
 

@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it, vi } from "vitest";
 import { reclaim } from "../../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../../src/dataplane/engine.ts";
 import { EAGAIN, EBADF, EINTR } from "../../../src/linux/errno.ts";
+import type { Row } from "../../../src/memory/server_table.ts";
 import { SO_KEEPALIVE, TCP_KEEPIDLE } from "../../../src/linux/socket.ts";
 import { type Endpoint, FakeKernel } from "../../simulation/relay_kernel.ts";
 import { World, type WorldOptions } from "../../simulation/relay_world.ts";
@@ -187,6 +188,33 @@ describe("orders", () => {
     expect(world.reports.at(-1)).toMatchObject({ kind: "released", connections: 0 });
     world.pass(10);
     expect(client.isDead).toBe(false);
+  });
+
+  it("cut: resets the connections of one server, and leaves those of others", () => {
+    const { world, clients, servers } = worldOf({ servers: 2 }, 4);
+    world.run(() => servers.length === 4);
+    world.pass(5);
+    world.engine.carryOut({ kind: "cut", id: 7, which: { row: 1 as Row } });
+    expect(world.reports.at(-1)).toEqual({ kind: "cut", id: 7, connections: 2 });
+    expect(clients.filter(({ isDead }) => isDead).length).toBe(2);
+    expect([world.active(0), world.active(1)]).toEqual([2, 0]);
+  });
+
+  it("cut: resets the connections that are meant, not those that have taken their slots", () => {
+    const { world, client } = relayed();
+    const cut = (generation: number) =>
+      world.engine.carryOut({
+        kind: "cut",
+        id: 1,
+        which: { slots: [0, 1], generations: [generation, 0] },
+      });
+    cut(5);
+    expect(world.reports.at(-1)).toMatchObject({ kind: "cut", connections: 0 });
+    cut(0);
+    expect(world.reports.at(-1)).toMatchObject({ kind: "cut", connections: 1 });
+    expect(client.isDead).toBe(true);
+    cut(0);
+    expect(world.reports.at(-1)).toMatchObject({ kind: "cut", connections: 0 });
   });
 
   it("listen: servers without a port have that of the listener a client has come by", () => {
