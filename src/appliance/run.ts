@@ -22,6 +22,7 @@ import { connectionsPerWorker } from "./limits.ts";
 import { Routers } from "./routers.ts";
 import { RunningAppliance } from "./running.ts";
 import { Servers } from "./servers.ts";
+import { ServiceManager } from "./service_manager.ts";
 import { createSharedMemory } from "./shared_memory.ts";
 import { StopSignals } from "./signals.ts";
 
@@ -75,6 +76,7 @@ function loadPlan(file: string, node: string | undefined, facts: HostFacts): Pla
 
 async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Promise<void> {
   const signals = new StopSignals(log);
+  const manager = new ServiceManager(Deno.env.toObject());
   raise(CAP_NET_BIND_SERVICE);
   const dataplaneWorkers = plan.workers ?? facts.cpus;
   const memory = createSharedMemory(plan, dataplaneWorkers);
@@ -109,10 +111,14 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
       if (appliance.stopping) return;
       log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" });
       availability.start();
+      // Threads that have been ended in the planned way are not dead.
+      const isAlive = () => appliance.stopping || appliance.liveness().length === 0;
+      manager.ready(`node ${plan.node}, ${file}`, isAlive);
     });
     await Promise.race([started, failed, signals.first]);
     await Promise.race([signals.first, failed]);
     appliance.stopping = true;
+    manager.stopping();
     availability.leave();
     await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
   } finally {
@@ -121,6 +127,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     await availability.stop();
     await within(STOP_MS, admin.stop());
     signals.close();
+    manager.close();
   }
   log.write("info", "stopped");
 }

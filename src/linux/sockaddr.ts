@@ -1,11 +1,11 @@
 /**
  * Socket addresses as the kernel lays them out.
  *
- * @see sockaddr(3type), ip(7), ipv6(7), packet(7), netlink(7)
+ * @see sockaddr(3type), ip(7), ipv6(7), unix(7), packet(7), netlink(7)
  */
 
 import { type Family, formatAddress, parseAddress } from "../core/net/address.ts";
-import { AF_INET, AF_INET6 } from "./socket.ts";
+import { AF_INET, AF_INET6, AF_UNIX } from "./socket.ts";
 
 /**
  * ```c
@@ -34,6 +34,22 @@ export function inetAddress(
 /** {@linkcode inetAddress} for an address as text, which must be valid. */
 export function inetAddressOf(address: string, port: number): Uint8Array<ArrayBuffer> {
   return inetAddress(parseAddress(address)!.bytes, port);
+}
+
+/**
+ * ```c
+ * struct sockaddr_un { sa_family_t family; char path[108]; };
+ * ```
+ *
+ * @param path of at most 107 octets; one that begins with `@` is in the abstract namespace.
+ */
+export function unixAddress(path: string): Uint8Array<ArrayBuffer> {
+  const isAbstract = path.startsWith("@");
+  const name = new TextEncoder().encode(isAbstract ? `\0${path.slice(1)}` : `${path}\0`);
+  const bytes = new Uint8Array(2 + name.length);
+  new DataView(bytes.buffer).setUint16(0, AF_UNIX, true);
+  bytes.set(name, 2);
+  return bytes;
 }
 
 /** Reads a `sockaddr_in` or `sockaddr_in6`; an IPv4 address mapped into IPv6 comes out as IPv4. */

@@ -185,6 +185,7 @@ export function lingerReset(fd: Fd): number {
 const intOption = new Int32Array(1);
 const optionLength = new Uint32Array(1);
 
+export const AF_UNIX = 1;
 export const AF_INET = 2;
 export const AF_INET6 = 10;
 export const AF_NETLINK = 16;
