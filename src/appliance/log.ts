@@ -4,6 +4,7 @@
 
 import { configure, getJsonLinesFormatter, getLogger, type LogRecord } from "@logtape/logtape";
 import type { LogPlan } from "../core/plan/plan.ts";
+import { PERIOD_MS, Repeats } from "./repeats.ts";
 
 /** A value that a log line may carry. */
 export type Property = string | number | boolean | null;
@@ -32,14 +33,22 @@ export async function configureLog({ level, format }: LogPlan): Promise<void> {
 
 /**
  * The log of one part of the appliance: `appliance`, `speaker`, `dataplane-0`, `prober`, `admin`.
+ * The same message again and again is written a few times, and then counted.
  */
 export function logOf(part: string): Log {
   const logger = getLogger(["lintel", part]);
+  const put: Log["write"] = (level, message, properties = {}) => {
+    // The message is data here, not a template: braces in it must stay as they are.
+    const template = message.replaceAll("{", "{{").replaceAll("}", "}}");
+    logger[level](template, { ...properties });
+  };
+  const repeats = new Repeats<Parameters<Log["write"]>>(([level, message, properties], count) => {
+    const periodSeconds = PERIOD_MS / 1e3;
+    put(level, `${message} (held back)`, { ...properties, count, periodSeconds });
+  });
   return {
-    write(level, message, properties = {}) {
-      // The message is data here, not a template: braces in it must stay as they are.
-      const template = message.replaceAll("{", "{{").replaceAll("}", "}}");
-      logger[level](template, { ...properties });
+    write(level, message, properties) {
+      if (repeats.admit(message, [level, message, properties])) put(level, message, properties);
     },
   };
 }
