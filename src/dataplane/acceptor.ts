@@ -3,11 +3,11 @@
  * among the descriptors. It never closes a listener, and never spins on one that it cannot serve.
  */
 
-import { EPOLLIN } from "../linux/epoll.ts";
-import { EAGAIN, isShortage } from "../linux/errno.ts";
+import { EAGAIN, isShortage, must } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { ConnectionTable } from "./connection_table.ts";
 import { SHORTAGE_PAUSE_MS } from "./connector.ts";
+import { type Driver, READABLE, type Watcher } from "./driver.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Listener } from "./orders.ts";
 
@@ -17,15 +17,17 @@ export type OnClient = (client: Fd, listener: number) => void;
 export type OnShortage = (missing: "connections" | "descriptors") => void;
 
 /** The listeners of one worker, by index in the order they were added. */
-export class Acceptor {
+export class Acceptor implements Watcher {
   readonly #kernel: Kernel;
-  readonly #epoll: Fd;
+  readonly #driver: Driver;
   readonly #table: ConnectionTable;
   readonly #onClient: OnClient;
   readonly #onShortage: OnShortage;
   readonly #listeners: Listener[] = [];
   /** By listener: whether clients are wanted. */
   readonly #wanted: boolean[] = [];
+  /** By listener: the driver's handle while it is watched. */
+  readonly #handles: number[] = [];
   /** Indexes that no connection has come by any more: the next listeners have them. */
   readonly #released: number[] = [];
   #paused = false;
@@ -33,12 +35,12 @@ export class Acceptor {
   #mentionAt = 0;
 
   constructor(
-    { kernel, epoll, table }: { kernel: Kernel; epoll: Fd; table: ConnectionTable },
+    { kernel, driver, table }: { kernel: Kernel; driver: Driver; table: ConnectionTable },
     onClient: OnClient,
     onShortage: OnShortage,
   ) {
     this.#kernel = kernel;
-    this.#epoll = epoll;
+    this.#driver = driver;
     this.#table = table;
     this.#onClient = onClient;
     this.#onShortage = onShortage;
@@ -61,6 +63,10 @@ export class Acceptor {
   /** Whether clients have to wait for room. */
   get isPaused(): boolean {
     return this.#paused;
+  }
+
+  ready(index: number, _readiness: number, now: number): void {
+    this.accept(index, now);
   }
 
   /**
@@ -91,9 +97,7 @@ export class Acceptor {
     if (this.#paused) return false;
     this.#paused = true;
     // Only those: the number of one that was given up may be another descriptor's by now.
-    this.#listeners.forEach(({ fd }, index) =>
-      this.#wanted[index] && this.#kernel.epollDelete(this.#epoll, fd)
-    );
+    this.#handles.forEach((handle, index) => this.#wanted[index] && this.#driver.unwatch(handle));
     if (now >= this.#mentionAt) {
       this.#mentionAt = now + MENTION_MS;
       this.#onShortage(missing);
@@ -138,18 +142,15 @@ export class Acceptor {
   }
 
   #watch(index: number): void {
-    // Level-triggered: who is not accepted now is announced again.
-    this.#kernel.epollAdd(this.#epoll, this.#listeners[index]!.fd, EPOLLIN, LISTENER, index);
+    const { fd } = this.#listeners[index]!;
+    this.#handles[index] = must("watch", this.#driver.watch(fd, READABLE, this, index));
   }
 
   #unwatch(index: number): void {
     this.#wanted[index] = false;
-    this.#kernel.epollDelete(this.#epoll, this.#listeners[index]!.fd);
+    if (!this.#paused) this.#driver.unwatch(this.#handles[index]!);
   }
 }
-
-/** The lower half of the datum of a listener's events; the upper one is its index. */
-export const LISTENER = -1;
 
 const ACCEPT_BUDGET = 64;
 /**

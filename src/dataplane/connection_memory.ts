@@ -19,8 +19,8 @@ export function connectionMemory(maxConnections: number): SharedArrayBuffer {
 
 /** The parts of {@linkcode connectionMemory}, as the worker writes them. */
 export interface ConnectionMemory {
-  /** One cell: the epoll descriptor. */
-  readonly epoll: Int32Array<SharedArrayBuffer>;
+  /** One cell: the descriptor of the driver, an epoll instance or a ring. */
+  readonly poller: Int32Array<SharedArrayBuffer>;
   /** Both ends of each pipe. */
   readonly pipes: Int32Array<SharedArrayBuffer>;
   /** By slot and side: the client's and the server's descriptor. */
@@ -39,7 +39,7 @@ export function layConnections(
   const at = (cell: number) => cell * Int32Array.BYTES_PER_ELEMENT;
   const n = maxConnections;
   return {
-    epoll: new Int32Array(memory, 0, 1),
+    poller: new Int32Array(memory, 0, 1),
     pipes: new Int32Array(memory, at(1), 2 * MAX_PIPES),
     fds: new Int32Array(memory, at(HEADER), 2 * n),
     rows: new Int32Array(memory, at(HEADER + 2 * n), n),
@@ -76,7 +76,7 @@ export function reclaim(
     kernel.lingerReset(fd as Fd);
     kernel.close(fd as Fd);
   }
-  for (const fd of [...memory.epoll, ...memory.pipes]) {
+  for (const fd of [...memory.poller, ...memory.pipes]) {
     if (fd !== 0) kernel.close(fd as Fd);
   }
   new Int32Array(start.connections).fill(0);

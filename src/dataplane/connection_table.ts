@@ -150,6 +150,10 @@ export const CONNECTING = 1;
 export const WAITING = 2;
 /** Both sides are connected. */
 export const RELAYING = 3;
+/** The gate wants time, or bytes, before a server is chosen. */
+export const HELD = 4;
+/** It has ended; its descriptors are being closed. */
+export const LEAVING = 5;
 
 /** Flags of a side. */
 
@@ -177,3 +181,5 @@ export const WATCHED = 1 << 8;
 export const KEPT = 1 << 9;
 /** It has sent urgent data: a read that comes back short proves nothing. Never taken back. */
 export const URGENT = 1 << 10;
+/** It was attended before it had a server. */
+export const ATTENDED = 1 << 11;

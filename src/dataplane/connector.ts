@@ -4,53 +4,33 @@
  */
 
 import { NO_SERVER } from "../core/balance/balancer.ts";
-import { EPOLLET, EPOLLIN, EPOLLOUT, EPOLLPRI, EPOLLRDHUP } from "../linux/epoll.ts";
-import {
-  ECONNREFUSED,
-  EHOSTUNREACH,
-  EINPROGRESS,
-  ENETUNREACH,
-  ETIMEDOUT,
-  isShortage,
-} from "../linux/errno.ts";
-import type { Fd } from "../linux/libc.ts";
+import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, isShortage } from "../linux/errno.ts";
 import {
   AF_INET,
   AF_INET6,
   IPPROTO_TCP,
-  SO_ERROR,
   SOCK_STREAM,
-  SOL_SOCKET,
   TCP_QUICKACK,
   TCP_USER_TIMEOUT,
 } from "../linux/socket.ts";
 import type { Chooser } from "./chooser.ts";
-import {
-  CONNECTING,
-  type ConnectionTable,
-  NO_ROW,
-  PROMPT,
-  QUEUED,
-  RELAYING,
-  WAITING,
-  WATCHED,
-} from "./connection_table.ts";
+import { CLOSING, type Closing } from "./closing.ts";
+import { CONNECTING, type ConnectionTable, NO_ROW, RELAYING, WAITING } from "./connection_table.ts";
+import type { Driver } from "./driver.ts";
 import type { Kernel } from "./kernel.ts";
 import type { ServerColumn, Tally } from "./tally.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 
-/** Whether a connection still has a chance. */
-export type Progress = typeof PENDING | typeof HOPELESS;
+/** Whether a connection still has a chance, or why it has not. */
+export type Progress = typeof PENDING | Closing;
 
 /** An attempt is under way, or the next one has its time. */
-export const PENDING = 0;
-/** There is no server for the connection: reset the client. */
-export const HOPELESS = 1;
+export const PENDING = -1;
 
 /** What an engine is made of. */
 export interface Parts {
   readonly kernel: Kernel;
-  readonly epoll: Fd;
+  readonly driver: Driver;
   readonly table: ConnectionTable;
   readonly wheel: TimerWheel;
   readonly chooser: Chooser;
@@ -76,7 +56,7 @@ export class Connector {
     const server = chooser.choose(slot);
     if (server === NO_SERVER) {
       tally.frontend(table.frontend(slot), "deniedNoServer");
-      return HOPELESS;
+      return CLOSING.noServer;
     }
     table.server[slot] = server;
     return this.#attempt(slot, now);
@@ -91,10 +71,8 @@ export class Connector {
     tally.connected(table.row(slot), backend, now - table.attemptAt[slot]!);
   }
 
-  /** The socket of a connecting slot has an error. */
-  fail(slot: number, now: number): Progress {
-    const { kernel, table } = this.#parts;
-    const error = kernel.getOption(table.fd[2 * slot + 1]! as Fd, SOL_SOCKET, SO_ERROR);
+  /** The attempt of a connecting slot has met an error. */
+  fail(slot: number, error: number, now: number): Progress {
     return this.#failed(slot, error, now);
   }
 
@@ -111,7 +89,7 @@ export class Connector {
     if (chooser.isUsable(slot)) return this.#attempt(slot, now);
     // The server has left while we waited; what it was like to others is no reason to give up.
     const server = chooser.backend(slot).redispatch ? chooser.choose(slot) : NO_SERVER;
-    return server === NO_SERVER ? HOPELESS : this.#redispatch(slot, server, now);
+    return server === NO_SERVER ? CLOSING.noServer : this.#redispatch(slot, server, now);
   }
 
   /** Gives up the server of a slot: it counts the connection no more. */
@@ -124,7 +102,7 @@ export class Connector {
   }
 
   #attempt(slot: number, now: number): Progress {
-    const { chooser, epoll, kernel, table, wheel } = this.#parts;
+    const { chooser, driver, kernel, table, wheel } = this.#parts;
     const row = chooser.row(slot);
     chooser.addActive(row, 1);
     table.setRow(slot, row);
@@ -134,36 +112,31 @@ export class Connector {
     const family = address[0] === AF_INET ? AF_INET : AF_INET6;
     const server = kernel.socket(family, SOCK_STREAM, IPPROTO_TCP);
     if (server < 0) return this.#failed(slot, -server, now);
-    const side = 2 * slot + 1;
-    table.fd[side] = server;
-    table.flags[side] = (table.flags[side]! & QUEUED) | WATCHED | PROMPT;
+    table.fd[2 * slot + 1] = server;
     const { connectTimeoutMs, keepalive } = chooser.backend(slot);
     if (keepalive.userTimeoutMs !== null) {
       kernel.setOption(server, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs);
     }
     if (table.buffered[2 * slot]! > 0) kernel.setOption(server, IPPROTO_TCP, TCP_QUICKACK, 0);
-    const connected = kernel.connect(server, address);
-    if (connected < 0 && connected !== -EINPROGRESS) return this.#failed(slot, -connected, now);
-    const watched = kernel.epollAdd(epoll, server, SERVER_EVENTS, side, table.generation[side]!);
-    if (watched < 0) return this.#failed(slot, -watched, now);
+    const begun = driver.connect(slot, address);
+    if (begun < 0) return this.#failed(slot, -begun, now);
     wheel.schedule(slot, now + connectTimeoutMs);
     return PENDING;
   }
 
   #failed(slot: number, error: number, now: number): Progress {
-    const { chooser, kernel, table, tally, wheel } = this.#parts;
+    const { chooser, driver, table, tally, wheel } = this.#parts;
     const { connectTimeoutMs, redispatch, retries } = chooser.backend(slot);
-    const side = 2 * slot + 1;
-    if (table.fd[side] !== 0) kernel.close(table.fd[side]! as Fd);
-    table.drop(side);
+    driver.drop(slot);
     if (isShortage(error)) return this.#waitForRoom(slot, now);
     tally.server(table.row(slot), failureOf(error));
     this.leave(slot);
     chooser.failed(slot);
-    if (table.failures[slot]! > retries) return HOPELESS;
+    const closing = error === ETIMEDOUT ? CLOSING.connectTimeout : CLOSING.connectFailed;
+    if (table.failures[slot]! > retries) return closing;
     const other = redispatch ? chooser.choose(slot) : NO_SERVER;
     if (other !== NO_SERVER) return this.#redispatch(slot, other, now);
-    if (!chooser.isUsable(slot)) return HOPELESS;
+    if (!chooser.isUsable(slot)) return closing;
     tally.server(chooser.row(slot), "retries");
     table.phase[slot] = WAITING;
     wheel.schedule(slot, now + Math.min(connectTimeoutMs, RETRY_PAUSE_MS));
@@ -178,7 +151,7 @@ export class Connector {
     // Nothing has moved yet: this is when the client came.
     if (now - table.lastActiveAt[slot]! >= chooser.backend(slot).connectTimeoutMs) {
       tally.frontend(table.frontend(slot), "deniedShortage");
-      return HOPELESS;
+      return CLOSING.shortage;
     }
     table.phase[slot] = WAITING;
     wheel.schedule(slot, now + SHORTAGE_PAUSE_MS);
@@ -208,9 +181,6 @@ function failureOf(error: number): ServerColumn {
       return "connectError";
   }
 }
-
-/** Watched for all at once, so that nothing needs to be changed later. */
-const SERVER_EVENTS = EPOLLIN | EPOLLPRI | EPOLLOUT | EPOLLRDHUP | EPOLLET;
 
 /** HAProxy's pause before the same server is tried again. */
 const RETRY_PAUSE_MS = 1000;

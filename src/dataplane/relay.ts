@@ -83,32 +83,11 @@ export class Relay {
     return this.#copy(side);
   }
 
-  /**
-   * Receives what a side has sent so far, while there is no other side yet.
-   *
-   * @returns whether the side is alive.
-   */
-  prefetch(side: number): boolean {
-    const table = this.#table;
-    const source = table.fd[side]! as Fd;
-    // Some buffers are left for directions that cannot do without.
-    if (this.#buffers.available <= this.#buffers.count / 2) return true;
-    const buffer = this.#buffers.take();
-    const received = this.#io.recv(source, this.#buffers.view(buffer));
-    if (received > 0) {
-      table.buffer[side] = buffer;
-      table.buffered[side] = received;
-      return true;
-    }
-    this.#buffers.give(buffer);
-    if (received === 0) table.flags[side]! |= ENDED;
-    return received === 0 || received === -EAGAIN || !this.#isDead(source);
-  }
-
-  /** Sends what {@linkcode Relay.prefetch} has received, and reads no further. */
+  /** Sends what was received before there was another side, and reads no further. */
   deliver(side: number): Outcome {
     const outcome = this.#flush(side);
-    return outcome === BUSY ? WAITS : outcome;
+    if (outcome !== BUSY) return outcome;
+    return (this.#table.flags[side]! & ENDED) !== 0 ? this.#end(side) : WAITS;
   }
 
   /** Gives back what a direction has borrowed; bytes on their way are lost. */

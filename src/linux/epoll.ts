@@ -105,6 +105,8 @@ export const EPOLLOUT = 0x4;
 export const EPOLLERR = 0x8;
 export const EPOLLHUP = 0x10;
 export const EPOLLRDHUP = 0x2000;
+/** One event, then nothing until the watch is modified. */
+export const EPOLLONESHOT = 1 << 30;
 /** Edge-triggered: an event says what changed, once. Bit 31, hence negative. */
 export const EPOLLET = 1 << 31;
 

@@ -146,9 +146,9 @@ export class Dataplane implements AsyncDisposable {
   /** Has the first worker die of an error. @returns what it was started with. */
   async crash(): Promise<StartOrder> {
     const { start } = this.#threads[0]!;
-    const { epoll } = layConnections(start.connections, start.maxConnections);
-    close(epoll[0]! as Fd);
-    epoll[0] = 0;
+    const { poller } = layConnections(start.connections, start.maxConnections);
+    close(poller[0]! as Fd);
+    poller[0] = 0;
     await eventually("the worker has died", () => this.#died > 0);
     this.#threads.shift();
     return start;

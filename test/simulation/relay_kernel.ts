@@ -11,6 +11,7 @@ import {
   EPOLLET,
   EPOLLHUP,
   EPOLLIN,
+  EPOLLONESHOT,
   EPOLLOUT,
   EPOLLPRI,
   EPOLLRDHUP,
@@ -442,10 +443,13 @@ export class FakeKernel implements Kernel {
     for (let step = 0; step < watches.length && ready.length < capacity; step++) {
       const watch = watches[(first + step) % watches.length]!;
       const { low, high } = watch;
+      if (watch.events === 0) continue;
       if (!watch.isReady && this.random() >= this.spurious) continue;
       const flags = eventsOf(watch.thing) & (watch.events | EPOLLERR | EPOLLHUP);
       if ((watch.events & EPOLLET) !== 0) watch.isReady = false;
-      if (flags !== 0) ready.push({ flags, low, high });
+      if (flags === 0) continue;
+      ready.push({ flags, low, high });
+      if ((watch.events & EPOLLONESHOT) !== 0) watch.events = 0;
     }
     return ready;
   }

@@ -1,7 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../src/dataplane/acceptor.ts";
-import { connectionMemory } from "../../../src/dataplane/connection_memory.ts";
+import { Buffers } from "../../../src/dataplane/buffers.ts";
+import { connectionMemory, layConnections } from "../../../src/dataplane/connection_memory.ts";
 import { ConnectionTable } from "../../../src/dataplane/connection_table.ts";
+import { EpollDriver } from "../../../src/dataplane/epoll_driver.ts";
 import type { Listener } from "../../../src/dataplane/orders.ts";
 import { FakeKernel, randomOf } from "../../simulation/relay_kernel.ts";
 
@@ -32,8 +34,10 @@ describe("Acceptor", () => {
 
 function accepting() {
   const kernel = new FakeKernel(randomOf(1));
-  const table = new ConnectionTable(connectionMemory(4), 4);
-  const parts = { kernel, epoll: kernel.epollCreate(), table };
+  const memory = connectionMemory(4);
+  const table = new ConnectionTable(memory, 4);
+  const driver = new EpollDriver(kernel, table, layConnections(memory, 4), new Buffers(1));
+  const parts = { kernel, driver, table };
   const acceptor = new Acceptor(parts, () => {}, () => {});
   const listener = (virtualRouter: string | null, port: number): Listener => ({
     fd: kernel.listen(),
