@@ -82,6 +82,7 @@ export const BackendSchema = z.strictObject({
 
 /** One address and port that a frontend listens on. */
 export const ListenerSchema = z.strictObject({
+  protocol: z.enum(["tcp", "udp"]),
   address: z.string().describe("* is every address of both families"),
   port: z.int().min(1).max(65535),
   virtualRouter: z.string().nullable().describe("The virtual router whose address it is"),

@@ -4,12 +4,12 @@
  */
 
 import type { Frontend } from "../admin/model.ts";
+import { listenerName } from "../core/plan/diff.ts";
 import type { FrontendPlan, KeepalivePlan, ListenerPlan, Plan } from "../core/plan/plan.ts";
 import { openListener } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
 import { close } from "../linux/socket.ts";
-import { formatEndpoint } from "../core/net/prefix.ts";
 import type { Counters } from "../memory/counters.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { CannotRun } from "./cannot_run.ts";
@@ -97,9 +97,8 @@ export class Frontends {
     // Asked all the time, and almost always the answer.
     if (this.#missing.size === 0) return [];
     return this.#plans.filter(({ name }) => names.includes(name)).flatMap(({ listeners }) =>
-      listeners.filter(({ virtualRouter }) => this.#missing.has(virtualRouter ?? "")).map((one) =>
-        formatEndpoint(one.address, one.port)
-      )
+      listeners.filter(({ virtualRouter }) => this.#missing.has(virtualRouter ?? ""))
+        .map(listenerName)
     );
   }
 
@@ -122,6 +121,7 @@ export class Frontends {
       return {
         name: plan.name,
         listeners: plan.listeners.map((one) => ({
+          protocol: one.protocol,
           address: one.address,
           port: one.port,
           virtualRouter: one.virtualRouter,

@@ -2,14 +2,15 @@
  * Whether this host lets us listen where a plan says, and in words why not. It keeps nothing open.
  */
 
-import { formatEndpoint } from "../core/net/prefix.ts";
-import type { ListenerPlan, Plan } from "../core/plan/plan.ts";
+import { listenerName } from "../core/plan/diff.ts";
+import type { ListenerPlan, Plan, Protocol } from "../core/plan/plan.ts";
 import { probePort } from "../dataplane/listener.ts";
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../linux/errno.ts";
 import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 
 /** A listener that cannot be had. */
 export interface RefusedListener {
+  readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
   /** The place, the cause and the remedy. */
@@ -23,19 +24,20 @@ export interface RefusedListener {
 export function refusedListeners({ frontends }: Plan): RefusedListener[] {
   raise(CAP_NET_BIND_SERVICE);
   return frontends.flatMap(({ listeners }) => listeners).flatMap((listener) => {
-    const { address, port } = listener;
+    const { protocol, address, port } = listener;
     const answer = probePort(listener);
-    return answer < 0 ? [{ address, port, message: refusal(listener, -answer) }] : [];
+    return answer < 0 ? [{ protocol, address, port, message: refusal(listener, -answer) }] : [];
   });
 }
 
 /** Why a listener cannot be had, and what to do. */
-export function refusal({ address, port }: ListenerPlan, errno: number): string {
-  const place = formatEndpoint(address, port);
+export function refusal(listener: ListenerPlan, errno: number): string {
+  const { protocol, address, port } = listener;
+  const place = listenerName(listener);
   switch (errno) {
     case EADDRINUSE:
       return `cannot listen on ${place}: port ${port} is in use by another program; ` +
-        `stop it ("ss -ltnp sport = :${port}" names it) or choose another port`;
+        `stop it ("ss -l${protocol[0]}np sport = :${port}" names it) or choose another port`;
     case EACCES:
       return `cannot listen on ${place}: ports below 1024 need the capability ` +
         "CAP_NET_BIND_SERVICE; grant it (setcap cap_net_bind_service+p, or the container's " +

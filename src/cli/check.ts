@@ -32,6 +32,7 @@ export interface Host {
 
 /** A listener that cannot be had, and why. */
 export interface RefusedListener {
+  readonly protocol: "tcp" | "udp";
   readonly address: string;
   readonly port: number;
   readonly message: string;
@@ -87,8 +88,10 @@ async function notOurs(
     ({ body }) => readAs(StatusSchema, body).frontends.flatMap(({ listeners }) => listeners),
     () => [],
   );
-  return refused.filter(({ address, port }) =>
-    !held.some((one) => one.bound && one.address === address && one.port === port)
+  return refused.filter(({ protocol, address, port }) =>
+    !held.some((one) =>
+      one.bound && one.protocol === protocol && one.address === address && one.port === port
+    )
   );
 }
 

@@ -11,6 +11,7 @@ import {
   type VirtualRouter,
 } from "../admin/model.ts";
 import { type AdminClient, readAs } from "./client.ts";
+import { listenerName } from "../core/plan/diff.ts";
 import { describeTracker } from "./events.ts";
 import { EXIT } from "./exit_code.ts";
 import { describeStandby } from "./handover.ts";
@@ -112,10 +113,8 @@ function routersTable(routers: readonly VirtualRouter[], colours: boolean): stri
 function frontendsTable(frontends: readonly Frontend[], colours: boolean): string {
   const rows = frontends.map(({ name, listeners, backend, connections, denied, bytes }) => {
     const unbound = listeners.some(({ bound }) => !bound);
-    const listen = listeners.map(({ address, port, bound }) => {
-      const host = address.includes(":") ? `[${address}]` : address;
-      return `${host}:${port}${bound ? "" : " (not bound)"}`;
-    }).join(" ");
+    const listen = listeners.map((one) => `${listenerName(one)}${one.bound ? "" : " (not bound)"}`)
+      .join(" ");
     return [
       name,
       unbound ? { text: listen, tone: "bad" as const } : listen,

@@ -48,6 +48,11 @@ function compileBackend(compilation: Compilation, name: string, backend: FullBac
     },
     retries: backend.retries,
     redispatch: backend.redispatch,
+    udp: {
+      idleTimeoutMs: milliseconds(backend.udp.idle),
+      replies: backend.udp.replies ?? null,
+      maxSessions: backend.udp.maxSessions,
+    },
     servers,
   };
 }

@@ -2,6 +2,7 @@
  * Compiles `frontends`: every listener becomes one address and one port.
  */
 
+import { listenerName } from "../core/plan/diff.ts";
 import type {
   AdminPlan,
   FrontendPlan,
@@ -9,7 +10,6 @@ import type {
   VirtualRouterPlan,
 } from "../core/plan/plan.ts";
 import { isLinkLocal as isLinkLocalAddress, parseAddress } from "../core/net/address.ts";
-import { formatEndpoint } from "../core/net/prefix.ts";
 import { type Compilation, unknownName } from "./compilation.ts";
 import { type Listen, listenersOverlap, parseListen } from "./listen.ts";
 import type { Path } from "./problem.ts";
@@ -21,8 +21,10 @@ export function compileFrontends(
   admin: AdminPlan,
 ): FrontendPlan[] {
   const taken = new Ports();
-  if (admin.listen) taken.take(admin.listen, "admin.listen");
-  if (admin.probes) taken.take(admin.probes, "admin.probes");
+  for (const key of ["listen", "probes"] as const) {
+    const listen = admin[key];
+    if (listen) taken.take({ ...listen, protocol: "tcp" }, `admin.${key}`);
+  }
   return Object.entries(compilation.config.frontends).map(([name, frontend]) => {
     const path: Path = ["frontends", name];
     const written = [frontend.listen].flat();
@@ -39,14 +41,18 @@ export function compileFrontends(
 
 /** Which ports are spoken for, and by whom. */
 class Ports {
-  readonly #takers = new Map<number, { address: string; taker: string }[]>();
+  readonly #takers = new Map<string, { address: string; taker: string }[]>();
 
-  /** Takes a port, or names who has it. */
-  take({ address, port }: { address: string; port: number }, taker: string): string | undefined {
-    const takers = this.#takers.get(port) ?? [];
+  /** Takes a port, or names who has it. A port of TCP and one of UDP have nothing in common. */
+  take(
+    { address, port, protocol }: Omit<ListenerPlan, "virtualRouter">,
+    taker: string,
+  ): string | undefined {
+    const key = `${port}/${protocol}`;
+    const takers = this.#takers.get(key) ?? [];
     const other = takers.find((one) => listenersOverlap(one.address, address));
-    if (other) return `${formatEndpoint(other.address, port)} of ${other.taker}`;
-    this.#takers.set(port, [...takers, { address, taker }]);
+    if (other) return `${listenerName({ ...other, port, protocol })} of ${other.taker}`;
+    this.#takers.set(key, [...takers, { address, taker }]);
     return undefined;
   }
 }
@@ -72,8 +78,10 @@ function compileListener(
   for (const listener of listeners) {
     const other = taken.take(listener, String(path[1]));
     if (other === undefined) continue;
-    const endpoint = formatEndpoint(listener.address, listener.port);
-    report.problem(path, `${endpoint} is already taken by ${other}: choose another port`);
+    report.problem(
+      path,
+      `${listenerName(listener)} is already taken by ${other}: choose another port`,
+    );
     break;
   }
   return listeners;
@@ -82,12 +90,12 @@ function compileListener(
 function expand(
   compilation: Compilation,
   path: Path,
-  { host, ports: [first, last] }: Listen,
+  { host, ports: [first, last], protocol }: Listen,
   virtualRouters: readonly VirtualRouterPlan[],
 ): ListenerPlan[] {
   const ports = Array.from({ length: last - first + 1 }, (_, at) => first + at);
   if (host.kind === "address") {
-    return ports.map((port) => ({ address: host.address, port, virtualRouter: null }));
+    return ports.map((port) => ({ protocol, address: host.address, port, virtualRouter: null }));
   }
   const router = virtualRouters.find(({ name }) => name === host.name);
   if (!router) {
@@ -109,7 +117,7 @@ function expand(
     );
   }
   return addresses.flatMap((address) =>
-    ports.map((port) => ({ address, port, virtualRouter: host.name }))
+    ports.map((port) => ({ protocol, address, port, virtualRouter: host.name }))
   );
 }
 

@@ -19,7 +19,7 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
     "tls",
     "timeouts",
   ],
-  "backends.*": ["passive", "onMarkedDown", "slowStart", "sourceAddress", "proxyProtocol", "udp"],
+  "backends.*": ["passive", "onMarkedDown", "slowStart", "sourceAddress", "proxyProtocol"],
   "backends.*.check": ["send", "expect", "query", "recordType", "rcode", "transport", "command"],
   "backends.*.timeouts": ["queue"],
   "backends.*.serverDefaults": ["maxConnections", "maxQueue"],

@@ -4,13 +4,14 @@
  */
 
 import { formatAddress, parseAddress } from "../core/net/address.ts";
+import type { Protocol } from "../core/plan/plan.ts";
 
 /** What a `listen:` text says. */
 export interface Listen {
   readonly host: ListenHost;
   /** First and last port, the same where it is one. */
   readonly ports: readonly [first: number, last: number];
-  readonly protocol: "tcp" | "udp";
+  readonly protocol: Protocol;
 }
 
 /** Every address (`*`), one address, or those of a virtual router. */

@@ -1,6 +1,7 @@
 /**
  * Listening sockets. The appliance opens and closes them and lends them to workers, one to each:
- * the kernel spreads clients over them. This module accepts nothing.
+ * the kernel spreads clients over them, and as long as they stay the same gives a client's
+ * datagrams to the same one. This module accepts and receives nothing.
  */
 
 import type { KeepalivePlan, ListenerPlan } from "../core/plan/plan.ts";
@@ -13,15 +14,21 @@ import {
   bind,
   close,
   IP_FREEBIND,
+  IP_PKTINFO,
   IPPROTO_IP,
   IPPROTO_IPV6,
   IPPROTO_TCP,
+  IPPROTO_UDP,
   IPV6_FREEBIND,
+  IPV6_RECVPKTINFO,
   IPV6_V6ONLY,
   listen,
   setOption,
+  SO_RCVBUF,
+  SO_RCVBUFFORCE,
   SO_REUSEADDR,
   SO_REUSEPORT,
+  SOCK_DGRAM,
   SOCK_STREAM,
   socket,
   SOL_SOCKET,
@@ -31,12 +38,35 @@ import {
 import { keepAlive } from "./keepalive.ts";
 
 /**
- * Opens a listener beside others on the same address and port. Accepted sockets inherit its
- * options, so that none need be set on them.
+ * Opens a listener beside others on the same address and port.
  *
  * @returns its descriptor, or −errno.
  */
 export function openListener(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
+  return listener.protocol === "udp" ? openUdp(listener) : openTcp(listener, keepalive);
+}
+
+/** Whether a listener takes clients at any address: who answers them then has to name it. */
+export function isWildcard({ address }: Pick<ListenerPlan, "address">): boolean {
+  return ["*", "0.0.0.0", "::"].includes(address);
+}
+
+function openUdp(listener: ListenerPlan): Fd {
+  return open(listener, (fd) => {
+    setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
+    // A worker may be busy for some milliseconds. Without privileges there is less room.
+    if (setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM_BYTES) < 0) {
+      setOption(fd, SOL_SOCKET, SO_RCVBUF, ROOM_BYTES);
+    }
+    if (!isWildcard(listener)) return;
+    // The one that does not fit the socket's family fails, and does not matter.
+    setOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+  }, () => 0);
+}
+
+/** Accepted sockets inherit the listener's options, so that none need be set on them. */
+function openTcp(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
   return open(listener, (fd) => {
     setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
@@ -63,17 +93,19 @@ function open(
   prepare: (fd: Fd) => void,
   finish: (fd: Fd) => number,
 ): Fd {
-  const { address, port, virtualRouter } = listener;
+  const { protocol, address, port, virtualRouter } = listener;
+  const [type, number] = protocol === "udp" ? UDP : TCP;
   const sockaddr = inetAddressOf(address === "*" ? "::" : address, port);
   const isIpv4 = sockaddr[0] === AF_INET;
-  const fd = socket(isIpv4 ? AF_INET : AF_INET6, SOCK_STREAM, IPPROTO_TCP);
+  const fd = socket(isIpv4 ? AF_INET : AF_INET6, type, number);
   if (fd === -EAFNOSUPPORT && address === "*") {
     // A host without IPv6: all its addresses are IPv4.
     return open({ ...listener, address: "0.0.0.0" }, prepare, finish);
   }
   if (fd < 0) return fd;
-  // Without it, connections of an earlier run that are not quite over would keep the port.
-  setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
+  // Without it, connections of an earlier run that are not quite over would keep the port. Over
+  // UDP it would let us in beside other programs.
+  if (protocol === "tcp") setOption(fd, SOL_SOCKET, SO_REUSEADDR, 1);
   if (!isIpv4) setOption(fd, IPPROTO_IPV6, IPV6_V6ONLY, address === "*" ? 0 : 1);
   if (virtualRouter !== null) {
     // The address may be elsewhere at the moment.
@@ -88,5 +120,10 @@ function open(
   return finished as Fd;
 }
 
+const TCP = [SOCK_STREAM, IPPROTO_TCP] as const;
+const UDP = [SOCK_DGRAM, IPPROTO_UDP] as const;
+
+/** Some thousand datagrams. */
+const ROOM_BYTES = 4 << 20;
 /** The kernel takes net.core.somaxconn if that is less. */
 const BACKLOG = 65535;

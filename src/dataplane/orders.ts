@@ -6,7 +6,7 @@
  * posted only.
  */
 
-import type { BackendPlan } from "../core/plan/plan.ts";
+import type { BackendPlan, Protocol } from "../core/plan/plan.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { CountersShape } from "../memory/counters.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
@@ -113,6 +113,7 @@ export interface StopOrder {
 /** A listening socket. It belongs to the appliance: the worker never closes it. */
 export interface Listener {
   readonly fd: Fd;
+  readonly protocol: Protocol;
   /** Index into `frontends`. */
   readonly frontend: number;
   readonly address: string;

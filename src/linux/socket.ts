@@ -210,9 +210,11 @@ export const SO_RCVBUFFORCE = 33;
 
 export const IPPROTO_IP = 0;
 export const IPPROTO_TCP = 6;
+export const IPPROTO_UDP = 17;
 export const IPPROTO_IPV6 = 41;
 export const IP_TOS = 1;
 export const IP_HDRINCL = 3;
+export const IP_PKTINFO = 8;
 export const IP_FREEBIND = 15;
 export const IP_MULTICAST_IF = 32;
 export const IP_MULTICAST_TTL = 33;
@@ -220,6 +222,8 @@ export const IP_MULTICAST_LOOP = 34;
 export const IP_ADD_MEMBERSHIP = 35;
 export const IP_MULTICAST_ALL = 49;
 export const IPV6_V6ONLY = 26;
+export const IPV6_RECVPKTINFO = 49;
+export const IPV6_PKTINFO = 50;
 export const IPV6_FREEBIND = 78;
 
 export const TCP_NODELAY = 1;

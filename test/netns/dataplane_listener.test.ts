@@ -18,14 +18,21 @@ import {
 } from "../../src/linux/socket.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
+import type { ListenerPlan } from "../../src/core/plan/plan.ts";
 import { Dataplane, unusedPort } from "./dataplane_rig.ts";
+
+const listenerAt = (
+  port: number,
+  address = "127.0.0.1",
+  virtualRouter: string | null = null,
+): ListenerPlan => ({ protocol: "tcp", address, port, virtualRouter });
 
 const KEEPALIVE = { idleMs: 61_000, intervalMs: 11_000, probes: 7, userTimeoutMs: 90_000 };
 
 describe("openListener()", () => {
   it("gives accepted sockets all they need", async () => {
     const port = unusedPort();
-    const plan = { address: "127.0.0.1", port, virtualRouter: null };
+    const plan = listenerAt(port);
     const listener = must("listen", openListener(plan, KEEPALIVE));
     using _ = await Deno.connect({ hostname: "127.0.0.1", port });
     const accepted = must("accept", accept(listener));
@@ -39,7 +46,7 @@ describe("openListener()", () => {
 
   it("opens several on one port, and none beside a foreigner", () => {
     const port = unusedPort();
-    const plan = { address: "127.0.0.1", port, virtualRouter: null };
+    const plan = listenerAt(port);
     const listeners = [1, 2].map(() => must("listen", openListener(plan, KEEPALIVE)));
     listeners.forEach(close);
     using _ = Deno.listen({ hostname: "127.0.0.1", port });
@@ -49,8 +56,8 @@ describe("openListener()", () => {
   it("opens on an address that is elsewhere only for a virtual router", () => {
     const port = unusedPort();
     for (const address of ["192.0.2.77", "2001:db8::77"]) {
-      expect(openListener({ address, port, virtualRouter: null }, KEEPALIVE)).toBe(-EADDRNOTAVAIL);
-      close(must("listen", openListener({ address, port, virtualRouter: "vip" }, KEEPALIVE)));
+      expect(openListener(listenerAt(port, address), KEEPALIVE)).toBe(-EADDRNOTAVAIL);
+      close(must("listen", openListener(listenerAt(port, address, "vip"), KEEPALIVE)));
     }
   });
 
@@ -62,7 +69,7 @@ describe("openListener()", () => {
     const port = unusedPort();
     const listener = must(
       "listen",
-      openListener({ address, port, virtualRouter: null }, KEEPALIVE),
+      openListener(listenerAt(port, address), KEEPALIVE),
     );
     const reached: string[] = [];
     for (const hostname of ["127.0.0.1", "::1"]) {
@@ -79,7 +86,7 @@ describe("openListener()", () => {
 describe("probePort()", () => {
   it("notices a foreign owner who would let us in beside him", () => {
     const port = unusedPort();
-    const plan = { address: "127.0.0.1", port, virtualRouter: null };
+    const plan = listenerAt(port);
     const foreign = must("listen", openListener(plan, KEEPALIVE));
     expect(probePort(plan)).toBe(-EADDRINUSE);
     expect(probePort({ ...plan, address: "*" })).toBe(-EADDRINUSE);

@@ -62,7 +62,12 @@ export class Dataplane implements AsyncDisposable {
     const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
     const backend = { ...usual(servers), rows, ...options.backend };
     for (let worker = 0; worker < workers; worker++) {
-      const plan = { address, port: this.port, virtualRouter: "vip" };
+      const plan = {
+        protocol: "tcp",
+        address,
+        port: this.port,
+        virtualRouter: "vip",
+      } as const;
       const fd = must("listen", openListener(plan, backend.keepalive));
       const listener = { ...plan, fd, frontend: 0 };
       this.#listeners.push(listener);
@@ -173,7 +178,7 @@ export class Dataplane implements AsyncDisposable {
 export function unusedPort(address = "127.0.0.1"): number {
   for (;;) {
     const port = 10_000 + Math.floor(Math.random() * 20_000);
-    if (probePort({ address, port, virtualRouter: null }) === 0) return port;
+    if (probePort({ protocol: "tcp", address, port, virtualRouter: null }) === 0) return port;
   }
 }
 

@@ -55,6 +55,7 @@ export class World {
       listeners: [{
         fd: this.listener,
         frontend: 0,
+        protocol: "tcp",
         address: "192.0.2.1",
         port: 80,
         virtualRouter: "vip",

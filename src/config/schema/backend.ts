@@ -81,6 +81,12 @@ export const BackendSchema = keys({
   redispatch: flag().prefault(true).describe("Let the last attempt go to another server."),
   whenEmpty: choice(["reject"]).prefault("reject")
     .describe("What a client meets when no server is usable: a reset at once."),
+  udp: keys({
+    idle: duration(1).prefault("30s").describe("No datagram either way ends a session."),
+    replies: whole(1, 1_000_000).optional().describe("A session ends after so many answers."),
+    maxSessions: whole(1, 1_000_000).prefault(65_536)
+      .describe("Sessions at once; for a new one more, the one that is idle longest ends."),
+  }).prefault({}).describe("Sessions of frontends that listen on UDP."),
   serverDefaults: keys({
     weight: whole(0, 256).prefault(100).describe("The weight of servers that name none."),
   }).prefault({}).describe("What servers have that say nothing else."),

@@ -51,9 +51,12 @@ export function diff(from: Plan, to: Plan): Change[] {
   return [...present, ...gone];
 }
 
-/** A listener's address and port, as the file writes them. */
-export function listenerName({ address, port }: ListenerPlan): string {
-  return `${address.includes(":") ? `[${address}]` : address}:${port}`;
+/** A listener's address, port and protocol, as the file writes them. */
+export function listenerName(
+  { address, port, protocol }: Omit<ListenerPlan, "virtualRouter">,
+): string {
+  const endpoint = `${address.includes(":") ? `[${address}]` : address}:${port}`;
+  return protocol === "udp" ? `${endpoint}/udp` : endpoint;
 }
 
 /** A part of a plan that has a name of its own. */

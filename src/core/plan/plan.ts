@@ -204,6 +204,9 @@ export interface SyncGroupPlan {
   readonly members: readonly string[];
 }
 
+/** What is listened for: connections, or datagrams. */
+export type Protocol = "tcp" | "udp";
+
 /** Where connections arrive and which backend takes them. */
 export interface FrontendPlan {
   readonly name: string;
@@ -214,6 +217,7 @@ export interface FrontendPlan {
 
 /** One listening address and port. */
 export interface ListenerPlan {
+  readonly protocol: Protocol;
   /** An address; `0.0.0.0`; `::` for IPv6 only; `*` for all addresses of both families. */
   readonly address: string;
   readonly port: number;
@@ -233,7 +237,18 @@ export interface BackendPlan {
   readonly keepalive: KeepalivePlan;
   readonly retries: number;
   readonly redispatch: boolean;
+  readonly udp: UdpPlan;
   readonly servers: readonly ServerPlan[];
+}
+
+/** How long UDP sessions live, and how many of them there may be. */
+export interface UdpPlan {
+  /** Without a datagram either way. */
+  readonly idleTimeoutMs: number;
+  /** A session ends after so many answers; `null` means that answers end none. */
+  readonly replies: number | null;
+  /** Of all workers together. */
+  readonly maxSessions: number;
 }
 
 /** TCP keepalive on both sides of a connection. */

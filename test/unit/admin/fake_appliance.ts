@@ -231,7 +231,13 @@ const NODE_STATUS: NodeStatus = {
 
 const FRONTEND: Frontend = {
   name: "kube-apiserver",
-  listeners: [{ address: "172.16.0.10", port: 6443, virtualRouter: "kube-api", bound: true }],
+  listeners: [{
+    protocol: "tcp",
+    address: "172.16.0.10",
+    port: 6443,
+    virtualRouter: "kube-api",
+    bound: true,
+  }],
   backend: "masters",
   required: true,
   connections: { active: 3, total: 1234 },

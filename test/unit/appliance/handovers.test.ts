@@ -58,7 +58,13 @@ function stand(state: "active" | "backup"): void {
 function frontend(virtualRouter: string | null, active: number) {
   return {
     name: `of ${virtualRouter}`,
-    listeners: [{ address: "10.77.0.100", port: 80, virtualRouter, bound: true }],
+    listeners: [{
+      protocol: "tcp" as const,
+      address: "10.77.0.100",
+      port: 80,
+      virtualRouter,
+      bound: true,
+    }],
     backend: "web",
     required: true,
     connections: { active, total: active },

@@ -95,6 +95,7 @@ function backend(name: string, servers: number): BackendPlan {
     keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
     retries: 3,
     redispatch: true,
+    udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
     servers: Array.from({ length: servers }, (_, index) => ({
       name: `s${index + 1}`,
       address: "192.0.2.1",

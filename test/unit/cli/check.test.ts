@@ -148,7 +148,7 @@ describe("lintel check", () => {
   it("ends 4 where this host refuses a listener, and says which", async () => {
     const text = TWO_NODES.replace(/interface: eth7/, "interface: eth0");
     const message = "cannot listen on 172.16.0.10:6443: port 6443 is in use by another program";
-    const refused = [{ address: "172.16.0.10", port: 6443, message }];
+    const refused = [{ protocol: "tcp" as const, address: "172.16.0.10", port: 6443, message }];
     const { exitCode, stderr } = await lintelCheck(text, {}, hostWith("172.16.0.2"), refused);
     expect(stderr).toBe(`${message}\n`);
     expect(exitCode).toBe(4);

@@ -62,7 +62,12 @@ describe("excludedAddresses", () => {
     expect(listeners?.map(({ address }) => address)).toEqual(["10.0.0.10", "fd00::9"]);
     const local = text.replace("[10.0.0.10]", '["fe80::10"]');
     const found = planOf(`${local}${listen}`, { node: "lb1" }).frontends[0]?.listeners;
-    expect(found).toEqual([{ address: "fd00::9", port: 80, virtualRouter: "web" }]);
+    expect(found).toEqual([{
+      protocol: "tcp",
+      address: "fd00::9",
+      port: 80,
+      virtualRouter: "web",
+    }]);
     const only = local.replace(', excludedAddresses: ["fd00::9"]', "");
     expect(problemsOf(`${only}${listen}`, { node: "lb1" })[0]).toContain("but link-local ones");
   });

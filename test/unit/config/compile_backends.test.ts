@@ -35,6 +35,20 @@ describe("servers", () => {
   });
 });
 
+describe("udp", () => {
+  it("is 30s of silence and 65536 sessions where nothing else is said", () => {
+    expect(backend("retries: 1")?.udp)
+      .toEqual({ idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 });
+    expect(backend("udp: { idle: 250ms, replies: 1, maxSessions: 10 }")?.udp)
+      .toEqual({ idleTimeoutMs: 250, replies: 1, maxSessions: 10 });
+  });
+
+  it.each([["idle: 0s"], ["replies: 0"], ["maxSessions: 0"], ["maxSessions: 2000000"]])(
+    "with %s is refused",
+    (key) => expect(problems(`udp: { ${key} }`)).toHaveLength(1),
+  );
+});
+
 describe("check", () => {
   it("defaults to tcp every 2s", () => {
     expect(backend("retries: 1")?.check).toEqual({

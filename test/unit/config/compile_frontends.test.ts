@@ -12,18 +12,18 @@ backends: { web: {} }
     expect(planOf(text, { node: "lb1" }).frontends).toEqual([
       {
         name: "one",
-        listeners: [{ address: "*", port: 80, virtualRouter: null }],
+        listeners: [{ protocol: "tcp", address: "*", port: 80, virtualRouter: null }],
         backend: "web",
         required: true,
       },
       {
         name: "two",
         listeners: [
-          { address: "10.0.0.10", port: 81, virtualRouter: "web" },
-          { address: "10.0.0.10", port: 82, virtualRouter: "web" },
-          { address: "10.0.0.11", port: 81, virtualRouter: "web" },
-          { address: "10.0.0.11", port: 82, virtualRouter: "web" },
-          { address: "::", port: 81, virtualRouter: null },
+          { protocol: "tcp", address: "10.0.0.10", port: 81, virtualRouter: "web" },
+          { protocol: "tcp", address: "10.0.0.10", port: 82, virtualRouter: "web" },
+          { protocol: "tcp", address: "10.0.0.11", port: 81, virtualRouter: "web" },
+          { protocol: "tcp", address: "10.0.0.11", port: 82, virtualRouter: "web" },
+          { protocol: "tcp", address: "::", port: 81, virtualRouter: null },
         ],
         backend: "web",
         required: false,

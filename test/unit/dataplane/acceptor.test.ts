@@ -42,6 +42,7 @@ function accepting() {
   const listener = (virtualRouter: string | null, port: number): Listener => ({
     fd: kernel.listen(),
     frontend: 0,
+    protocol: "tcp",
     address: "192.0.2.1",
     port,
     virtualRouter,

@@ -231,7 +231,14 @@ describe("orders", () => {
       const fd = world.kernel.listen();
       world.engine.carryOut({
         kind: "listen",
-        listeners: [{ fd, frontend: 0, address: "192.0.2.1", port, virtualRouter: "vip" }],
+        listeners: [{
+          fd,
+          frontend: 0,
+          protocol: "tcp",
+          address: "192.0.2.1",
+          port,
+          virtualRouter: "vip",
+        }],
       });
       world.kernel.dial(fd);
       world.pass(20);
@@ -243,7 +250,14 @@ describe("orders", () => {
     const { world } = relayed();
     world.engine.carryOut({ kind: "release", virtualRouter: "vip" });
     const fd = world.kernel.listen();
-    const listener = { fd, frontend: 0, address: "192.0.2.1", port: 80, virtualRouter: "vip" };
+    const listener = {
+      fd,
+      frontend: 0,
+      protocol: "tcp",
+      address: "192.0.2.1",
+      port: 80,
+      virtualRouter: "vip",
+    } as const;
     world.engine.carryOut({ kind: "listen", listeners: [listener] });
     world.kernel.dial(fd);
     world.pass(10);

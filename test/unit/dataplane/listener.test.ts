@@ -18,7 +18,10 @@ describe("openListener() on a host without IPv6", () => {
   const keepalive = { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null };
 
   it("listens on all addresses there are for *", () => {
-    const fd = openListener({ address: "*", port: 0, virtualRouter: null }, keepalive);
+    const fd = openListener(
+      { protocol: "tcp", address: "*", port: 0, virtualRouter: null },
+      keepalive,
+    );
     expect(fd).toBeGreaterThan(0);
     const bytes = new Uint8Array(28);
     getsockname(fd, bytes);
@@ -27,7 +30,9 @@ describe("openListener() on a host without IPv6", () => {
   });
 
   it("cannot listen on an IPv6 address", () => {
-    expect(openListener({ address: "::", port: 0, virtualRouter: null }, keepalive))
+    expect(
+      openListener({ protocol: "tcp", address: "::", port: 0, virtualRouter: null }, keepalive),
+    )
       .toBe(-EAFNOSUPPORT);
   });
 });

@@ -5,6 +5,7 @@ it("BackendSchema has the defaults of the documentation", () => {
   expect(BackendSchema.parse({})).toEqual({
     balance: "roundrobin",
     check: { type: "tcp", interval: "2s", rise: 2, fall: 3 },
+    udp: { idle: "30s", maxSessions: 65_536 },
     timeouts: { connect: "5s", idle: "1h", halfClosed: "30s" },
     keepalive: { idle: "60s", interval: "10s", probes: 6 },
     retries: 3,

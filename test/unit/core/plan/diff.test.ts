@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { type Change, diff } from "../../../../src/core/plan/diff.ts";
+import { type Change, diff, listenerName } from "../../../../src/core/plan/diff.ts";
 import type { Plan } from "../../../../src/core/plan/plan.ts";
 import { planOf } from "../../config/source.ts";
 
@@ -51,6 +51,12 @@ describe("diff", () => {
     expect(briefly(diff(lb1(more), lb1(PAIR)))).toEqual(
       things.toReversed().map((thing) => ["remove", ...thing]),
     );
+  });
+
+  it("names a listener as the file writes it", () => {
+    const plan = { address: "::", port: 53, protocol: "tcp" } as const;
+    expect(listenerName(plan)).toBe("[::]:53");
+    expect(listenerName({ ...plan, address: "*", protocol: "udp" })).toBe("*:53/udp");
   });
 
   it("takes a listener elsewhere for another one", () => {
