@@ -54,6 +54,15 @@ export function isLinkLocal(bytes: Uint8Array): boolean {
   return bytes.length === 16 && bytes[0] === 0xfe && (bytes[1]! & 0xc0) === 0x80;
 }
 
+/**
+ * Whether the IPv6 address at `at` holds an IPv4 address: ::ffff:0:0/96 (RFC 4291, section
+ * 2.5.5.2).
+ */
+export function isMapped(bytes: Uint8Array, at: number): boolean {
+  for (let index = at; index < at + 10; index++) if (bytes[index] !== 0) return false;
+  return bytes[at + 10] === 0xff && bytes[at + 11] === 0xff;
+}
+
 function parseIpv4(text: string): Uint8Array<ArrayBuffer> | undefined {
   const parts = text.split(".");
   if (parts.length !== 4) return undefined;
