@@ -1,11 +1,15 @@
 /**
- * Which server a connection goes to, and under which address. It reads what the tables say and
- * changes nothing but the balancers' turns.
+ * Which server a connection goes to, and under which address; a place at a server is claimed and
+ * given back here, and nowhere else.
  */
 
-import type { Balancer, Tried } from "../core/balance/balancer.ts";
-import { LeastConnections } from "../core/balance/least_connections.ts";
-import { RoundRobin } from "../core/balance/round_robin.ts";
+import {
+  type Members,
+  NOTHING_TRIED,
+  Roster,
+  type ServerStates,
+  type Tried,
+} from "../core/balance/roster.ts";
 import { inetAddressOf } from "../linux/sockaddr.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
 import type { ConnectionTable } from "./connection_table.ts";
@@ -21,18 +25,30 @@ export class Chooser {
   readonly #defaults: Int32Array;
   /** By backend, each. */
   readonly #backends: readonly Backend[];
-  readonly #balancers: readonly Balancer[];
+  readonly #rosters: readonly Roster[];
+  /** By row: its backend, and its index there. */
+  readonly #backendOfRow: Int32Array;
+  readonly #serverOfRow: Int32Array;
   readonly #addresses: readonly (readonly Uint8Array<ArrayBuffer>[])[];
   readonly #tried: TriedServers;
 
-  constructor(start: StartOrder, table: ConnectionTable) {
-    const states = new ServerTable(start.servers);
+  /** @param random numbers from 0 to below 1. */
+  constructor(start: StartOrder, table: ConnectionTable, random = Math.random) {
     this.#table = table;
-    this.#states = states;
+    this.#states = new ServerTable(start.servers);
     this.#defaults = Int32Array.from(start.frontends, (frontend) => frontend.backend);
     this.#backends = start.backends;
-    this.#balancers = start.backends.map(({ balance, rows }) =>
-      new BALANCERS[balance](rows, states, start.worker)
+    this.#rosters = start.backends.map((backend) =>
+      new Roster(membersOf(backend), statesOf(this.#states), start.worker, random)
+    );
+    const rows = start.backends.flatMap((backend) => backend.rows);
+    this.#backendOfRow = new Int32Array(Math.max(0, ...rows) + 1);
+    this.#serverOfRow = new Int32Array(this.#backendOfRow.length);
+    start.backends.forEach((backend, index) =>
+      backend.rows.forEach((row, server) => {
+        this.#backendOfRow[row] = index;
+        this.#serverOfRow[row] = server;
+      })
     );
     this.#addresses = start.backends.map(({ servers }) =>
       servers.map(({ address, port }) => inetAddressOf(address, port ?? 0))
@@ -63,7 +79,16 @@ export class Chooser {
   /** Chooses a server that the slot has not tried in vain; NO_SERVER if there is none. */
   choose(slot: number): number {
     this.#tried.look(slot, this.#table.failures[slot]!);
-    return this.#balancers[this.backendOf(slot)]!.pick(this.#tried);
+    return this.#rosters[this.backendOf(slot)]!.pick(0, this.#tried);
+  }
+
+  /**
+   * Chooses a server of a backend for what is no connection of the table.
+   *
+   * @param key stands for the client: see `clientKey`.
+   */
+  pick(backend: number, key: number): number {
+    return this.#rosters[backend]!.pick(key, NOTHING_TRIED);
   }
 
   /** Notes that the attempt to connect to the slot's server was in vain. */
@@ -82,9 +107,10 @@ export class Chooser {
     return this.backend(slot).rows[this.#table.server[slot]!]!;
   }
 
-  /** Adds to the active connections of a row. */
-  addActive(row: number, change: number): void {
+  /** Counts one more active connection of a row, or one less. */
+  addActive(row: number, change: 1 | -1): void {
     this.#states.addActive(row as Row, change);
+    this.#rosters[this.#backendOfRow[row]!]!.look(this.#serverOfRow[row]!);
   }
 
   /** The address to connect to, valid until it is asked for again. */
@@ -105,29 +131,57 @@ export class Chooser {
 class TriedServers implements Tried {
   readonly #servers: Int32Array;
   #from = 0;
-  #to = 0;
+  #count = 0;
 
   constructor(capacity: number) {
     this.#servers = new Int32Array(capacity * REMEMBERED);
   }
 
+  get count(): number {
+    return this.#count;
+  }
+
   /** Turns to a slot that has failed so many times. */
   look(slot: number, failures: number): void {
     this.#from = slot * REMEMBERED;
-    this.#to = this.#from + Math.min(failures, REMEMBERED);
+    this.#count = Math.min(failures, REMEMBERED);
   }
 
   add(slot: number, failures: number, server: number): void {
     this.#servers[slot * REMEMBERED + failures % REMEMBERED] = server;
   }
 
+  at(index: number): number {
+    return this.#servers[this.#from + index]!;
+  }
+
   has(server: number): boolean {
-    for (let at = this.#from; at < this.#to; at++) {
-      if (this.#servers[at] === server) return true;
+    for (let index = 0; index < this.#count; index++) {
+      if (this.at(index) === server) return true;
     }
     return false;
   }
 }
 
+function membersOf({ balance, servers, rows }: Backend): Members {
+  return {
+    balance,
+    names: servers.map(({ name }) => name),
+    rows,
+    areBackups: servers.map(() => false),
+    maxQueue: null,
+  };
+}
+
+function statesOf(table: ServerTable): ServerStates {
+  return {
+    version: () => table.version(),
+    takesConnections: (row) => table.takesConnections(row as Row),
+    weight: (row) => table.weight(row as Row),
+    limit: (row) => table.limit(row as Row),
+    active: (row) => table.active(row as Row),
+    queued: () => 0,
+  };
+}
+
 const REMEMBERED = 4;
-const BALANCERS = { roundrobin: RoundRobin, leastconn: LeastConnections } as const;

@@ -13,10 +13,11 @@ export type AdminState = "ready" | "drain" | "maint";
 export type Health = "unchecked" | "up" | "down";
 
 /**
- * Weight, admin state, health and active connections by row.
+ * Weight, limit, admin state, health and active connections by row, and a number that changes with
+ * all of them but the last, so that nobody has to look at a thousand rows to see that none did.
  *
- * Writers: weight and admin state, the main thread; health, the prober, and the main thread before
- * the prober knows the row; active connections, all data-plane workers, by atomic addition.
+ * Writers: weight, limit and admin state, the main thread; health, the prober, and the main thread
+ * before the prober knows the row; active connections, all data-plane workers, atomically.
  */
 export class ServerTable {
   readonly buffer: SharedArrayBuffer;
@@ -25,9 +26,14 @@ export class ServerTable {
   /** Lays a table over `memory`, or over new memory for so many rows. */
   constructor(memory: SharedArrayBuffer | number) {
     this.buffer = typeof memory === "number"
-      ? new SharedArrayBuffer(memory * COLUMNS * Int32Array.BYTES_PER_ELEMENT)
+      ? new SharedArrayBuffer((memory * COLUMNS + 1) * Int32Array.BYTES_PER_ELEMENT)
       : memory;
     this.#cells = new Int32Array(this.buffer);
+  }
+
+  /** Another number after each change of a weight, a limit, an admin state or a health. */
+  version(): number {
+    return Atomics.load(this.#cells, this.#cells.length - 1);
   }
 
   /**
@@ -46,7 +52,16 @@ export class ServerTable {
   }
 
   setWeight(row: Row, weight: number): void {
-    Atomics.store(this.#cells, row * COLUMNS + WEIGHT, weight);
+    this.#set(row, WEIGHT, weight);
+  }
+
+  /** How many connections the server may have at once; 0 for any number. */
+  limit(row: Row): number {
+    return Atomics.load(this.#cells, row * COLUMNS + LIMIT);
+  }
+
+  setLimit(row: Row, limit: number): void {
+    this.#set(row, LIMIT, limit);
   }
 
   admin(row: Row): AdminState {
@@ -54,7 +69,7 @@ export class ServerTable {
   }
 
   setAdmin(row: Row, state: AdminState): void {
-    Atomics.store(this.#cells, row * COLUMNS + ADMIN, ADMIN_STATES.indexOf(state));
+    this.#set(row, ADMIN, ADMIN_STATES.indexOf(state));
   }
 
   health(row: Row): Health {
@@ -62,7 +77,7 @@ export class ServerTable {
   }
 
   setHealth(row: Row, health: Health): void {
-    Atomics.store(this.#cells, row * COLUMNS + HEALTH, HEALTHS.indexOf(health));
+    this.#set(row, HEALTH, HEALTHS.indexOf(health));
   }
 
   /** Connections to the server that are open or being opened, of all workers. */
@@ -74,13 +89,35 @@ export class ServerTable {
   addActive(row: Row, change: number): void {
     Atomics.add(this.#cells, row * COLUMNS + ACTIVE, change);
   }
+
+  /** Counts one more active connection, unless the server has as many as it may. */
+  claim(row: Row): boolean {
+    const at = row * COLUMNS + ACTIVE;
+    const limit = this.limit(row);
+    if (limit === 0) {
+      Atomics.add(this.#cells, at, 1);
+      return true;
+    }
+    for (let active = Atomics.load(this.#cells, at); active < limit;) {
+      const found = Atomics.compareExchange(this.#cells, at, active, active + 1);
+      if (found === active) return true;
+      active = found;
+    }
+    return false;
+  }
+
+  #set(row: Row, column: number, value: number): void {
+    const before = Atomics.exchange(this.#cells, row * COLUMNS + column, value);
+    if (before !== value) Atomics.add(this.#cells, this.#cells.length - 1, 1);
+  }
 }
 
 const WEIGHT = 0;
 const ADMIN = 1;
 const HEALTH = 2;
 const ACTIVE = 3;
-const COLUMNS = 4;
+const LIMIT = 4;
+const COLUMNS = 5;
 
 const ADMIN_STATES: readonly AdminState[] = ["ready", "drain", "maint"];
 const HEALTHS: readonly Health[] = ["unchecked", "up", "down"];

@@ -1,36 +1,27 @@
 /**
- * What every way of choosing a server has in common. Knows nothing of connections: it is told which
- * servers take one and how busy they are, each time it is asked.
+ * What every way of choosing a server has in common. A balancer knows nothing of connections: it is
+ * told of each server what changes, and asked for one server after the other.
  */
 
-/** Chooses among the servers of one backend. */
+/** Chooses among the servers of one backend, by their index in it. */
 export interface Balancer {
   /**
-   * Chooses the server for one more connection, from what `states` says now.
+   * Says how a server stands from now on. Costs no more than the logarithm of the servers.
    *
-   * @param tried servers that are not to be chosen.
-   * @returns the server's index in the backend, or {@linkcode NO_SERVER}.
+   * @param isIn whether it may be chosen.
+   * @param weight its share of new connections, 0 to 256; known also while it may not be chosen.
+   * @param load the connections that it has, or that wait for it.
    */
-  pick(tried: Tried): number;
-}
+  set(server: number, isIn: boolean, weight: number, load: number): void;
 
-/** The state of servers by their row in the server table; read at each pick. */
-export interface ServerStates {
-  /** Whether the server may be given a new connection. */
-  takesConnections(row: number): boolean;
-  /** Its share of new connections, 1 to 256 while it takes connections. */
-  weight(row: number): number;
-  /** How many connections it has, from all workers. */
-  active(row: number): number;
+  /**
+   * Chooses the server for one more connection, at no more than the logarithm of the servers.
+   *
+   * @param key stands for the client: see `clientKey`.
+   * @returns the server's index, or {@linkcode NO_SERVER}.
+   */
+  pick(key: number): number;
 }
-
-/** The servers of a backend, by index, that one connection has tried in vain. */
-export interface Tried {
-  has(server: number): boolean;
-}
-
-/** Nothing has been tried yet. */
-export const NOTHING_TRIED: Tried = { has: () => false };
 
 /** The answer when no server may be chosen. */
 export const NO_SERVER = -1;

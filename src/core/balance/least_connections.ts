@@ -1,47 +1,52 @@
 /**
  * Least connections: the server that would have the fewest for its weight with one more, and among
- * equals each in turn.
+ * equals each in turn. Those that wait for a server count as well.
  */
 
-import { type Balancer, NO_SERVER, type ServerStates, type Tried } from "./balancer.ts";
+import { type Balancer, NO_SERVER } from "./balancer.ts";
+import { Tournament } from "./tournament.ts";
 
 /** The least busy server, by weight. */
 export class LeastConnections implements Balancer {
-  readonly #rows: Int32Array;
-  readonly #states: ServerStates;
-  /** Where the search begins: behind the server chosen last, so that equals take turns. */
-  #next: number;
+  readonly #weights: Int32Array;
+  readonly #loads: Int32Array;
+  /** When each was chosen last: equals take turns. */
+  readonly #chosenAt: Float64Array;
+  readonly #servers: Tournament;
+  #picks = 0;
 
-  /**
-   * @param rows the servers' rows in `states`.
-   * @param first the server that is preferred among equals at the first pick.
-   */
-  constructor(rows: readonly number[], states: ServerStates, first: number) {
-    this.#rows = Int32Array.from(rows);
-    this.#states = states;
-    this.#next = rows.length === 0 ? 0 : first % rows.length;
+  /** @param first the server that is preferred among equals at the first pick. */
+  constructor(servers: number, first: number) {
+    this.#weights = new Int32Array(servers);
+    this.#loads = new Int32Array(servers);
+    this.#chosenAt = Float64Array.from(
+      { length: servers },
+      (_, server) => ((server - first) % servers + servers) % servers - servers,
+    );
+    this.#servers = new Tournament(servers, (server, other) => this.#isBefore(server, other));
   }
 
-  pick(tried: Tried): number {
-    const count = this.#rows.length;
-    let chosen = NO_SERVER;
-    let chosenLoad = 0;
-    let chosenWeight = 1;
-    for (let step = 0, server = this.#next; step < count; step++) {
-      const row = this.#rows[server]!;
-      if (this.#states.takesConnections(row) && !tried.has(server)) {
-        const load = this.#states.active(row) + 1;
-        // The weight may fall to 0 between the two reads; then the server is as good as any other.
-        const weight = Math.max(1, this.#states.weight(row));
-        if (chosen === NO_SERVER || load * chosenWeight < chosenLoad * weight) {
-          chosen = server;
-          chosenLoad = load;
-          chosenWeight = weight;
-        }
-      }
-      if (++server === count) server = 0;
-    }
-    if (chosen !== NO_SERVER) this.#next = (chosen + 1) % count;
-    return chosen;
+  set(server: number, isIn: boolean, weight: number, load: number): void {
+    const willBeIn = isIn && weight > 0;
+    const isSame = willBeIn === this.#servers.has(server) && weight === this.#weights[server] &&
+      load === this.#loads[server];
+    if (isSame) return;
+    this.#weights[server] = weight;
+    this.#loads[server] = load;
+    this.#servers.set(server, willBeIn);
+  }
+
+  pick(): number {
+    const server = this.#servers.first;
+    if (server === NO_SERVER) return NO_SERVER;
+    this.#chosenAt[server] = this.#picks++;
+    this.#servers.set(server, true);
+    return server;
+  }
+
+  #isBefore(server: number, other: number): boolean {
+    const left = (this.#loads[server]! + 1) * this.#weights[other]!;
+    const right = (this.#loads[other]! + 1) * this.#weights[server]!;
+    return left < right || left === right && this.#chosenAt[server]! < this.#chosenAt[other]!;
   }
 }

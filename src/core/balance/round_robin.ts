@@ -1,64 +1,76 @@
 /**
  * Smooth weighted round robin: over one cycle each server is chosen as often as its weight says,
  * and the choices of a heavy server lie between those of the others rather than in a row.
+ *
+ * Every server has its turns at even distances on one time line, 1/weight apart; the next turn of
+ * all is the next choice. The first turns are spread, or servers of one weight would all have
+ * theirs at the same time, and a heavy one none in between.
  */
 
-import { type Balancer, NO_SERVER, type ServerStates, type Tried } from "./balancer.ts";
+import { type Balancer, NO_SERVER } from "./balancer.ts";
+import { Tournament } from "./tournament.ts";
 
 /** Servers in turn, by weight. */
 export class RoundRobin implements Balancer {
-  readonly #rows: Int32Array;
-  readonly #states: ServerStates;
-  readonly #first: number;
-  /** What each server is owed: it grows by the weight at each pick, the chosen one pays the sum. */
-  readonly #credits: Int32Array;
-  /** The weight at the last pick; 0 for a server that took no connections. */
   readonly #weights: Int32Array;
+  /** Where a server's turns begin on the time line. */
+  readonly #base: Float64Array;
+  /** Which part of the distance lies before its first turn. */
+  readonly #phase: Float64Array;
+  /** How many turns it has had since `base`. */
+  readonly #taken: Float64Array;
+  readonly #turns: Tournament;
+  /** The place of the last choice on the time line. */
+  #now = 0;
 
   /**
-   * @param rows the servers' rows in `states`.
-   * @param first where the first cycle begins: workers begin at different servers, or few
+   * @param first the server whose turn comes first: workers begin at different servers, or few
    * connections over many workers would all meet at one.
    */
-  constructor(rows: readonly number[], states: ServerStates, first: number) {
-    this.#rows = Int32Array.from(rows);
-    this.#states = states;
-    this.#first = rows.length === 0 ? 0 : first % rows.length;
-    this.#credits = new Int32Array(rows.length);
-    this.#weights = new Int32Array(rows.length);
+  constructor(servers: number, first: number) {
+    this.#weights = new Int32Array(servers);
+    this.#base = new Float64Array(servers);
+    this.#phase = Float64Array.from(
+      { length: servers },
+      (_, server) => (((server - first) % servers + servers) % servers + 0.5) / servers,
+    );
+    this.#taken = new Float64Array(servers);
+    this.#turns = new Tournament(servers, (server, other) => this.#isBefore(server, other));
   }
 
-  pick(tried: Tried): number {
-    this.#refresh();
-    const count = this.#rows.length;
-    let chosen = NO_SERVER;
-    let sum = 0;
-    for (let step = 0, server = this.#first; step < count; step++) {
-      const weight = this.#weights[server]!;
-      if (weight > 0 && !tried.has(server)) {
-        sum += weight;
-        const credit = this.#credits[server]! + weight;
-        this.#credits[server] = credit;
-        if (chosen === NO_SERVER || credit > this.#credits[chosen]!) chosen = server;
-      }
-      if (++server === count) server = 0;
-    }
-    if (chosen !== NO_SERVER) this.#credits[chosen]! -= sum;
-    return chosen;
+  set(server: number, isIn: boolean, weight: number): void {
+    const willBeIn = isIn && weight > 0;
+    const isSame = weight === this.#weights[server];
+    if (isSame && willBeIn === this.#turns.has(server)) return;
+    this.#weights[server] = weight;
+    // Turns that it has missed meanwhile are not made up for; a new weight counts from now on.
+    if (!isSame || willBeIn && this.#turn(server) < this.#now) this.#begin(server);
+    this.#turns.set(server, willBeIn);
   }
 
-  /**
-   * Reads the weights. Credits earned under other weights are void, so that new ones hold at once.
-   */
-  #refresh(): void {
-    let changed = false;
-    for (let server = 0; server < this.#rows.length; server++) {
-      const row = this.#rows[server]!;
-      const weight = this.#states.takesConnections(row) ? this.#states.weight(row) : 0;
-      if (weight === this.#weights[server]) continue;
-      this.#weights[server] = weight;
-      changed = true;
-    }
-    if (changed) this.#credits.fill(0);
+  pick(): number {
+    const server = this.#turns.first;
+    if (server === NO_SERVER) return NO_SERVER;
+    this.#now = this.#turn(server);
+    this.#taken[server]!++;
+    this.#turns.set(server, true);
+    return server;
+  }
+
+  #begin(server: number): void {
+    this.#base[server] = this.#now;
+    this.#taken[server] = 0;
+  }
+
+  /** The place of a server's next turn, computed anew each time so that no error adds up. */
+  #turn(server: number): number {
+    const done = this.#taken[server]! + this.#phase[server]!;
+    return this.#base[server]! + done / this.#weights[server]!;
+  }
+
+  #isBefore(server: number, other: number): boolean {
+    const turn = this.#turn(server);
+    const otherTurn = this.#turn(other);
+    return turn < otherTurn || turn === otherTurn && this.#phase[server]! < this.#phase[other]!;
   }
 }

@@ -49,4 +49,33 @@ describe("ServerTable", () => {
     expect([other.weight(SECOND), other.health(SECOND), other.admin(SECOND)])
       .toEqual([7, "down", "ready"]);
   });
+
+  it("counts no more than the limit where connections are claimed, and any number without", () => {
+    const table = new ServerTable(2);
+    const other = new ServerTable(table.buffer);
+    table.setLimit(SECOND, 2);
+    expect([table, other, table].map((one) => one.claim(SECOND))).toEqual([true, true, false]);
+    other.addActive(SECOND, -1);
+    expect([table.claim(SECOND), table.active(SECOND), table.limit(SECOND)]).toEqual([true, 2, 2]);
+    for (let count = 0; count < 5; count++) expect(table.claim(FIRST)).toBe(true);
+    expect(table.active(FIRST)).toBe(5);
+  });
+
+  it("has another version after each change, and only then", () => {
+    const table = new ServerTable(2);
+    const versions = [
+      () => table.setWeight(SECOND, 7),
+      () => table.setHealth(SECOND, "up"),
+      () => table.setAdmin(SECOND, "drain"),
+      () => table.setLimit(SECOND, 5),
+    ].map((change) => {
+      change();
+      return new ServerTable(table.buffer).version();
+    });
+    expect(new Set([0, ...versions]).size).toBe(5);
+    const before = table.version();
+    table.setWeight(SECOND, 7);
+    table.claim(SECOND);
+    expect(table.version()).toBe(before);
+  });
 });
