@@ -4,15 +4,17 @@
  * wires them together; each of them has a module of its own.
  */
 
+import type { Event } from "../admin/model_events.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { LineFile } from "../journal/line_file.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
 import { DataplaneWatch } from "./dataplane_watch.ts";
 import type { Engines } from "./engines.ts";
 import type { Frontends } from "./frontends.ts";
+import { GroupStates } from "./group_states.ts";
 import { Handovers } from "./handovers.ts";
 import { logOf } from "./log.ts";
-import { Notifier } from "./notifier.ts";
+import { type NotifiedState, notifiedState, Notifier } from "./notifier.ts";
 import { Recorder } from "./recorder.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
@@ -44,10 +46,12 @@ export class Availability {
   readonly #trackers: Trackers;
   readonly #tracking: Tracking;
   readonly #notifier = new Notifier(logOf("notify"));
+  readonly #groups: GroupStates;
   readonly #end = new AbortController();
 
   constructor(parts: AvailabilityParts) {
     this.#parts = parts;
+    this.#groups = new GroupStates(parts.plan.syncGroups);
     const { plan, engines, routers, frontends } = parts;
     const { speaker } = engines;
     this.recorder = this.#newRecorder();
@@ -132,8 +136,7 @@ export class Availability {
   }
 
   #noteTransition(report: TransitionReport): void {
-    const { routers, plan } = this.#parts;
-    const transition = routers.noteTransition(report);
+    const transition = this.#parts.routers.noteTransition(report);
     if (!transition) return;
     const { router, to, detail } = report;
     const message = `virtual router ${router} is ${to}: ${detail}`;
@@ -143,8 +146,24 @@ export class Availability {
       virtualRouter: router,
       transition,
     });
-    const notify = plan.virtualRouters.find(({ name }) => name === router)?.notify;
-    if (notify) this.#notifier.notify(notify, event);
+    this.#notify(event, router, notifiedState(report));
+  }
+
+  #notify(event: Event, router: string, state: NotifiedState): void {
+    const plans = this.#parts.plan.virtualRouters;
+    const group = this.#groups.of(router);
+    const notify = plans.find(({ name }) => name === router)?.notify;
+    if (notify) this.#notifier.notify(notify, event, group?.name);
+    if (!this.#groups.note(router, state) || !group) return;
+    const members = plans.filter(({ name }) => group.members.includes(name));
+    const commands = members.flatMap((member) =>
+      member.notify?.command ? [member.notify.command] : []
+    );
+    // What all members share is told once.
+    const distinct = new Map(commands.map((command) => [JSON.stringify(command), command]));
+    for (const command of distinct.values()) {
+      this.#notifier.notifyGroup(command, group.name, state);
+    }
   }
 
   #noteExpiry({ ok, detail }: Outcome): void {

@@ -1,9 +1,9 @@
 /**
  * Tells programs and web servers of changes of state, in order, one at a time for each virtual
- * router. Whoever is slow or dead is waited for here and nowhere else.
+ * router or sync group. Whoever is slow or dead is waited for here and nowhere else.
  */
 
-import type { Event } from "../admin/model_events.ts";
+import type { Event, Transition } from "../admin/model_events.ts";
 import type { NotifyPlan } from "../core/plan/plan.ts";
 import type { Log } from "./log.ts";
 import { type CommandResult, runCommand } from "./run_command.ts";
@@ -29,14 +29,25 @@ export class Notifier {
     this.#reach = reach;
   }
 
-  /** Tells of a transition whom the plan names. */
-  notify({ command, webhook }: NotifyPlan, event: Event): void {
+  /**
+   * Tells of a transition whom the plan names.
+   *
+   * @param group its sync group, if it has one, whose members' commands run one after another.
+   */
+  notify({ command, webhook }: NotifyPlan, event: Event, group?: string): void {
     const { virtualRouter: name, transition } = event;
     if (name === null || transition === null) return;
     if (command) {
-      this.#add(`command of ${name}`, () => this.#run([...command, ...argumentsOf(event)], name));
+      const whole = [...command, ...argumentsOf(event)];
+      this.#add(`command of ${group ?? name}`, () => this.#run(whole, `virtual router ${name}`));
     }
     if (webhook) this.#add(`webhook of ${name}`, () => this.#send(webhook, event, name));
+  }
+
+  /** Tells a command that a whole sync group has come to a state, after what its members have. */
+  notifyGroup(command: readonly string[], group: string, state: NotifiedState): void {
+    const whole = [...command, "GROUP", group, state, GROUP_PRIORITY];
+    this.#add(`command of ${group}`, () => this.#run(whole, `sync group ${group}`));
   }
 
   /** Waits until everybody has been told. */
@@ -68,14 +79,14 @@ export class Notifier {
     }
   }
 
-  async #run(command: readonly string[], router: string): Promise<void> {
+  async #run(command: readonly string[], about: string): Promise<void> {
     const { ok, detail }: CommandResult = await this.#reach.run(
       command,
       COMMAND_TIMEOUT_MS,
       this.#end.signal,
     );
     if (ok) return;
-    const message = `notify command of virtual router ${router} failed: ${detail}`;
+    const message = `notify command of ${about} failed: ${detail}`;
     this.#log.write("warn", message, { command: command.join(" ") });
   }
 
@@ -106,10 +117,22 @@ export class Notifier {
 /** Keepalived's convention: what it is, its name, its state, its priority. */
 export function argumentsOf({ virtualRouter, transition }: Event): string[] {
   if (virtualRouter === null || transition === null) return [];
-  const { to, reason, priority } = transition;
-  const idle = reason === "shutdown" ? "STOP" : "FAULT";
-  const state = { active: ACTIVE, backup: "BACKUP", initialize: idle }[to];
-  return ["INSTANCE", virtualRouter, state, String(priority.effective)];
+  return [
+    "INSTANCE",
+    virtualRouter,
+    notifiedState(transition),
+    String(transition.priority.effective),
+  ];
+}
+
+/** What Keepalived's scripts call a state. */
+export type NotifiedState = typeof ACTIVE | "BACKUP" | "FAULT" | "STOP";
+
+/** What a transition leads to, in the words of Keepalived's scripts. */
+export function notifiedState({ to, reason }: Pick<Transition, "to" | "reason">): NotifiedState {
+  if (to === "active") return ACTIVE;
+  if (to === "backup") return "BACKUP";
+  return reason === "shutdown" ? "STOP" : "FAULT";
 }
 
 type Job = () => Promise<void>;
@@ -128,6 +151,8 @@ async function postJson(url: string, body: string, signal: AbortSignal): Promise
 
 // house: words: scripts written for Keepalived know an Active by this word.
 const ACTIVE = "MASTER";
+/** As Keepalived has it: a group has none. */
+const GROUP_PRIORITY = "0";
 const COMMAND_TIMEOUT_MS = 30_000;
 const WEBHOOK_TIMEOUT_MS = 5_000;
 const RETRY_PAUSES_MS = [1_000, 2_000, 5_000, 10_000, 20_000, 30_000];

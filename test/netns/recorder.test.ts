@@ -4,10 +4,11 @@
  */
 
 import { afterEach, beforeAll, expect, it } from "vitest";
+import { Lab } from "../../scripts/lab/lab.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
 import type { Event } from "../../src/admin/model_events.ts";
 import { eventsOf, Pair } from "./pair.ts";
-import { product } from "./product.ts";
+import { Lintel, product } from "./product.ts";
 
 let command: readonly string[];
 let pair: Pair;
@@ -105,6 +106,40 @@ it("tells commands in order, and a webhook although it fails at first", async ()
   one.process.kill("SIGTERM");
   expect((await one.process.end()).code).toBe(0);
   expect(notified()).toBe(`${started}said INSTANCE web STOP 150\n`);
+});
+
+it("tells commands of a sync group as a whole, after its members", async () => {
+  await using lab = Lab.create();
+  const lb1 = lab.host("lb1", { addresses: ["172.16.0.2/24"] });
+  lb1.write("notify.sh", `echo "$@" >> ${lb1.directory}/notified\n`);
+  const router = (name: string, vrid: number) =>
+    `  ${name}: { vrid: ${vrid}, interface: eth0, addresses: [172.16.0.${vrid}], ` +
+    "advertisementInterval: 100ms, " +
+    'notify: { command: [/bin/sh, "${HOST_DIRECTORY}/notify.sh"] } }\n';
+  const one = new Lintel(
+    lb1,
+    command,
+    `virtualRouters:\n${router("web", 51)}${router("dns", 52)}syncGroups: { pair: [web, dns] }\n`,
+  );
+  await one.ready();
+  const notified = () => {
+    try {
+      return Deno.readTextFileSync(`${lb1.directory}/notified`).trim().split("\n");
+    } catch {
+      return [];
+    }
+  };
+  await eventually("the group is told of", () => notified().includes("GROUP pair MASTER 0"));
+  expect((await one.process.stop("SIGTERM")).code).toBe(0);
+  const states = ["BACKUP", "MASTER", "STOP"];
+  const lines = notified();
+  expect(lines).toHaveLength(9);
+  for (const [at, state] of states.entries()) {
+    const [first, second, group] = lines.slice(3 * at, 3 * at + 3);
+    expect([first, second].toSorted())
+      .toEqual([`INSTANCE dns ${state} 100`, `INSTANCE web ${state} 100`]);
+    expect(group).toBe(`GROUP pair ${state} 0`);
+  }
 });
 
 /** Fails once, then prints what it is sent. */

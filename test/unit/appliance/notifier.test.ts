@@ -76,6 +76,23 @@ describe("Notifier", () => {
     expect(ran).toHaveLength(3);
   });
 
+  it("runs the commands of a sync group one after another, and the group's own", async () => {
+    const { notifier, ran, end } = open();
+    notifier.notify(command, event(1, "active"), "pair");
+    notifier.notify(command, { ...event(2, "active"), virtualRouter: "web" }, "pair");
+    notifier.notifyGroup(command.command, "pair", "MASTER");
+    for (let count = 0; count < 3; count++) {
+      await settled();
+      expect(ran).toHaveLength(count + 1);
+      await end();
+    }
+    expect(ran).toEqual([
+      "/bin/notify a b INSTANCE kube-api MASTER 80",
+      "/bin/notify a b INSTANCE web MASTER 80",
+      "/bin/notify a b GROUP pair MASTER 0",
+    ]);
+  });
+
   it("goes on after a command that failed, and says so", async () => {
     const { notifier, ran, logged, end } = open();
     notifier.notify(command, event(1, "backup"));

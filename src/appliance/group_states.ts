@@ -1,0 +1,35 @@
+/**
+ * What sync groups as a whole have come to, from what their members have: known as soon as all of
+ * them agree. Tells nobody by itself.
+ */
+
+import type { SyncGroupPlan } from "../core/plan/plan.ts";
+import type { NotifiedState } from "./notifier.ts";
+
+/** The states of all sync groups. */
+export class GroupStates {
+  readonly #groups: readonly SyncGroupPlan[];
+  /** Of virtual routers, by name. */
+  readonly #members = new Map<string, NotifiedState>();
+  /** Of groups, by name. */
+  readonly #known = new Map<string, NotifiedState>();
+
+  constructor(groups: readonly SyncGroupPlan[]) {
+    this.#groups = groups;
+  }
+
+  /** The group of a virtual router. */
+  of(router: string): SyncGroupPlan | undefined {
+    return this.#groups.find(({ members }) => members.includes(router));
+  }
+
+  /** Notes where a virtual router has come. @returns whether its whole group has come there now. */
+  note(router: string, state: NotifiedState): boolean {
+    this.#members.set(router, state);
+    const group = this.of(router);
+    if (!group || this.#known.get(group.name) === state) return false;
+    if (group.members.some((member) => this.#members.get(member) !== state)) return false;
+    this.#known.set(group.name, state);
+    return true;
+  }
+}
