@@ -189,6 +189,6 @@ export class Engine implements Watcher {
 
 /** 32 MiB of addresses, of which only what is used becomes memory. */
 const BUFFERS = 512;
-const BEAT_MS = 250;
+const BEAT_MS = 500;
 const SWEEP_MS = 1000;
 const PAUSED_MS = 20;

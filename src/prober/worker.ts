@@ -77,4 +77,4 @@ function report(message: Report): void {
 }
 
 /** Signs of life come at least this often. */
-const BEAT_MS = 250;
+const BEAT_MS = 1_000;

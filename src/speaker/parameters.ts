@@ -33,12 +33,13 @@ export function lastIntervalOf(plan: VirtualRouterPlan, heard: readonly number[]
 }
 
 /**
- * How often addresses are renewed. With each IPv6 address the kernel looks at all of them (0.17 ms
- * where there are 510), so these are left alone for longer where their lifetime allows it.
+ * How often addresses are renewed: seldom, since each time wakes the thread, and with each IPv6
+ * address the kernel looks at all of them (0.17 ms where there are 510); but four times at least in
+ * their lifetime.
  */
-function renewInterval({ deadmanMs, priority, family }: VirtualRouterPlan): number | null {
+function renewInterval({ deadmanMs, priority }: VirtualRouterPlan): number | null {
   if (deadmanMs === null || priority === PRIORITY_OWNER) return null;
-  return family === 6 && deadmanMs >= LONG_DEADMAN_MS ? 2 * RENEW_INTERVAL_MS : RENEW_INTERVAL_MS;
+  return deadmanMs >= LONG_DEADMAN_MS ? 2 * RENEW_INTERVAL_MS : RENEW_INTERVAL_MS;
 }
 
 /** The lifetime of addresses is a second less than the dead-man's, so a second or more. */

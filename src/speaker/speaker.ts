@@ -349,7 +349,7 @@ export class Speaker implements Disposable {
 }
 
 /** The thread shows at least this often that it lives. */
-const MAX_SLEEP_MS = 400;
+const MAX_SLEEP_MS = 1_000;
 
 /** A flood must not keep the timers from running. */
 const DRAIN_EVENTS = 256;

@@ -93,7 +93,9 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
     outputs.push(advertisement(router, state.priority));
     next = { ...next, advertisedAt: now, advertiseAt, awayAt };
   }
-  if (router.renewIntervalMs !== null && now >= state.renewAt) {
+  // With the advertisement rather than by itself before the next one: waking up is what costs.
+  const renewFrom = outputs.length > 0 ? next.advertiseAt : now;
+  if (router.renewIntervalMs !== null && renewFrom >= state.renewAt) {
     outputs.push({ kind: "renewAddresses" });
     next = { ...next, renewAt: now + router.renewIntervalMs };
   }

@@ -6,7 +6,8 @@ const TO_TWO = { source: null, peers: ["10.0.0.2", "10.0.0.3"], ttl: 255, checkS
 
 describe("parametersOf()", () => {
   it("renews addresses that expire, and never an owner's", () => {
-    expect(parametersOf(routerPlan(), false).renewIntervalMs).toBe(250);
+    expect(parametersOf(routerPlan(), false).renewIntervalMs).toBe(500);
+    expect(parametersOf(routerPlan({ deadmanMs: 2_000 }), false).renewIntervalMs).toBe(250);
     expect(parametersOf(routerPlan({ deadmanMs: null }), false).renewIntervalMs).toBeNull();
     expect(parametersOf(routerPlan({ priority: 255 }), false).renewIntervalMs).toBeNull();
   });

@@ -8,6 +8,16 @@ describe("an Active", () => {
     expect(did.filter((one) => one === "advertise 100")).toHaveLength(1);
   });
 
+  it("renews with an advertisement what would be due before the next one", () => {
+    const trial = new Trial({ renewIntervalMs: 250, advertisementIntervalMs: 100 }).active();
+    const wakes: string[] = [];
+    for (let at = 0; at < 10; at++) {
+      wakes.push(trial.pass(100).did.join());
+    }
+    expect(new Set(wakes)).toEqual(new Set(["advertise 100", "advertise 100,renewAddresses"]));
+    expect(wakes.filter((did) => did.includes("renew")).length).toBeGreaterThanOrEqual(4);
+  });
+
   it("renews nothing that does not expire", () => {
     expect(new Trial({ renewIntervalMs: null }).active().pass(2500).did)
       .toEqual(["advertise 100", "advertise 100"]);
