@@ -10,6 +10,7 @@ import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, type Door, identify } from "./callers.ts";
 import { addEvents } from "./events.ts";
 import { addHandover } from "./handover.ts";
+import { addOverrides } from "./overrides.ts";
 import { addProbes } from "./probes.ts";
 import { answerError, Refusal } from "./problem.ts";
 import { addResources } from "./resources.ts";
@@ -31,6 +32,7 @@ export function createAdminApp(
   addResources(router, appliance);
   addServerChanges(router, appliance);
   addHandover(router, appliance);
+  addOverrides(router, appliance);
   addEvents(router, appliance);
   const { version } = appliance.nodeStatus();
   // Made at the first request: it costs some milliseconds that a start need not wait for.
@@ -74,6 +76,6 @@ const MOST_BODY_BYTES = 1_000_000;
 const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
   { method: /^GET$/, path: /^\/$/ },
   { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
-  { method: /^(GET|DELETE)$/, path: /^\/v1\/(overrides(\/[^/]+)?|connections)$/ },
+  { method: /^(GET|DELETE)$/, path: /^\/v1\/connections$/ },
   { method: /^(GET|POST)$/, path: /^\/v1\/config(\/(plan|reload))?$/ },
 ];

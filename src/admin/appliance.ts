@@ -3,6 +3,7 @@
  * anything.
  */
 
+import type { OverrideFact } from "../core/plan/override.ts";
 import type { Role } from "../core/plan/plan.ts";
 import type {
   AdminState,
@@ -34,12 +35,20 @@ export interface Appliance {
   /** One server; `undefined` when there is no such backend or server. */
   server(backend: string, server: string): Server | undefined;
   /**
-   * Changes an existing server, effective for the next connection when it returns, and answers with
-   * the server after the change. A dry run only tells what it would be.
+   * Changes an existing server, effective for the next connection before this first waits, and
+   * answers with the server after the change. A dry run only tells what it would be.
    *
    * @throws {Conflict} when the appliance's state does not allow it.
    */
-  patchServer(backend: string, server: string, change: ServerChange): Server;
+  patchServer(backend: string, server: string, change: ServerChange): Promise<Server>;
+  /** Everything that differs from the file. */
+  overrides(): readonly OverrideFact[];
+  /**
+   * Goes back to the file where these facts are, and answers with what still differs.
+   *
+   * @throws {Conflict} when the appliance's state does not allow it.
+   */
+  clearOverrides(facts: readonly OverrideFact[], wish: Wish): Promise<readonly OverrideFact[]>;
   /**
    * Hands a virtual router and its sync group over to a peer, and answers when that is done.
    *
@@ -91,6 +100,10 @@ export interface StandbyWish extends Wish {
 export interface ServerChange extends Wish {
   readonly state?: AdminState | null;
   readonly weight?: number | null;
+  /** What is changed ends by itself after so long; `null` means never. */
+  readonly ttlMs?: number | null;
+  /** What becomes of open connections after so long; `null` means nothing. */
+  readonly deadline?: { readonly afterMs: number; readonly then: "leave" | "kill" } | null;
 }
 
 /** Who asks. */

@@ -4,6 +4,15 @@
  */
 
 import { z } from "@hono/zod-openapi";
+import { parseDuration } from "../config/duration.ts";
+
+const DURATION_EXPECTED = 'expected a duration with its unit, such as "60s"';
+
+/** A duration as the file has it, and more than none. */
+export const duration = (description: string) =>
+  z.string(DURATION_EXPECTED)
+    .refine((text) => (parseDuration(text) ?? 0) > 0, DURATION_EXPECTED)
+    .describe(description);
 
 const count = (description: string) => z.int().min(0).describe(description);
 const instant = (description: string) => z.iso.datetime().nullable().describe(description);
@@ -31,6 +40,12 @@ export const HealthSchema = z.strictObject({
   failure: z.string().nullable().describe("What the last failed check said"),
 }).openapi("Health");
 
+/** What becomes, at a time, of connections that are still open. */
+export const DeadlineSchema = z.strictObject({
+  at: z.iso.datetime(),
+  then: z.enum(["leave", "kill"]),
+}).openapi("Deadline");
+
 /** What of a server differs from the file, and who said so. */
 export const OverrideSchema = z.strictObject({
   state: AdminStateSchema.nullable().describe("null: as in the file"),
@@ -38,6 +53,9 @@ export const OverrideSchema = z.strictObject({
   reason: z.string().nullable(),
   by: z.string().describe("The caller who changed it last"),
   at: z.iso.datetime(),
+  until: instant("When the last change ends by itself; null: never"),
+  deadline: DeadlineSchema.nullable()
+    .describe("For connections that remain; null: none, or it has passed"),
 }).openapi("Override");
 
 /** One server of a backend; its facts are kept apart, never merged into one word. */

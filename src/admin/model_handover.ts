@@ -3,15 +3,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import { parseDuration } from "../config/duration.ts";
-import { PeerSchema, VirtualRouterSchema } from "./model.ts";
-
-const DURATION_EXPECTED = 'expected a duration with its unit, such as "60s"';
-
-const duration = (description: string) =>
-  z.string(DURATION_EXPECTED)
-    .refine((text) => (parseDuration(text) ?? 0) > 0, DURATION_EXPECTED)
-    .describe(description);
+import { duration, PeerSchema, VirtualRouterSchema } from "./model.ts";
 
 /** What is asked of a handover. */
 export const FailoverRequestSchema = z.strictObject({

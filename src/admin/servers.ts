@@ -3,37 +3,77 @@
  */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
+import { milliseconds } from "../config/duration.ts";
 import type { Appliance, ServerChange } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
 import { requireMatch } from "./etag.ts";
-import { AdminStateSchema, ServerSchema, WishQuerySchema } from "./model.ts";
+import { AdminStateSchema, duration, type Server, ServerSchema, WishQuerySchema } from "./model.ts";
+import { Refusal } from "./problem.ts";
 import { answer, findServer, found, problems } from "./resources.ts";
 import { requireType } from "./validation.ts";
 
 /** Adds `PATCH /v1/backends/{backend}/servers/{server}`. */
 export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
-  router.openapi(PATCH, (context) => {
+  router.openapi(PATCH, async (context) => {
     const { backend, server } = context.req.valid("param");
     const { dryRun, reason } = context.req.valid("query");
     const patch: ServerPatch = context.req.valid("json");
-    // Nothing is awaited from here on: what If-Match has seen is what is changed.
+    // Nothing is awaited from here to the change: what If-Match has seen is what is changed.
     const before = findServer(appliance, backend, server);
     requireMatch(context.req.header("if-match"), before);
     context.header("lintel-scope", "this node only");
     // A reason alone changes nothing.
-    if (patch.state === undefined && patch.weight === undefined) return answer(context, before);
+    if (CHANGES.every((key) => patch[key] === undefined)) return answer(context, before);
     const change: ServerChange = {
       ...(patch.state !== undefined && { state: patch.state }),
       ...(patch.weight !== undefined && {
         weight: resolveWeight(patch.weight, before.weight.configured),
       }),
+      ...timesOf(patch, before),
       reason: patch.reason ?? reason ?? null,
       caller: context.get("caller"),
       dryRun: dryRun === "true",
     };
-    return answer(context, appliance.patchServer(backend, server, change));
+    return answer(context, await appliance.patchServer(backend, server, change));
   });
 }
+
+/** The time and the deadline of a change, if they fit it and the server as it is. */
+function timesOf(patch: ServerPatch, before: Server): Pick<ServerChange, "ttlMs" | "deadline"> {
+  const { ttl, deadline, onDeadline } = patch;
+  const isAlone = patch.state === undefined && patch.weight === undefined;
+  if (isAlone && before.override === null) {
+    throw refuseValue(
+      "ttl",
+      "needs a state or weight: nothing of this server differs from the file",
+    );
+  }
+  if (onDeadline !== undefined && !deadline) throw refuseValue("onDeadline", "needs a deadline");
+  const ttlMs = typeof ttl === "string" ? milliseconds(ttl) : ttl;
+  const afterMs = deadline ? milliseconds(deadline) : 0;
+  const state = patch.state === undefined ? before.admin : patch.state;
+  if (deadline && state !== "drain" && state !== "maint") {
+    throw refuseValue("deadline", "needs the state drain or maint");
+  }
+  if (deadline && isAlone && before.override?.state === null) {
+    throw refuseValue("deadline", "needs a state: it is the file that says this one");
+  }
+  if (deadline && ttlMs && afterMs > ttlMs) {
+    throw refuseValue("deadline", "comes after the ttl, when all is as before");
+  }
+  return {
+    ...(ttlMs !== undefined && { ttlMs }),
+    ...(deadline && { deadline: { afterMs, then: onDeadline ?? "leave" } }),
+    ...(deadline === null && { deadline }),
+  };
+}
+
+function refuseValue(path: string, detail: string): Refusal {
+  return new Refusal(422, `${path}: ${detail}`, [{ path, detail }]);
+}
+
+/** What of a patch changes anything. */
+const CHANGES = ["state", "weight", "ttl", "deadline", "onDeadline"] as const;
 
 const WEIGHT_EXPECTED =
   'expected a whole number from 0 to 256, a percentage such as "50%", or null';
@@ -48,6 +88,11 @@ export const ServerPatchSchema = z.strictObject({
   ], WEIGHT_EXPECTED).nullable().optional()
     .describe("Share of new connections; a percentage is of the file's weight, at most 256"),
   reason: z.string().max(1000).nullable().optional(),
+  ttl: duration("What is changed ends by itself after so long; null: never").nullable().optional(),
+  deadline: duration("After so long connections that are still open have had their time")
+    .nullable().optional(),
+  onDeadline: z.enum(["leave", "kill"]).optional()
+    .describe("What becomes of them then: left alone, or killed at a bounded rate"),
 }).openapi("ServerPatch");
 
 export type ServerPatch = z.infer<typeof ServerPatchSchema>;

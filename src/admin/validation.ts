@@ -48,11 +48,6 @@ function explain(issue: z.core.$ZodIssue, parameter: boolean): BadValue[] {
   const word = parameter ? "parameter" : "key";
   return issue.keys.map((key) => ({
     path: place([...issue.path, key]),
-    detail: NOT_YET.has(key) ? "not supported yet" : `unknown ${word}`,
+    detail: `unknown ${word}`,
   }));
 }
-
-/**
- * Keys and parameters of the interface that do not exist so far: refused by name, never ignored.
- */
-const NOT_YET: ReadonlySet<string> = new Set(["ttl", "deadline", "onDeadline"]);

@@ -19,6 +19,7 @@ import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
 import { connectionsPerWorker } from "./limits.ts";
+import { Overrides } from "./overrides.ts";
 import { Routers } from "./routers.ts";
 import { RunningAppliance } from "./running.ts";
 import { Servers } from "./servers.ts";
@@ -95,7 +96,16 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const { threads } = engines;
   const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers };
   const availability = new Availability({ ...parts, engines });
-  const appliance = new RunningAppliance({ ...parts, file, threads, availability, log });
+  const overrides = new Overrides({
+    servers,
+    kill: (backend, server) => killAll(engines, servers, backend, server),
+    note: (message) => {
+      log.write("info", message);
+      availability.recorder.record({ kind: "change", message });
+    },
+  });
+  const shown = { ...parts, file, threads, availability, overrides, log };
+  const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
   const admin = await serveAdmin(
     appliance,
@@ -119,6 +129,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     await Promise.race([signals.first, failed]);
     appliance.stopping = true;
     manager.stopping();
+    overrides.stop();
     availability.leave();
     await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
   } finally {
@@ -130,6 +141,16 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     manager.close();
   }
   log.write("info", "stopped");
+}
+
+async function killAll(
+  engines: Engines,
+  servers: Servers,
+  backend: string,
+  server: string,
+): Promise<number> {
+  const row = servers.rowOf(backend, server);
+  return row === undefined ? 0 : await engines.cuts.server(row);
 }
 
 /** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */

@@ -21,6 +21,7 @@ import type {
   Standby,
   VirtualRouter,
 } from "../admin/model.ts";
+import type { OverrideFact } from "../core/plan/override.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
@@ -29,6 +30,7 @@ import type { Availability } from "./availability.ts";
 import { build } from "./bundle.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
+import type { Overrides } from "./overrides.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -53,6 +55,7 @@ export interface Parts {
   readonly threads: readonly Thread[];
   readonly dataplaneWorkers: number;
   readonly availability: Availability;
+  readonly overrides: Overrides;
   readonly log: Log;
 }
 
@@ -150,24 +153,39 @@ export class RunningAppliance implements Appliance {
     return this.#parts.servers.find(backend, server);
   }
 
-  patchServer(backend: string, server: string, change: ServerChange): Server {
-    const { servers, log, availability } = this.#parts;
+  async patchServer(backend: string, server: string, change: ServerChange): Promise<Server> {
     this.#refuseWhileStopping();
-    const after = servers.patch(backend, server, change);
+    const after = await this.#parts.overrides.patch(backend, server, change);
     if (!after) throw new Conflict(`server ${backend}/${server} has just been removed`);
-    if (!change.dryRun) {
-      const caller = change.caller.name;
-      const { reason } = change;
-      const what = {
-        ...(change.state !== undefined && { state: after.admin }),
-        ...(change.weight !== undefined && { weight: after.weight.effective }),
-      };
-      log.write("info", `server ${backend}/${server} was changed`, { ...what, caller, reason });
-      const fields = Object.entries(what).map(([key, value]) => `${key} ${value}`).join(", ");
-      const message = `server ${backend}/${server} was changed: ${fields}`;
-      availability.recorder.record({ kind: "change", message, by: caller, reason });
-    }
+    const { state, weight, ttlMs, deadline } = change;
+    const { until, deadline: end } = after.override ?? {};
+    const what = {
+      ...(state !== undefined && { state: after.admin }),
+      ...(weight !== undefined && { weight: after.weight.effective }),
+      ...(ttlMs !== undefined && { until: until ?? "cleared" }),
+      ...(deadline !== undefined && { deadline: end ? `${end.at} (${end.then})` : "none" }),
+    };
+    const fields = Object.entries(what).map(([key, value]) => `${key} ${value}`).join(", ");
+    if (!change.dryRun) this.#audit(`server ${backend}/${server} was changed: ${fields}`, change);
     return after;
+  }
+
+  overrides(): readonly OverrideFact[] {
+    return this.#parts.overrides.facts;
+  }
+
+  async clearOverrides(
+    facts: readonly OverrideFact[],
+    wish: Wish,
+  ): Promise<readonly OverrideFact[]> {
+    this.#refuseWhileStopping();
+    const { overrides } = this.#parts;
+    if (wish.dryRun) return overrides.facts.filter((fact) => !facts.includes(fact));
+    await overrides.clear(facts);
+    for (const { backend, server, field } of facts) {
+      this.#audit(`server ${backend}/${server}: its ${field} is as in the file again`, wish);
+    }
+    return overrides.facts;
   }
 
   failover(virtualRouter: string, wish: HandoverWish): Promise<Handover> {
@@ -215,6 +233,13 @@ export class RunningAppliance implements Appliance {
 
   followEvents(tell: (event: Event | null) => void): () => void {
     return this.#parts.availability.recorder.follow(tell);
+  }
+
+  /** Logs and records a change that somebody has made. */
+  #audit(message: string, { caller, reason }: Wish): void {
+    this.#parts.log.write("info", message, { caller: caller.name, reason });
+    const { recorder } = this.#parts.availability;
+    recorder.record({ kind: "change", message, by: caller.name, reason });
   }
 
   #refuseWhileStopping(): void {

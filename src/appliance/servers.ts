@@ -1,10 +1,11 @@
 /**
  * The servers of all backends: their rows, what operators and checks have said of them, and how
- * they are shown. The one place that writes weight and admin state into the server table.
+ * they are shown. The one place that writes weight and admin state into the server table. What
+ * operators say is remembered elsewhere.
  */
 
-import type { ServerChange } from "../admin/appliance.ts";
 import type { Backend, Health, Override, Server } from "../admin/model.ts";
+import { overridden, type OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
 import { SERVER_COUNTERS, SERVER_FAILURES } from "../memory/traffic.ts";
@@ -17,7 +18,8 @@ interface Entry {
   readonly row: Row;
   readonly backend: BackendPlan;
   readonly plan: ServerPlan;
-  override: Override | null;
+  /** What is said of it beside the file. */
+  facts: readonly OverrideFact[];
   lastCheck: CheckResult | null;
   /** The last check that failed; kept when later ones succeed, since it tells why. */
   lastFailure: CheckResult | null;
@@ -108,28 +110,40 @@ export class Servers {
 
   /** One server; `undefined` when there is none of these names. */
   find(backend: string, server: string): Server | undefined {
-    const entry = this.#of(backend).find(({ plan }) => plan.name === server);
+    const entry = this.#entry(backend, server);
     return entry && this.#show(entry);
   }
 
+  /** The row of a server; `undefined` when there is none of these names. */
+  rowOf(backend: string, server: string): Row | undefined {
+    return this.#entry(backend, server)?.row;
+  }
+
+  /** What the file says of a server; `undefined` when there is none of these names. */
+  planOf(backend: string, server: string): ServerPlan | undefined {
+    return this.#entry(backend, server)?.plan;
+  }
+
+  /** How a server would be shown if these were all the facts about it. */
+  preview(backend: string, server: string, facts: readonly OverrideFact[]): Server | undefined {
+    const entry = this.#entry(backend, server);
+    return entry && this.#show({ ...entry, facts });
+  }
+
   /**
-   * Changes a server, effective for the next connection of every worker when it returns.
-   *
-   * @returns the server after the change; `undefined` when there is none of these names.
+   * Makes these all the facts about a server, effective for the next connection of every worker
+   * when it returns.
    */
-  patch(backend: string, server: string, change: ServerChange): Server | undefined {
-    const entry = this.#of(backend).find(({ plan }) => plan.name === server);
-    if (!entry) return undefined;
-    const override = nextOverride(entry, change);
-    if (change.dryRun) return this.#show({ ...entry, override });
-    entry.override = override;
-    const state = override?.state ?? entry.plan.state;
+  override(backend: string, server: string, facts: readonly OverrideFact[]): void {
+    const entry = this.#entry(backend, server);
+    if (!entry) return;
+    entry.facts = facts;
+    const { weight, state } = overridden(entry.plan, facts);
     const stateChanges = state !== this.#memory.servers.admin(entry.row);
-    this.#memory.servers.setWeight(entry.row, override?.weight ?? entry.plan.weight);
+    this.#memory.servers.setWeight(entry.row, weight);
     this.#memory.servers.setAdmin(entry.row, state);
     if (stateChanges) this.onAdminChange(entry.row, state);
     this.onChange();
-    return this.#show(entry);
   }
 
   #enter(backend: BackendPlan, plan: ServerPlan): Entry {
@@ -138,10 +152,14 @@ export class Servers {
     this.#memory.servers.setWeight(row, plan.weight);
     this.#memory.servers.setAdmin(row, plan.state);
     this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
-    const said = { override: null, lastCheck: null, lastFailure: null, healthChangedAt: null };
+    const said = { facts: [], lastCheck: null, lastFailure: null, healthChangedAt: null };
     const entry: Entry = { row, backend, plan, ...said };
     this.#entries.push(entry);
     return entry;
+  }
+
+  #entry(backend: string, server: string): Entry | undefined {
+    return this.#of(backend).find(({ plan }) => plan.name === server);
   }
 
   #of(backend: string): readonly Entry[] {
@@ -149,7 +167,9 @@ export class Servers {
   }
 
   #show(entry: Entry): Server {
-    const { row, plan, backend, override } = entry;
+    const { row, plan, backend, facts } = entry;
+    const { state, weight } = overridden(plan, facts);
+    const override = overrideOf(facts);
     const count = (counter: (typeof SERVER_COUNTERS)[number]) =>
       this.#memory.serverCounters.total(row, SERVER_COUNTERS.indexOf(counter));
     return {
@@ -157,12 +177,12 @@ export class Servers {
       name: plan.name,
       address: plan.address,
       port: plan.port,
-      admin: override?.state ?? plan.state,
+      admin: state,
       health: this.#health(entry),
       weight: {
         configured: plan.weight,
         runtime: override?.weight ?? null,
-        effective: override?.weight ?? plan.weight,
+        effective: weight,
       },
       connections: {
         active: Math.max(0, this.#memory.servers.active(row)),
@@ -189,14 +209,15 @@ export class Servers {
   }
 }
 
-/** What differs from the file after a change; `null` when nothing does any more. */
-function nextOverride({ override, plan }: Entry, change: ServerChange): Override | null {
-  const state = change.state === undefined ? override?.state ?? null : change.state;
-  const weight = change.weight === undefined ? override?.weight ?? null : change.weight;
-  const differs = {
-    state: state === plan.state ? null : state,
-    weight: weight === plan.weight ? null : weight,
+/** Facts about one server in one piece; what is said of all of them is what was said last. */
+function overrideOf(facts: readonly OverrideFact[]): Override | null {
+  const last = facts.toSorted((one, other) => one.at.localeCompare(other.at)).at(-1);
+  if (!last) return null;
+  const state = facts.find((fact) => fact.field === "state");
+  const weight = facts.find((fact) => fact.field === "weight");
+  const { reason, by, at, until } = last;
+  return {
+    ...{ state: state?.value ?? null, weight: weight?.value ?? null },
+    ...{ reason, by, at, until, deadline: state?.deadline ?? null },
   };
-  if (differs.state === null && differs.weight === null) return null;
-  return { ...differs, reason: change.reason, by: change.caller.name, at: wallTime() };
 }

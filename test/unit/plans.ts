@@ -2,12 +2,33 @@
  * Plans for tests: everything as the defaults of a file have it.
  */
 
-import type { VirtualRouterPlan } from "../../src/core/plan/plan.ts";
+import type { BackendPlan, VirtualRouterPlan } from "../../src/core/plan/plan.ts";
 
 /** A virtual router with the defaults, and what a test says of it. */
 export function routerPlan(said: Partial<VirtualRouterPlan> = {}): VirtualRouterPlan {
   return { ...DEFAULT_ROUTER, ...said };
 }
+
+/** A backend `web` with a server `s1`, and what a test says of it. */
+export function backendPlan(said: Partial<BackendPlan> = {}): BackendPlan {
+  return { ...DEFAULT_BACKEND, ...said };
+}
+
+const DEFAULT_BACKEND: BackendPlan = {
+  name: "web",
+  balance: "roundrobin",
+  check: null,
+  connectTimeoutMs: 5_000,
+  idleTimeoutMs: 3_600_000,
+  halfClosedTimeoutMs: 30_000,
+  keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
+  retries: 3,
+  redispatch: true,
+  udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
+  servers: [
+    { name: "s1", address: "192.0.2.1", family: 4, port: 80, weight: 100, state: "ready" },
+  ],
+};
 
 const DEFAULT_ROUTER: VirtualRouterPlan = {
   name: "api",

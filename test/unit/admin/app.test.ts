@@ -111,7 +111,6 @@ describe("resources", () => {
     ["/v1/backends/%ff/servers/%00", /no backend/],
     ["/nothing", /nothing answers GET \/nothing/],
     ["/", /not supported yet/],
-    ["/v1/overrides", /GET \/v1\/overrides is not supported yet/],
   ])("%s does not exist", async (path, detail) => {
     await expectProblem(await open().app.request(path), 404, detail);
   });
@@ -179,6 +178,32 @@ describe("PATCH server", () => {
     expect(appliance.server("masters", "master1")?.override).toBeNull();
   });
 
+  it.each([
+    [{ state: "drain", ttl: "2h" }, { state: "drain", ttlMs: 7_200_000 }],
+    [{ weight: 5, ttl: null }, { weight: 5, ttlMs: null }],
+    [
+      { state: "drain", deadline: "5m" },
+      { state: "drain", deadline: { afterMs: 300_000, then: "leave" } },
+    ],
+    [
+      { state: "maint", deadline: "90s", onDeadline: "kill" },
+      { state: "maint", deadline: { afterMs: 90_000, then: "kill" } },
+    ],
+    [{ state: "drain", deadline: null }, { state: "drain", deadline: null }],
+  ])("hands on the times of %j", async (body, change) => {
+    const { appliance, patch } = open();
+    expect((await patch(body)).status).toBe(200);
+    const who = { reason: null, caller: { name: "socket", role: "admin" }, dryRun: false };
+    expect(appliance.changes).toEqual([{ ...change, ...who }]);
+  });
+
+  it("takes times alone where something differs from the file", async () => {
+    const { appliance, patch } = open();
+    await patch({ state: "drain" });
+    expect((await patch({ ttl: "1h", deadline: "1m" })).status).toBe(200);
+    expect(appliance.changes[1]).toMatchObject({ ttlMs: 3_600_000, deadline: { then: "leave" } });
+  });
+
   it("changes nothing where nothing is asked", async () => {
     const { appliance, patch } = open();
     expect((await patch({})).status).toBe(200);
@@ -223,12 +248,15 @@ describe("PATCH server", () => {
     [`{"reason":"${"x".repeat(1001)}"}`, 422, /^reason: /],
     ['{"admin":"drain"}', 422, /^admin: unknown key/],
     ['{"__proto__":{"state":"drain"}}', 422, /^__proto__: unknown key/],
-    ['{"ttl":"1h"}', 422, /^ttl: not supported yet/],
-    [
-      '{"state":"drain","deadline":"5m","onDeadline":"kill"}',
-      422,
-      /deadline: not .* onDeadline: not/,
-    ],
+    ['{"ttl":"1h"}', 422, /^ttl: needs a state or weight/],
+    ['{"state":"drain","ttl":"60"}', 422, /^ttl: expected a duration with its unit/],
+    ['{"state":"drain","ttl":"0s"}', 422, /^ttl: expected a duration/],
+    ['{"state":"drain","deadline":300}', 422, /^deadline: expected a duration/],
+    ['{"state":"ready","deadline":"5m"}', 422, /^deadline: needs the state drain or maint/],
+    ['{"weight":1,"deadline":"5m"}', 422, /^deadline: needs the state drain or maint/],
+    ['{"state":"drain","onDeadline":"kill"}', 422, /^onDeadline: needs a deadline/],
+    ['{"state":"drain","deadline":"5m","onDeadline":"cut"}', 422, /^onDeadline: .*"leave"/],
+    ['{"state":"drain","deadline":"5m","ttl":"1m"}', 422, /^deadline: comes after the ttl/],
     [`{"reason":"${"x".repeat(1_000_000)}"}`, 413, /1000000 bytes/],
   ])("refuses a bad body (case %#)", async (body, status, detail) => {
     const { appliance, faults, patch } = open();

@@ -19,6 +19,7 @@ import type {
   Standby,
   VirtualRouter,
 } from "../../../src/admin/model.ts";
+import type { OverrideFact } from "../../../src/core/plan/override.ts";
 
 const AT = "2026-01-02T03:04:05Z";
 
@@ -36,6 +37,7 @@ export class FakeAppliance implements Appliance {
     makeServer("masters", "master2"),
     makeServer("web", "master1"),
   ];
+  facts: readonly OverrideFact[] = [];
   livenessCauses: string[] = [];
   readinessCauses: string[] = [];
   conflict: string | undefined;
@@ -81,7 +83,8 @@ export class FakeAppliance implements Appliance {
     return this.servers.find((server) => server.backend === backend && server.name === name);
   }
 
-  patchServer(backend: string, name: string, change: ServerChange): Server {
+  // deno-lint-ignore require-await
+  async patchServer(backend: string, name: string, change: ServerChange): Promise<Server> {
     if (this.conflict) throw new Conflict(this.conflict);
     this.changes.push(change);
     const at = this.servers.findIndex((one) => one.backend === backend && one.name === name);
@@ -90,6 +93,17 @@ export class FakeAppliance implements Appliance {
     const after = patched(before, change);
     if (!change.dryRun) this.servers[at] = after;
     return after;
+  }
+
+  overrides() {
+    return this.facts;
+  }
+
+  // deno-lint-ignore require-await
+  async clearOverrides(facts: readonly OverrideFact[], wish: Wish) {
+    const left = this.facts.filter((fact) => !facts.includes(fact));
+    if (!wish.dryRun) this.facts = left;
+    return left;
   }
 
   failover(virtualRouter: string, wish: HandoverWish) {
@@ -179,7 +193,10 @@ function patched(before: Server, { state, weight, reason, caller }: ServerChange
     ...before,
     admin,
     weight: { ...before.weight, runtime, effective: runtime ?? before.weight.configured },
-    override: { state: admin, weight: runtime, reason, by: caller.name, at: AT },
+    override: {
+      ...{ state: admin, weight: runtime, reason, by: caller.name, at: AT },
+      ...{ until: null, deadline: null },
+    },
   };
 }
 

@@ -24,6 +24,8 @@ describe("/openapi.json", () => {
     const operations = Object.entries<object>(document.paths)
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
     expect(operations.sort()).toEqual([
+      "delete /v1/overrides",
+      "delete /v1/overrides/{id}",
       "delete /v1/virtual-routers/{name}/hold",
       "get /active",
       "get /livez",
@@ -36,6 +38,7 @@ describe("/openapi.json", () => {
       "get /v1/events",
       "get /v1/frontends",
       "get /v1/frontends/{name}",
+      "get /v1/overrides",
       "get /v1/standby",
       "get /v1/status",
       "get /v1/virtual-routers",
@@ -81,7 +84,7 @@ describe("/openapi.json", () => {
       ["200", "400", "401", "403", "404", "409", "412", "413", "415", "422"],
     );
     expect(Object.keys(document.components.schemas.ServerPatch.properties)).toEqual(
-      ["state", "weight", "reason"],
+      ["state", "weight", "reason", "ttl", "deadline", "onDeadline"],
     );
   });
 });

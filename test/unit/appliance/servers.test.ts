@@ -1,9 +1,10 @@
 import { beforeEach, describe, expect, it } from "vitest";
-import type { ServerChange } from "../../../src/admin/appliance.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
+import type { OverrideFact, StateFact, WeightFact } from "../../../src/core/plan/override.ts";
 import type { BackendPlan } from "../../../src/core/plan/plan.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
+import { backendPlan } from "../plans.ts";
 
 describe("Servers", () => {
   let memory: SharedMemory;
@@ -27,32 +28,38 @@ describe("Servers", () => {
   });
 
   it("takes a drained server out before it returns", () => {
-    const after = servers.patch("web", "s1", change({ state: "drain" }));
+    servers.override("web", "s1", [fact("s1", { field: "state", value: "drain" })]);
     expect(memory.servers.takesConnections(row(0))).toBe(false);
-    expect(after).toMatchObject({ admin: "drain", override: { by: "ops", reason: "disk" } });
+    expect(servers.find("web", "s1")).toMatchObject({
+      admin: "drain",
+      override: { state: "drain", weight: null, by: "ops", reason: "disk" },
+    });
   });
 
   it("tells whoever checks it of a new admin state, and only then", () => {
     const heard: unknown[] = [];
     servers.onAdminChange = (row, state) => heard.push([row, state]);
-    servers.patch("web", "s1", change({ weight: 7 }));
-    servers.patch("web", "s1", change({ state: "maint" }));
-    servers.patch("web", "s1", change({ state: "maint" }));
+    const half = fact("s1", { field: "weight", value: 7 });
+    const maint = fact("s1", { field: "state", value: "maint" });
+    servers.override("web", "s1", [half]);
+    servers.override("web", "s1", [half, maint]);
+    servers.override("web", "s1", [maint]);
     expect(heard).toEqual([[row(0), "maint"]]);
   });
 
-  it("returns to the file's values with null, and forgets the override", () => {
-    servers.patch("web", "s1", change({ state: "drain", weight: 7 }));
+  it("returns to the file's values without facts", () => {
+    servers.override("web", "s1", [fact("s1", { field: "weight", value: 7 })]);
     expect(memory.servers.weight(row(0))).toBe(7);
-    const half = servers.patch("web", "s1", change({ weight: null }));
-    expect(half).toMatchObject({ weight: { runtime: null, effective: 100 }, admin: "drain" });
-    const whole = servers.patch("web", "s1", change({ state: null }));
-    expect(whole).toMatchObject({ admin: "ready", override: null });
+    servers.override("web", "s1", []);
+    expect(servers.find("web", "s1")).toMatchObject({
+      ...{ admin: "ready", override: null },
+      weight: { runtime: null, effective: 100 },
+    });
     expect(memory.servers.takesConnections(row(0))).toBe(true);
   });
 
-  it("shows what a dry run would do, and does nothing", () => {
-    const after = servers.patch("web", "s1", { ...change({ weight: 0 }), dryRun: true });
+  it("shows what facts would do, and does nothing", () => {
+    const after = servers.preview("web", "s1", [fact("s1", { field: "weight", value: 0 })]);
     expect(after).toMatchObject({ weight: { runtime: 0, effective: 0 } });
     expect(memory.servers.weight(row(0))).toBe(100);
     expect(servers.find("web", "s1")).toMatchObject({ override: null });
@@ -71,31 +78,25 @@ describe("Servers", () => {
 
   it("knows no server of another name", () => {
     expect(servers.find("web", "nobody")).toBeUndefined();
-    expect(servers.patch("nowhere", "s1", change({}))).toBeUndefined();
+    expect(servers.planOf("nowhere", "s1")).toBeUndefined();
   });
 });
 
-function change(fields: Pick<ServerChange, "state" | "weight">): ServerChange {
-  return {
-    ...fields,
-    reason: "disk",
-    caller: { name: "ops", role: "operator" },
-    dryRun: false,
-  };
+function fact(
+  server: string,
+  what: Pick<StateFact, "field" | "value"> | Pick<WeightFact, "field" | "value">,
+): OverrideFact {
+  const said = { backend: "web", server, by: "ops", reason: "disk", at: AT, until: null };
+  return what.field === "state"
+    ? { ...said, ...what, file: "ready", deadline: null }
+    : { ...said, ...what, file: 100 };
 }
 
+const AT = "2026-01-02T03:04:05.000Z";
+
 function backend(name: string, servers: number): BackendPlan {
-  return {
+  return backendPlan({
     name,
-    balance: "roundrobin",
-    check: null,
-    connectTimeoutMs: 5_000,
-    idleTimeoutMs: 3_600_000,
-    halfClosedTimeoutMs: 30_000,
-    keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
-    retries: 3,
-    redispatch: true,
-    udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
     servers: Array.from({ length: servers }, (_, index) => ({
       name: `s${index + 1}`,
       address: "192.0.2.1",
@@ -104,5 +105,5 @@ function backend(name: string, servers: number): BackendPlan {
       weight: 100,
       state: "ready",
     })),
-  };
+  });
 }

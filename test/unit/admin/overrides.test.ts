@@ -1,0 +1,88 @@
+import { beforeEach, describe, expect, it } from "vitest";
+import type { Hono } from "hono";
+import { createAdminApp } from "../../../src/admin/app.ts";
+import type { CallerEnv } from "../../../src/admin/callers.ts";
+import { OverrideFactSchema } from "../../../src/admin/model_overrides.ts";
+import type { OverrideFact } from "../../../src/core/plan/override.ts";
+import { FakeAppliance } from "./fake_appliance.ts";
+
+const SAID = { by: "ops", reason: "disk", at: "2026-01-02T03:04:05Z", until: null };
+const FACTS: readonly OverrideFact[] = [
+  {
+    ...{ ...SAID, backend: "masters", server: "master1", field: "state", value: "drain" },
+    ...{ file: "ready", deadline: { at: "2026-01-02T04:04:05Z", then: "kill" } },
+  },
+  { ...SAID, backend: "masters", server: "master1", field: "weight", value: 7, file: 100 },
+  {
+    ...{ ...SAID, backend: "web", server: "extra", field: "server", file: null },
+    value: { address: "192.0.2.9", family: 4, port: 80, weight: 100 },
+  },
+];
+
+let appliance: FakeAppliance;
+let app: Hono<CallerEnv>;
+
+beforeEach(() => {
+  appliance = new FakeAppliance();
+  appliance.facts = FACTS;
+  app = createAdminApp(appliance, { kind: "socket" }, () => {});
+});
+
+async function ids(response: Response | Promise<Response>): Promise<string[]> {
+  const { items, next } = await (await response).json();
+  expect(next).toBeNull();
+  return OverrideFactSchema.array().parse(items).map(({ id }) => id);
+}
+
+describe("GET /v1/overrides", () => {
+  it("lists who, when, why, until, and what the file said", async () => {
+    const { items } = await (await app.request("/v1/overrides")).json();
+    expect(items[0]).toEqual({ id: "masters:master1:state", ...FACTS[0] });
+    expect(OverrideFactSchema.array().parse(items)).toHaveLength(3);
+  });
+});
+
+describe("DELETE /v1/overrides", () => {
+  const all = ["masters:master1:state", "masters:master1:weight", "web:extra:server"];
+
+  it("goes back to the file with one field, and answers with the rest", async () => {
+    const path = `/v1/overrides/${encodeURIComponent("masters:master1:state")}`;
+    expect(await ids(app.request(path, { method: "DELETE" }))).toEqual(all.slice(1));
+  });
+
+  it.each([
+    ["", []],
+    ["?backend=masters", all.slice(2)],
+    ["?backend=masters&server=master1", all.slice(2)],
+    ["?server=extra", all.slice(0, 2)],
+    ["?backend=nobody", all],
+  ])("goes back with what %j names", async (query, left) => {
+    const response = await app.request(`/v1/overrides${query}`, { method: "DELETE" });
+    expect(response.headers.get("lintel-scope")).toBe("this node only");
+    expect(await ids(response)).toEqual(left);
+  });
+
+  it("changes nothing in a dry run", async () => {
+    const response = await app.request("/v1/overrides?dryRun=true", { method: "DELETE" });
+    expect(await ids(response)).toEqual([]);
+    expect(appliance.facts).toEqual(FACTS);
+  });
+
+  it("knows no other id", async () => {
+    const response = await app.request("/v1/overrides/x", { method: "DELETE" });
+    expect(response.status).toBe(404);
+    expect((await response.json()).detail).toMatch(
+      /no override "x"; there are: masters:master1:st/,
+    );
+  });
+
+  it("is for operators", async () => {
+    const door = { kind: "tcp", loopback: true, tokens: [] } as const;
+    const response = await createAdminApp(appliance, door, () => {}).request(
+      "http://localhost/v1/overrides",
+      { method: "DELETE", headers: { host: "localhost" } },
+    );
+    expect(response.status).toBe(403);
+    expect(appliance.facts).toEqual(FACTS);
+  });
+});
