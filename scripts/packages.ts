@@ -17,6 +17,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "libcap2-bin": "gives the binary its capabilities: setcap",
   "nftables": "keeps packets from being sent",
   "nginx-light": "servers behind us",
+  "prometheus": "scrapes us, and reads the alerts that we ship",
   "tcpdump": "an independent view on packets",
   "wrk": "load",
 };
