@@ -111,7 +111,11 @@ export const ListenerSchema = z.strictObject({
 export const FrontendSchema = z.strictObject({
   name: z.string(),
   listeners: z.array(ListenerSchema),
-  backend: z.string(),
+  backend: z.string().nullable().describe("null: what no route matches is refused"),
+  routes: z.array(z.strictObject({
+    serverNames: z.array(z.string()),
+    backend: z.string(),
+  })).describe("Backends by TLS server name"),
   required: z.boolean().describe("Counts for /readyz"),
   connections: z.strictObject({
     active: count("Open now"),

@@ -3,7 +3,7 @@
  * nothing.
  */
 
-import type { FrontendPlan } from "../core/plan/plan.ts";
+import { backendsOf, type FrontendPlan } from "../core/plan/plan.ts";
 import type { DataplaneFacts } from "../core/track/dataplane.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { WorkerTable } from "../memory/worker_table.ts";
@@ -42,7 +42,10 @@ export class DataplaneWatch {
     return {
       stalled: watched.length > 0 ? this.#stalled(now) : [],
       unbound: frontends.unbound(names),
-      frontends: watched.map(({ name, backend }) => ({ name, usable: servers.usable(backend) })),
+      frontends: watched.map((frontend) => ({
+        name: frontend.name,
+        usable: backendsOf(frontend).reduce((sum, backend) => sum + servers.usable(backend), 0),
+      })),
     };
   }
 

@@ -5,7 +5,13 @@
 
 import type { Frontend } from "../admin/model.ts";
 import { listenerName } from "../core/plan/diff.ts";
-import type { FrontendPlan, KeepalivePlan, ListenerPlan, Plan } from "../core/plan/plan.ts";
+import {
+  backendsOf,
+  type FrontendPlan,
+  type KeepalivePlan,
+  type ListenerPlan,
+  type Plan,
+} from "../core/plan/plan.ts";
 import { openListener } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -128,6 +134,10 @@ export class Frontends {
           bound: this.#listeners.length > 0 && !this.#isReleased(one),
         })),
         backend: plan.backend,
+        routes: plan.routes.map(({ serverNames, backend }) => ({
+          serverNames: [...serverNames],
+          backend,
+        })),
         required: plan.required,
         connections: { active: opened - closed, total: opened },
         bytes: { received: count("receivedBytes"), sent: count("sentBytes") },
@@ -145,9 +155,11 @@ export class Frontends {
   }
 }
 
-function keepaliveOf({ backend }: FrontendPlan, { backends }: Plan): KeepalivePlan {
-  const keepalive = backends.find(({ name }) => name === backend)?.keepalive;
-  if (!keepalive) throw new Error(`the plan has no backend ${backend}`);
+/** Of the first backend that a frontend leads to; connections to others are given theirs. */
+function keepaliveOf(frontend: FrontendPlan, { backends }: Plan): KeepalivePlan {
+  const [first] = backendsOf(frontend);
+  const keepalive = backends.find(({ name }) => name === first)?.keepalive;
+  if (!keepalive) throw new Error(`the plan has no backend ${first}`);
   return keepalive;
 }
 

@@ -22,7 +22,7 @@ import type {
   VirtualRouter,
 } from "../admin/model.ts";
 import type { OverrideFact } from "../core/plan/override.ts";
-import type { Plan } from "../core/plan/plan.ts";
+import { backendsOf, type Plan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
 import type { Histogram } from "../memory/histogram.ts";
@@ -86,20 +86,21 @@ export class RunningAppliance implements Appliance {
   readiness(): readonly string[] {
     if (this.stopping) return ["the appliance is stopping"];
     const { plan, servers } = this.#parts;
-    const unserved = plan.frontends.filter(({ required, backend }) =>
-      required && servers.usable(backend) === 0
+    const unserved = plan.frontends.filter((frontend) =>
+      frontend.required && backendsOf(frontend).every((one) => servers.usable(one) === 0)
     );
     return [
       ...this.liveness(),
-      ...unserved.map(({ name, backend }) => {
-        const states = servers.show().find((one) => one.name === backend)?.servers ?? [];
+      ...unserved.map((frontend) => {
+        const backends = backendsOf(frontend);
+        const states = servers.show().filter((one) => backends.includes(one.name))
+          .flatMap((one) => one.servers);
         const why = states.map(({ name, admin, health, weight }) =>
           `${name} ${admin === "ready" ? health.state : admin}` +
           (weight.effective === 0 ? " with weight 0" : "")
         );
-        return `frontend ${name}: no server of backend ${backend} takes connections (${
-          why.join(", ")
-        })`;
+        return `frontend ${frontend.name}: no server of backend ${backends.join(", ")} takes ` +
+          `connections (${why.join(", ")})`;
       }),
     ];
   }

@@ -111,14 +111,16 @@ function routersTable(routers: readonly VirtualRouter[], colours: boolean): stri
 }
 
 function frontendsTable(frontends: readonly Frontend[], colours: boolean): string {
-  const rows = frontends.map(({ name, listeners, backend, connections, denied, bytes }) => {
+  const rows = frontends.map(({ name, listeners, backend, routes, connections, denied, bytes }) => {
     const unbound = listeners.some(({ bound }) => !bound);
     const listen = listeners.map((one) => `${listenerName(one)}${one.bound ? "" : " (not bound)"}`)
       .join(" ");
+    const routed = routes.map((route) => route.backend);
+    const backends = [...new Set([...(backend === null ? [] : [backend]), ...routed])];
     return [
       name,
       unbound ? { text: listen, tone: "bad" as const } : listen,
-      backend,
+      backends.join(" "),
       connections.active,
       connections.total,
       total(denied),

@@ -28,8 +28,9 @@ function compileBackend(compilation: Compilation, name: string, backend: FullBac
   const { timeouts, keepalive, check } = backend;
   checkKeepalive(compilation, [...path, "keepalive"], keepalive);
   const servers = Object.entries(backend.servers).map(([server, settings]) =>
-    compileServer(compilation, path, server, settings)
+    compileServer(compilation, path, server, settings, backend.proxyProtocol)
   );
+  if (backend.profile === "kube-apiserver") refuseProxyProtocol(compilation, path, backend);
   if (check !== "none" && check.port === undefined) requirePorts(compilation, path, servers);
   return {
     name,
@@ -78,7 +79,8 @@ function compileServer(
   { report }: Compilation,
   backend: Path,
   name: string,
-  { address: written, weight, state }: FullServer,
+  { address: written, weight, state, proxyProtocol: own }: FullServer,
+  proxyProtocol: FullBackend["proxyProtocol"],
 ): ServerPlan {
   const entry = [...backend, "servers", name];
   const path = report.given([...entry, "address"]) ? [...entry, "address"] : entry;
@@ -95,7 +97,22 @@ function compileServer(
     port: endpoint?.port ?? null,
     weight,
     state,
+    proxyProtocol: own === "none" ? null : own ?? proxyProtocol ?? null,
   };
+}
+
+/** It would take the header for a broken TLS record, and refuse every connection. */
+function refuseProxyProtocol(
+  { report }: Compilation,
+  path: Path,
+  { proxyProtocol, servers }: FullBackend,
+): void {
+  const message = "a kube-apiserver does not speak the PROXY protocol: leave this key out";
+  if (proxyProtocol !== undefined) report.problem([...path, "proxyProtocol"], message);
+  for (const [name, server] of Object.entries(servers)) {
+    if (server.proxyProtocol === undefined || server.proxyProtocol === "none") continue;
+    report.problem([...path, "servers", name, "proxyProtocol"], message);
+  }
 }
 
 function serverAddressProblem(written: string): string {

@@ -7,10 +7,14 @@ import type {
   AdminPlan,
   FrontendPlan,
   ListenerPlan,
+  ServerNameRoute,
   VirtualRouterPlan,
 } from "../core/plan/plan.ts";
 import { isLinkLocal as isLinkLocalAddress, parseAddress } from "../core/net/address.ts";
+import { formatPrefix, parsePrefix } from "../core/net/prefix.ts";
 import { type Compilation, unknownName } from "./compilation.ts";
+import type { FullFrontend } from "./defaults.ts";
+import { milliseconds } from "./duration.ts";
 import { type Listen, listenersOverlap, parseListen } from "./listen.ts";
 import type { Path } from "./problem.ts";
 
@@ -34,8 +38,16 @@ export function compileFrontends(
         : [...path, "listen", at];
       return compileListener(compilation, place, text, virtualRouters, taken);
     });
-    const backend = findBackend(compilation, path, frontend.backend);
-    return { name, listeners, backend, required: frontend.required };
+    return {
+      name,
+      listeners,
+      backend: findDefault(compilation, path, frontend),
+      routes: compileServerNames(compilation, [...path, "routes"], frontend.routes),
+      clientSpeaksFirst: frontend.clientSpeaksFirst,
+      proxyProtocolFrom: frontend.proxyProtocol?.from.map(canonicalPrefix) ?? null,
+      clientHelloTimeoutMs: milliseconds(frontend.timeouts.clientHello),
+      required: frontend.required,
+    };
   });
 }
 
@@ -127,19 +139,53 @@ function isLinkLocal(text: string): boolean {
   return address !== undefined && isLinkLocalAddress(address.bytes);
 }
 
-function findBackend(compilation: Compilation, path: Path, backend: string | undefined): string {
-  const { config, report } = compilation;
-  if (backend === undefined) {
-    report.problem(path, "missing the key backend: it names where the connections go", [
-      [...path, "backend"],
-      [...path, "routes"],
-    ]);
-  } else if (!Object.hasOwn(config.backends, backend)) {
-    report.problem(
-      [...path, "backend"],
-      unknownName(compilation, "backend", "backends", backend),
-      [["backends", backend]],
+function findDefault(
+  compilation: Compilation,
+  path: Path,
+  { backend, routes }: FullFrontend,
+): string | null {
+  if (backend !== undefined) findBackend(compilation, [...path, "backend"], backend);
+  else if (routes.length === 0) {
+    compilation.report.problem(
+      path,
+      "missing the key backend: it names where the connections go",
+      [[...path, "backend"], [...path, "routes"]],
     );
   }
-  return backend ?? "";
+  return backend ?? null;
+}
+
+/** Every name may be routed once: which of two routes is meant would be anybody's guess. */
+function compileServerNames(
+  compilation: Compilation,
+  path: Path,
+  routes: FullFrontend["routes"],
+): ServerNameRoute[] {
+  const taken = new Map<string, number>();
+  return routes.map(({ sni, backend }, route) => {
+    findBackend(compilation, [...path, route, "backend"], backend);
+    const serverNames = sni.map((written) => written.toLowerCase());
+    for (const [at, serverName] of serverNames.entries()) {
+      const first = taken.get(serverName);
+      if (first !== undefined) {
+        compilation.report.problem(
+          [...path, route, "sni", at],
+          `${serverName} is in routes[${first}] already: each name goes to one backend`,
+        );
+      }
+      taken.set(serverName, first ?? route);
+    }
+    return { serverNames, backend };
+  });
+}
+
+function findBackend({ config, report }: Compilation, path: Path, backend: string): void {
+  if (Object.hasOwn(config.backends, backend)) return;
+  const message = unknownName({ report }, "backend", "backends", backend);
+  report.problem(path, message, [["backends", backend]]);
+}
+
+function canonicalPrefix(written: string): string {
+  const prefix = parsePrefix(written);
+  return prefix ? formatPrefix(prefix) : written;
 }

@@ -7,6 +7,7 @@ import type {
   BackendConfig,
   CheckConfig,
   Config,
+  FrontendConfig,
   RouterConfig,
   TrackerConfig,
 } from "./schema/file.ts";
@@ -16,7 +17,11 @@ export interface FullServer {
   readonly address: string;
   readonly weight: number;
   readonly state: "ready" | "drain" | "maint";
+  readonly proxyProtocol?: "v1" | "v2" | "none" | undefined;
 }
+
+/** A frontend with all that can be said of it. */
+export type FullFrontend = FrontendConfig & { readonly clientSpeaksFirst: boolean };
 
 /** A check whose intervals are all named. */
 export type FullCheck = CheckConfig & {
@@ -50,8 +55,9 @@ export type FullTracker =
   | { readonly type: "file"; readonly path: string | undefined };
 
 /** A file with every default filled in. */
-export type FullConfig = Omit<Config, "trackers" | "backends"> & {
+export type FullConfig = Omit<Config, "trackers" | "frontends" | "backends"> & {
   readonly trackers: Readonly<Record<string, FullTracker>>;
+  readonly frontends: Readonly<Record<string, FullFrontend>>;
   readonly backends: Readonly<Record<string, FullBackend>>;
 };
 
@@ -61,6 +67,7 @@ export function fillDefaults(config: Config): FullConfig {
     ...config,
     trackers: mapValues(config.trackers, fillTracker),
     virtualRouters: mapValues(config.virtualRouters, fillRouter),
+    frontends: mapValues(config.frontends, (frontend) => fillFrontend(frontend, config)),
     backends: mapValues(config.backends, fillBackend),
   };
 }
@@ -79,6 +86,17 @@ function fillTracker(tracker: TrackerConfig): FullTracker {
 
 function fillRouter(router: RouterConfig): RouterConfig {
   return { ...router, track: { dataplane: "auto", ...router.track } };
+}
+
+/** What is true of all backends that a frontend leads to holds for the frontend. */
+function fillFrontend(frontend: FrontendConfig, { backends }: Config): FullFrontend {
+  const { backend, routes, clientSpeaksFirst } = frontend;
+  const names = [...routes.map((route) => route.backend), ...(backend ? [backend] : [])];
+  const profiles = names.map((name) =>
+    Object.hasOwn(backends, name) ? backends[name]?.profile : undefined
+  );
+  const speakFirst = profiles.length > 0 && profiles.every((one) => one === "kube-apiserver");
+  return { ...frontend, clientSpeaksFirst: clientSpeaksFirst ?? speakFirst };
 }
 
 function fillBackend(backend: BackendConfig): FullBackend {

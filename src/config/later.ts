@@ -8,22 +8,18 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": ["cluster", "watch", "maxConnections"],
   "admin": ["tls"],
   "frontends.*": [
-    "routes",
     "forwarding",
-    "clientSpeaksFirst",
     "maxConnections",
     "connectionRate",
     "allow",
     "deny",
-    "proxyProtocol",
     "tls",
-    "timeouts",
   ],
-  "backends.*": ["passive", "onMarkedDown", "slowStart", "sourceAddress", "proxyProtocol"],
+  "backends.*": ["passive", "onMarkedDown", "slowStart", "sourceAddress"],
   "backends.*.check": ["send", "expect", "query", "recordType", "rcode", "transport", "command"],
   "backends.*.timeouts": ["queue"],
   "backends.*.serverDefaults": ["maxConnections", "maxQueue"],
-  "backends.*.servers.*": ["backup", "maxConnections", "proxyProtocol"],
+  "backends.*.servers.*": ["backup", "maxConnections"],
 };
 
 /** Values by the key they are for. */

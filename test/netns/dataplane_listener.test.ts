@@ -109,6 +109,7 @@ describe("a data-plane worker", () => {
       port,
       weight: 1,
       state: "ready",
+      proxyProtocol: null,
     } as const;
     await using dataplane = await Dataplane.start({
       servers: [port],
@@ -127,7 +128,14 @@ describe("a data-plane worker", () => {
       { hostname: "127.0.0.9", port, onListen() {} },
       () => new Response("same port"),
     );
-    const plan = { name: "a", address: "127.0.0.9", family: 4, weight: 1, state: "ready" } as const;
+    const plan = {
+      name: "a",
+      address: "127.0.0.9",
+      family: 4,
+      weight: 1,
+      state: "ready",
+      proxyProtocol: null,
+    } as const;
     await using dataplane = await Dataplane.start({
       servers: [port],
       port,

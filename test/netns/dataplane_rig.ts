@@ -199,6 +199,7 @@ function usual(servers: readonly number[]): Omit<Backend, "rows"> {
       port,
       weight: 100,
       state: "ready",
+      proxyProtocol: null,
     })),
   };
 }

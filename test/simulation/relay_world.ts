@@ -223,6 +223,7 @@ function backendOf(rows: readonly Row[]): Backend {
       port: 8000 + row,
       weight: 100,
       state: "ready",
+      proxyProtocol: null,
     })),
     rows,
   };

@@ -2,17 +2,53 @@
  * Plans for tests: everything as the defaults of a file have it.
  */
 
-import type { BackendPlan, VirtualRouterPlan } from "../../src/core/plan/plan.ts";
+import type {
+  BackendPlan,
+  FrontendPlan,
+  ServerPlan,
+  VirtualRouterPlan,
+} from "../../src/core/plan/plan.ts";
 
 /** A virtual router with the defaults, and what a test says of it. */
 export function routerPlan(said: Partial<VirtualRouterPlan> = {}): VirtualRouterPlan {
   return { ...DEFAULT_ROUTER, ...said };
 }
 
+/** A frontend with the defaults and no listeners, and what a test says of it. */
+export function frontendPlan(said: Partial<FrontendPlan> = {}): FrontendPlan {
+  return { ...DEFAULT_FRONTEND, ...said };
+}
+
 /** A backend `web` with a server `s1`, and what a test says of it. */
 export function backendPlan(said: Partial<BackendPlan> = {}): BackendPlan {
   return { ...DEFAULT_BACKEND, ...said };
 }
+
+/** A server `s1`, and what a test says of it. */
+export function serverPlan(said: Partial<ServerPlan> = {}): ServerPlan {
+  return { ...DEFAULT_SERVER, ...said };
+}
+
+const DEFAULT_FRONTEND: FrontendPlan = {
+  name: "web",
+  listeners: [],
+  backend: "web",
+  routes: [],
+  clientSpeaksFirst: false,
+  proxyProtocolFrom: null,
+  clientHelloTimeoutMs: 5_000,
+  required: true,
+};
+
+const DEFAULT_SERVER: ServerPlan = {
+  name: "s1",
+  address: "192.0.2.1",
+  family: 4,
+  port: 80,
+  weight: 100,
+  state: "ready",
+  proxyProtocol: null,
+};
 
 const DEFAULT_BACKEND: BackendPlan = {
   name: "web",
@@ -25,9 +61,7 @@ const DEFAULT_BACKEND: BackendPlan = {
   retries: 3,
   redispatch: true,
   udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
-  servers: [
-    { name: "s1", address: "192.0.2.1", family: 4, port: 80, weight: 100, state: "ready" },
-  ],
+  servers: [DEFAULT_SERVER],
 };
 
 const DEFAULT_ROUTER: VirtualRouterPlan = {

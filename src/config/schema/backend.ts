@@ -49,6 +49,8 @@ const CheckSchema = keys({
     .describe("https: none accepts any certificate."),
 });
 
+const VERSIONS = ["v1", "v2"] as const;
+
 const ServerSchema = keys({
   address: text("ADDRESS[:PORT]").describe(
     "ADDRESS[:PORT]; no port: the port the client asked for.",
@@ -56,6 +58,8 @@ const ServerSchema = keys({
   weight: whole(0, 256).optional().describe("Share of new connections; 0 takes none."),
   state: choice(["ready", "drain", "maint"]).prefault("ready")
     .describe("The state at start: drain and maint take no connections."),
+  proxyProtocol: choice([...VERSIONS, "none"]).optional()
+    .describe("Overrides the backend's for this server."),
 });
 
 /** One entry of `backends`. */
@@ -81,6 +85,8 @@ export const BackendSchema = keys({
   redispatch: flag().prefault(true).describe("Let the last attempt go to another server."),
   whenEmpty: choice(["reject"]).prefault("reject")
     .describe("What a client meets when no server is usable: a reset at once."),
+  proxyProtocol: choice(VERSIONS).optional()
+    .describe("Sends a PROXY header with the client's address, also in checks of the same port."),
   udp: keys({
     idle: duration(1).prefault("30s").describe("No datagram either way ends a session."),
     replies: whole(1, 1_000_000).optional().describe("A session ends after so many answers."),
@@ -92,7 +98,7 @@ export const BackendSchema = keys({
   }).prefault({}).describe("What servers have that say nothing else."),
   servers: named(
     z.union([text("ADDRESS[:PORT]"), ServerSchema], {
-      error: "ADDRESS[:PORT], or a map with address, weight and state",
+      error: "ADDRESS[:PORT], or a map with address, weight, state and proxyProtocol",
     }),
     "servers",
   ).prefault({}).describe("The servers by name."),

@@ -79,5 +79,8 @@ export type TrackerConfig = Config["trackers"][string];
 /** One entry of `backends`. */
 export type BackendConfig = Config["backends"][string];
 
+/** One entry of `frontends`. */
+export type FrontendConfig = Config["frontends"][string];
+
 /** A check that is not `none`. */
 export type CheckConfig = Exclude<BackendConfig["check"], "none">;

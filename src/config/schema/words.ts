@@ -6,6 +6,7 @@
 
 import { z } from "zod";
 import { parseAddress } from "../../core/net/address.ts";
+import { parsePrefix } from "../../core/net/prefix.ts";
 import { DURATION, formatDuration, parseDuration } from "../duration.ts";
 
 /** `true` or `false`. */
@@ -47,6 +48,15 @@ export function durationOrNone(leastMs: number) {
 export function address() {
   const error = "an IPv4 or IPv6 address";
   return z.string({ error }).refine((written) => parseAddress(written) !== undefined, {
+    error,
+    abort: true,
+  });
+}
+
+/** A network, or one address. */
+export function network() {
+  const error = "a network such as 10.0.0.0/8, or an address";
+  return z.string({ error }).refine((written) => parsePrefix(written) !== undefined, {
     error,
     abort: true,
   });

@@ -207,12 +207,36 @@ export interface SyncGroupPlan {
 /** What is listened for: connections, or datagrams. */
 export type Protocol = "tcp" | "udp";
 
-/** Where connections arrive and which backend takes them. */
+/** Where connections arrive and which backends take them. */
 export interface FrontendPlan {
   readonly name: string;
   readonly listeners: readonly ListenerPlan[];
-  readonly backend: string;
+  /** Where no route matches; `null` means that nobody takes such connections. */
+  readonly backend: string | null;
+  /** Backends by the server name in a TLS ClientHello, which every client has to send then. */
+  readonly routes: readonly ServerNameRoute[];
+  /** Whether connections are taken from the kernel with their first bytes only. */
+  readonly clientSpeaksFirst: boolean;
+  /** From whom a PROXY header is required, as prefixes; `null` means that nobody sends one. */
+  readonly proxyProtocolFrom: readonly string[] | null;
+  /** For a PROXY header and a ClientHello together. */
+  readonly clientHelloTimeoutMs: number;
   readonly required: boolean;
+}
+
+/** All backends that a frontend leads to, each once. */
+export function backendsOf(
+  { backend, routes }: Pick<FrontendPlan, "backend" | "routes">,
+): string[] {
+  const names = routes.map((route) => route.backend);
+  return [...new Set(backend === null ? names : [backend, ...names])];
+}
+
+/** Which backend takes the connections for some TLS server names. */
+export interface ServerNameRoute {
+  /** In lower case; `*.example.com` stands for any one label before the dot. */
+  readonly serverNames: readonly string[];
+  readonly backend: string;
 }
 
 /** One listening address and port. */
@@ -269,6 +293,8 @@ export interface ServerPlan {
   /** 0 to 256. */
   readonly weight: number;
   readonly state: AdminState;
+  /** The version of the PROXY header that begins each connection to it; `null` means none. */
+  readonly proxyProtocol: "v1" | "v2" | null;
 }
 
 /** What an operator has said about a server. */

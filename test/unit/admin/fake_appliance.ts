@@ -256,6 +256,7 @@ const FRONTEND: Frontend = {
     bound: true,
   }],
   backend: "masters",
+  routes: [],
   required: true,
   connections: { active: 3, total: 1234 },
   bytes: { received: 10, sent: 5_000_000_000 },

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { DataplaneWatch } from "../../../src/appliance/dataplane_watch.ts";
 import { WorkerTable } from "../../../src/memory/worker_table.ts";
+import { frontendPlan } from "../plans.ts";
 
 let workers: WorkerTable;
 let watch: DataplaneWatch;
@@ -8,7 +9,7 @@ let watch: DataplaneWatch;
 beforeEach(() => {
   workers = new WorkerTable(2);
   watch = new DataplaneWatch({
-    frontendPlans: [{ name: "web", listeners: [], backend: "b", required: true }],
+    frontendPlans: [frontendPlan({ name: "web", backend: "b" })],
     frontends: { unbound: (names) => names.includes("web") ? ["10.0.0.1:80"] : [] },
     servers: { usable: () => 3 },
     workers,

@@ -66,6 +66,7 @@ function frontend(virtualRouter: string | null, active: number) {
       bound: true,
     }],
     backend: "web",
+    routes: [],
     required: true,
     connections: { active, total: active },
     bytes: { received: 0, sent: 0 },

@@ -104,6 +104,7 @@ function backend(name: string, servers: number): BackendPlan {
       port: 80 + index,
       weight: 100,
       state: "ready",
+      proxyProtocol: null,
     })),
   });
 }

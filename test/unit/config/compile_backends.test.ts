@@ -9,11 +9,32 @@ describe("servers", () => {
       a: 10.0.0.1
       b: "[fd00::1]:80"
       c: { address: 10.0.0.3:8, weight: 256, state: drain }`;
-    expect(backend(text)?.servers).toEqual([
+    expect(backend(text)?.servers).toMatchObject([
       { name: "a", address: "10.0.0.1", family: 4, port: null, weight: 5, state: "ready" },
       { name: "b", address: "fd00::1", family: 6, port: 80, weight: 5, state: "ready" },
       { name: "c", address: "10.0.0.3", family: 4, port: 8, weight: 256, state: "drain" },
     ]);
+  });
+
+  it("are sent PROXY headers as the backend says, or as they say themselves", () => {
+    const text = `proxyProtocol: v2
+    check: none
+    servers:
+      a: 10.0.0.1
+      b: { address: 10.0.0.2, proxyProtocol: v1 }
+      c: { address: 10.0.0.3, proxyProtocol: none }`;
+    expect(backend(text)?.servers.map((one) => one.proxyProtocol)).toEqual(["v2", "v1", null]);
+    expect(backend("servers: { a: 10.0.0.1:80 }")?.servers[0]?.proxyProtocol).toBe(null);
+  });
+
+  it.each([
+    ["proxyProtocol: v1", "web.proxyProtocol: a kube-apiserver does not speak the PROXY protocol"],
+    [
+      "servers: { a: { address: 10.0.0.1:1, proxyProtocol: v2 } }",
+      "web.servers.a.proxyProtocol: a",
+    ],
+  ])("of a kube-apiserver are sent none: %s is refused", (keys, words) => {
+    expect(problems(`profile: kube-apiserver\n    ${keys}`)[0]).toContain(words);
   });
 
   it.each([

@@ -9,7 +9,7 @@ frontends:
   two: { listen: ["vip:web:81-82", "[::]:81"], backend: web, required: false }
 backends: { web: {} }
 `;
-    expect(planOf(text, { node: "lb1" }).frontends).toEqual([
+    expect(planOf(text, { node: "lb1" }).frontends).toMatchObject([
       {
         name: "one",
         listeners: [{ protocol: "tcp", address: "*", port: 80, virtualRouter: null }],
@@ -48,6 +48,50 @@ backends: { web: {} }
   });
 });
 
+describe("routes", () => {
+  it("lead names in lower case to backends, and need no other", () => {
+    const routes = '[{ sni: [Git.Example.com, "*.a.example"], backend: git }]';
+    expect(frontend(`routes: ${routes}`)).toMatchObject({
+      backend: null,
+      routes: [{ serverNames: ["git.example.com", "*.a.example"], backend: "git" }],
+      clientHelloTimeoutMs: 5000,
+    });
+    expect(frontend(`routes: ${routes}, backend: web`)).toMatchObject({ backend: "web" });
+  });
+
+  it("may have a name once", () => {
+    const routes = "[{ sni: [a.example, A.example], backend: git }]";
+    const text = `frontends: { a: { listen: "*:80", routes: ${routes} } }
+backends: { git: {} }
+`;
+    expect(problemsOf(text)).toEqual([
+      "frontends.a.routes[0].sni[1]: a.example is in routes[0] already: each name goes to one " +
+      "backend",
+    ]);
+  });
+});
+
+describe("proxyProtocol", () => {
+  it("is asked of nobody, or of networks", () => {
+    expect(frontend("backend: web")).toMatchObject({ proxyProtocolFrom: null });
+    expect(frontend('backend: web, proxyProtocol: { from: [10.0.0.1, "FD00::/8"] }'))
+      .toMatchObject({ proxyProtocolFrom: ["10.0.0.1/32", "fd00::/8"] });
+  });
+});
+
+describe("clientSpeaksFirst", () => {
+  it.each([
+    ["backend: web", false],
+    ["backend: web, clientSpeaksFirst: true", true],
+    ["backend: api", true],
+    ["backend: api, clientSpeaksFirst: false", false],
+    ["backend: api, routes: [{ sni: [a], backend: web }]", false],
+    ["routes: [{ sni: [a], backend: api }]", true],
+  ])("with %s is %j", (keys, expected) => {
+    expect(frontend(keys)).toMatchObject({ clientSpeaksFirst: expected });
+  });
+});
+
 describe("backend", () => {
   it.each([
     ["", "frontends.a: missing the key backend"],
@@ -64,3 +108,10 @@ describe("backend", () => {
     expect(problemsOf(text)[0]).toContain("backends.web: found 7");
   });
 });
+
+/** The plan of a frontend with these keys. */
+function frontend(keys: string) {
+  return planOf(`frontends: { a: { listen: "*:80", ${keys} } }
+backends: { web: {}, git: {}, api: { profile: kube-apiserver } }
+`).frontends[0];
+}

@@ -4,7 +4,7 @@ import { LATER_KEYS, LATER_VALUES, laterAt } from "../../../src/config/later.ts"
 
 describe("laterAt", () => {
   it("lets * stand for any name", () => {
-    expect(laterAt(LATER_KEYS, ["frontends", "web"])).toContain("routes");
+    expect(laterAt(LATER_KEYS, ["frontends", "web"])).toContain("forwarding");
     expect(laterAt(LATER_KEYS, [])).toContain("cluster");
     expect(laterAt(LATER_VALUES, ["backends", "web", "balance"])).toContain("random");
   });

@@ -38,6 +38,7 @@ describe("an accepted connection", () => {
       family: 4,
       weight: 1,
       state: "ready",
+      proxyProtocol: null,
     } as const;
     const ports: number[] = [];
     const world = new World({ servers: 1, backend: { servers: [{ ...server, port: null }] } });

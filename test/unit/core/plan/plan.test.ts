@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import type { Plan } from "../../../../src/core/plan/plan.ts";
+import { backendsOf, type Plan } from "../../../../src/core/plan/plan.ts";
 import { loadConfig } from "../../../../src/config/load.ts";
 
 it("a plan is plain data: JSON and structuredClone keep all of it", () => {
@@ -10,4 +10,11 @@ it("a plan is plain data: JSON and structuredClone keep all of it", () => {
   expect(plan?.node).toBe("lb1");
   expect(structuredClone(plan)).toEqual(plan);
   expect(JSON.parse(JSON.stringify(plan))).toEqual(plan);
+});
+
+it("backendsOf() names each backend once", () => {
+  const route = (backend: string) => ({ serverNames: [], backend });
+  expect(backendsOf({ backend: "a", routes: [route("b"), route("a"), route("b")] }))
+    .toEqual(["a", "b"]);
+  expect(backendsOf({ backend: null, routes: [route("b")] })).toEqual(["b"]);
 });
