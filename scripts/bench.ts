@@ -1,110 +1,101 @@
 /**
  * `deno task bench`: lintel beside HAProxy, on this machine, as root.
  *
- *     deno task bench [--json] [--rounds 5] [--seconds 2]
+ *     deno task bench [--json] [--quick] [--rounds 5] [--seconds 2] [--only TEXT]
  *
- * Both forward with one thread. They take turns within each round, in an order that rotates, so
- * that whatever else this machine does meets both. It prints figures; it is not a test that can
- * fail on them. `deno task bench failover` is another one: lintel beside Keepalived.
+ * All forward with one thread; HAProxy stands there as most people run it, and at its best. The
+ * cost is that of the load balancer's process alone; beside it stands what it adds to the CPU time
+ * of all hosts, kernel included. `--quick` is one short round, to see that all works. `--only`
+ * keeps the workloads whose name has the text in it. It prints figures and which goals are met; it
+ * is not a test that can fail on them. `deno task bench failover` is another one: lintel beside
+ * Keepalived.
  */
 
-import { type Balancer, startHaproxy, startLintel } from "./bench/balancers.ts";
-import { LOADS, measure, type Sample } from "./bench/load.ts";
-import { errors, type Measured, summary, table } from "./bench/report.ts";
-import { BALANCER_ADDRESS, buildRig, type Rig } from "./bench/rig.ts";
+import { parseArgs } from "node:util";
 import { failover } from "./bench/failover.ts";
+import { IDLE } from "./bench/idle.ts";
+import { errors, summary, tables } from "./bench/report.ts";
+import { buildRig } from "./bench/rig.ts";
+import { measureAll, type Outcome } from "./bench/rounds.ts";
+import type { Extent, Workload } from "./bench/workload.ts";
+import { BULK, CLIENT_FIRST, KEEP_ALIVE, NEW_CONNECTIONS } from "./bench/wrk.ts";
 import { compile } from "./compile.ts";
 import { Lab } from "./lab/lab.ts";
 import { print } from "./lab/print.ts";
-import { eventually } from "./lab/wait.ts";
 import { installPackages } from "./packages.ts";
 
 /** How much is measured. */
 interface Options {
   readonly json: boolean;
   readonly rounds: number;
-  readonly seconds: number;
+  readonly extent: Extent;
+  readonly workloads: readonly Workload[];
 }
 
 async function main(args: readonly string[]): Promise<number> {
   if (args[0] === "failover") return await failover(args.slice(1), say);
   const options = parse(args);
   if (!options) {
-    say("usage: deno task bench [failover] [--json] [--rounds N] [--seconds N]");
+    say(
+      "usage: deno task bench [--json] [--quick] [--rounds N] [--seconds N] [--only TEXT]\n" +
+        "       deno task bench failover …",
+    );
     return 2;
   }
+  const { rounds, extent } = options;
   await installPackages(say);
   const product = await compile(say);
   await using lab = Lab.create();
   const rig = await buildRig(lab);
-  const balancers = [startHaproxy(rig.balancer), startLintel(rig.balancer, product)];
-  for (const balancer of balancers) await answers(rig, balancer);
   const loadBefore = Deno.loadavg();
-  const measured = await measureAll(rig, balancers, options);
-  if (options.json) {
-    const { rounds, seconds } = options;
-    const loadAverage = { before: loadBefore, after: Deno.loadavg() };
-    print(JSON.stringify({ rounds, seconds, loadAverage, results: summary(measured) }, null, 2));
-  } else {
-    print(table(measured));
-    print(`load average before ${loadBefore.join(" ")}, after ${Deno.loadavg().join(" ")}`);
+  const outcomes: Outcome[] = [];
+  for (const workload of options.workloads) {
+    outcomes.push(await measureAll(rig, workload, { rounds, extent, product }, say));
   }
-  const failed = errors(measured);
+  const leftOut = outcomes.flatMap((outcome) => outcome.leftOut);
+  const loadAverage = { before: loadBefore, after: Deno.loadavg() };
+  if (options.json) {
+    const results = summary(outcomes);
+    print(JSON.stringify({ rounds, ...extent, loadAverage, leftOut, results }, null, 2));
+  } else {
+    print(tables(outcomes));
+    print(`\nload average before ${loadBefore.join(" ")}, after ${loadAverage.after.join(" ")}`);
+  }
+  const failed = errors(outcomes);
   if (failed > 0) say(`${failed} requests failed: the figures mean nothing`);
   return failed === 0 ? 0 : 1;
 }
 
-async function measureAll(
-  { client }: Rig,
-  balancers: readonly Balancer[],
-  { rounds, seconds }: Options,
-): Promise<Measured[]> {
-  const measured = LOADS.map((load) => ({
-    load,
-    samples: new Map(balancers.map(({ name }) => [name, [] as Sample[]])),
-  }));
-  // Round 0 warms up, and is not counted.
-  for (let round = 0; round <= rounds; round++) {
-    for (const { load, samples } of measured) {
-      for (let turn = 0; turn < balancers.length; turn++) {
-        const balancer = balancers[(round + turn) % balancers.length]!;
-        const sample = await measure(client, balancer, load, round === 0 ? 1 : seconds);
-        if (round > 0) samples.get(balancer.name)!.push(sample);
-        const cost = `${sample.cpuMicroseconds.toFixed(1)} µs/${load.unit}`;
-        say(`round ${round} of ${rounds}: ${load.name}, ${balancer.name}: ${cost}`);
-      }
-    }
-  }
-  return measured;
-}
-
-/** Waits until a balancer has found its server. */
-async function answers({ client }: Rig, { name, port, process }: Balancer): Promise<void> {
-  const probe = async () => {
-    if (process.ended) throw new Error(`it has ended:\n${process.output}`);
-    const url = `http://${BALANCER_ADDRESS}:${port}/small`;
-    return await client.run(["curl", "--silent", "--fail", "--max-time", "1", url]);
-  };
-  await eventually(`${name} forwards a request`, probe, { everyMs: 100 });
-}
-
 function parse(args: readonly string[]): Options | undefined {
-  const options = { json: false, rounds: 5, seconds: 2 };
-  const rest = [...args];
-  for (let arg = rest.shift(); arg !== undefined; arg = rest.shift()) {
-    const number = arg === "--json" ? 1 : Number(rest.shift());
-    if (!Number.isInteger(number) || number < 1) return undefined;
-    if (arg === "--json") options.json = true;
-    else if (arg === "--rounds") options.rounds = number;
-    else if (arg === "--seconds") options.seconds = number;
-    else return undefined;
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        json: { type: "boolean", default: false },
+        quick: { type: "boolean", default: false },
+        rounds: { type: "string" },
+        seconds: { type: "string" },
+        only: { type: "string", default: "" },
+      },
+    });
+    const { json, quick, only } = values;
+    const rounds = Number(values.rounds ?? (quick ? 1 : 5));
+    const seconds = Number(values.seconds ?? (quick ? 1 : 2));
+    const workloads = WORKLOADS.filter(({ name }) => name.includes(only));
+    const isWhole = [rounds, seconds].every((number) => Number.isInteger(number) && number > 0);
+    if (!isWhole || workloads.length === 0) return undefined;
+    return { json, rounds, workloads, extent: { seconds, idle: quick ? 1_000 : 9_500 } };
+  } catch {
+    // An option that there is not.
+    return undefined;
   }
-  return options;
 }
 
 /** Progress, which is no part of the answer. */
 function say(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
+
+const WORKLOADS: readonly Workload[] = [KEEP_ALIVE, NEW_CONNECTIONS, CLIENT_FIRST, BULK, IDLE];
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);

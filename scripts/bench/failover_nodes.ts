@@ -6,7 +6,7 @@
 import type { Host } from "../lab/host.ts";
 import { Appliance } from "../lab/appliance.ts";
 import type { Process } from "../lab/process.ts";
-import { cpuNs } from "./balancers.ts";
+import { cpuNs } from "./cpu.ts";
 
 /** What both daemons of a pair are configured to. */
 export interface Terms {

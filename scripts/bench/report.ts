@@ -1,46 +1,48 @@
 /**
- * The bench's figures: medians over the rounds, and how lintel's CPU time stands to HAProxy's.
+ * The bench's figures: medians over the rounds, how they stand to HAProxy's, and which goals are
+ * met.
  */
 
-import type { Load, Sample } from "./load.ts";
+import { HAPROXY, HAPROXY_BEST, isOurs } from "./balancers.ts";
+import { type Goal, type Measured, NOBODY, type Sample, type Workload } from "./workload.ts";
 
-/** One kind of load: each balancer's samples, by name. */
-export interface Measured {
-  readonly load: Load;
-  readonly samples: ReadonlyMap<string, readonly Sample[]>;
+/** A goal, and how far one of our variants is. */
+interface Verdict {
+  readonly goal: Goal;
+  readonly name: string;
+  readonly ratio: number;
+  readonly isMet: boolean;
 }
 
 /** Everything as plain data, for `--json`. */
 export function summary(measured: readonly Measured[]) {
-  return measured.map(({ load, samples }) => ({
-    load: load.name,
-    unit: load.unit,
-    medians: Object.fromEntries([...samples].map(([name, list]) => [name, medians(list)])),
-    cpuRatio: ratio(samples),
-    rounds: Object.fromEntries(samples),
+  return measured.map((one) => ({
+    workload: one.workload.name,
+    unit: one.workload.unit,
+    variants: Object.fromEntries(
+      [...one.samples].map(([name, samples]) => [name, {
+        ...medians(samples),
+        added: added(one, name),
+        costRatio: ratio(one, "cost", name, HAPROXY.name),
+        costRatioToBest: ratio(one, "cost", name, HAPROXY_BEST.name),
+        rounds: samples,
+      }]),
+    ),
+    goals: verdicts(one).map(({ goal, ...verdict }) => ({ ...goal, ...verdict })),
   }));
 }
 
-/** The medians as a table to read. */
-export function table(measured: readonly Measured[]): string {
-  const rows = measured.flatMap(({ load, samples }) =>
-    [...samples].map(([name, list]) => {
-      const { cpuMicroseconds, unitsPerSecond, p50Microseconds, p99Microseconds } = medians(list);
-      return [
-        load.name,
-        name,
-        `${cpuMicroseconds.toFixed(1)} µs/${load.unit}`,
-        `${Math.round(unitsPerSecond)}/s`,
-        `${p50Microseconds} µs`,
-        `${p99Microseconds} µs`,
-        name === OURS ? ratio(samples).toFixed(2) : "1.00",
-      ];
-    })
+/** The medians as tables to read, one for each workload, and the goals. */
+export function tables(measured: readonly Measured[]): string {
+  const goals = measured.flatMap((one) =>
+    verdicts(one).map(({ goal, name, ratio, isMet }) => [
+      isMet ? "met" : "MISSED",
+      one.workload.name,
+      `${name}: ${goal.figure} ${ratio.toFixed(2)} of ${goal.than}`,
+      `at most ${goal.atMost.toFixed(2)}`,
+    ])
   );
-  const all = [["load", "balancer", "CPU time", "rate", "p50", "p99", "CPU ratio"], ...rows];
-  const widths = all[0]!.map((_, column) => Math.max(...all.map((row) => row[column]!.length)));
-  return all.map((row) => row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trim())
-    .join("\n");
+  return [...measured.map(table), aligned([["goal", "", "", ""], ...goals])].join("\n\n");
 }
 
 /** How many requests failed, of anybody's. */
@@ -49,18 +51,82 @@ export function errors(measured: readonly Measured[]): number {
   return all.reduce((sum, sample) => sum + sample.errors, 0);
 }
 
-function ratio(samples: Measured["samples"]): number {
-  const ours = medians(samples.get(OURS) ?? []).cpuMicroseconds;
-  return ours / medians(samples.get(THEIRS) ?? []).cpuMicroseconds;
+function table(one: Measured): string {
+  const { workload } = one;
+  const rows = [...one.samples].map(([name, samples]) => {
+    const figures = medians(samples);
+    return [
+      name,
+      name === NOBODY ? "" : figures.cost.toFixed(1),
+      text(ratio(one, "cost", name, HAPROXY.name), 2),
+      text(ratio(one, "cost", name, HAPROXY_BEST.name), 2),
+      text(figures.total, 1),
+      text(added(one, name), 1),
+      text(figures.perSecond, 0),
+      text(figures.p50, 0),
+      text(figures.p99, 0),
+    ];
+  });
+  return aligned([[...head(workload)], ...rows]);
 }
 
-function medians(samples: readonly Sample[]): Omit<Sample, "errors"> {
-  const of = (key: keyof Sample) => median(samples.map((sample) => sample[key]));
+function head({ name, unit }: Workload): string[] {
+  return [
+    name,
+    unit,
+    "of HAProxy",
+    "of best",
+    "all hosts",
+    "added",
+    "per second",
+    "p50 µs",
+    "p99 µs",
+  ];
+}
+
+function verdicts(one: Measured): Verdict[] {
+  const ours = [...one.samples.keys()].filter(isOurs);
+  return one.workload.goals.flatMap((goal) =>
+    ours.map((name) => {
+      const reached = ratio(one, goal.figure, name, goal.than) ?? NaN;
+      return { goal, name, ratio: reached, isMet: reached <= goal.atMost };
+    })
+  );
+}
+
+/** What a balancer adds to what client and server spend anyway. */
+function added({ samples }: Measured, name: string): number | undefined {
+  const total = medians(samples.get(name) ?? []).total;
+  const floor = medians(samples.get(NOBODY) ?? []).total;
+  return total === undefined || floor === undefined ? undefined : total - floor;
+}
+
+function ratio(
+  { samples }: Measured,
+  figure: Goal["figure"],
+  name: string,
+  than: string,
+): number | undefined {
+  if (name === NOBODY) return undefined;
+  const left = medians(samples.get(name) ?? [])[figure];
+  const right = medians(samples.get(than) ?? [])[figure];
+  return left === undefined || right === undefined ? undefined : left / right;
+}
+
+/** Of the figures that there are. */
+function medians(samples: readonly Sample[]): Sample {
+  const of = (key: keyof Sample) => {
+    const numbers = samples.flatMap((sample) => sample[key] ?? []);
+    return numbers.length === 0 ? {} : { [key]: median(numbers) };
+  };
   return {
-    cpuMicroseconds: of("cpuMicroseconds"),
-    unitsPerSecond: of("unitsPerSecond"),
-    p50Microseconds: of("p50Microseconds"),
-    p99Microseconds: of("p99Microseconds"),
+    cost: NaN,
+    ...of("cost"),
+    ...of("total"),
+    ...of("perSecond"),
+    ...of("p50"),
+    ...of("p99"),
+    errors: samples.reduce((sum, sample) => sum + sample.errors, 0),
   };
 }
 
@@ -71,5 +137,13 @@ function median(numbers: readonly number[]): number {
   return (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
-const OURS = "lintel";
-const THEIRS = "HAProxy";
+function text(figure: number | undefined, digits: number): string {
+  return figure === undefined || Number.isNaN(figure) ? "" : figure.toFixed(digits);
+}
+
+function aligned(rows: readonly (readonly string[])[]): string {
+  const widths = rows[0]!.map((_, column) => Math.max(...rows.map((row) => row[column]!.length)));
+  return rows.map((row) =>
+    row.map((cell, column) => cell.padEnd(widths[column]!)).join("  ").trimEnd()
+  ).join("\n");
+}

@@ -3,7 +3,7 @@
  * They are bare sockets; whatever they wait for, they ask for again and again.
  */
 
-import { EAGAIN, EINPROGRESS, must } from "../../src/linux/errno.ts";
+import { EAGAIN, must } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { inetAddressOf, readInetAddress, SOCKADDR_IN_BYTES } from "../../src/linux/sockaddr.ts";
 import {
@@ -37,8 +37,8 @@ export class Peer implements Disposable {
   /** Connects to a port of the loopback. */
   static dial(port: number): Peer {
     const fd = must("socket", socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
-    const result = connect(fd, inetAddressOf("127.0.0.1", port));
-    if (result !== -EINPROGRESS) must("connect", result);
+    // It is under way: errno says so, but in a process as young as this may be another call's.
+    connect(fd, inetAddressOf("127.0.0.1", port));
     return new Peer(fd);
   }
 

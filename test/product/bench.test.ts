@@ -4,24 +4,32 @@
 
 import { expect, it } from "vitest";
 
-it("measures three loads on both balancers, without a failed request", async () => {
+it("measures every workload on all balancers, without a failed request", async () => {
   const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "scripts/bench.ts", "--json", "--rounds", "1", "--seconds", "1"],
+    args: ["run", "-A", "scripts/bench.ts", "--json", "--quick"],
   }).output();
   const decoder = new TextDecoder();
   expect(code, decoder.decode(stderr)).toBe(0);
   const { results, loadAverage } = JSON.parse(decoder.decode(stdout));
   expect(loadAverage.before).toHaveLength(3);
   const positive = expect.toSatisfy((figure) => Number.isFinite(figure) && figure > 0);
-  const figures = { cpuMicroseconds: positive, unitsPerSecond: positive };
-  for (const load of ["keep-alive requests", "new connections", "bulk"]) {
+  const requests = { cost: positive, total: positive, perSecond: positive, p99: positive };
+  const workloads = {
+    "keep-alive requests": requests,
+    "new connections": requests,
+    "bulk": requests,
+    "idle connections": { cost: positive },
+  };
+  for (const [workload, figures] of Object.entries(workloads)) {
+    const each = expect.objectContaining(figures);
     expect(results).toContainEqual(expect.objectContaining({
-      load,
-      medians: {
-        HAProxy: expect.objectContaining(figures),
-        lintel: expect.objectContaining(figures),
-      },
-      cpuRatio: positive,
+      workload,
+      variants: expect.objectContaining({
+        "HAProxy": each,
+        "HAProxy best": each,
+        "lintel epoll": each,
+      }),
+      goals: expect.arrayContaining([expect.objectContaining({ name: "lintel epoll" })]),
     }));
   }
 });
