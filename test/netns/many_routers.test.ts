@@ -4,7 +4,7 @@
  */
 
 import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { cpuNs } from "../../scripts/bench/balancers.ts";
+import { cpuNs } from "../../scripts/bench/cpu.ts";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { delay, eventually } from "../../scripts/lab/wait.ts";
