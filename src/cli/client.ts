@@ -69,6 +69,15 @@ export class AdminClient implements Disposable {
     return this.#ask(path, { method: "PUT", headers: JSON_BODY, body: JSON.stringify(resource) });
   }
 
+  /**
+   * Takes something away, or ends it. @throws {Failure}
+   *
+   * @param timeoutMs how long the answer may take.
+   */
+  delete(path: string, timeoutMs?: number): Promise<Answer> {
+    return this.#ask(path, { method: "DELETE" }, timeoutMs);
+  }
+
   /** Follows server-sent events, and yields the data of each, until the other side ends. */
   async *follow(path: string): AsyncGenerator<unknown> {
     if (this.#socket !== undefined) await knock(this.#socket);
@@ -92,10 +101,14 @@ export class AdminClient implements Disposable {
     }
   }
 
-  async #ask(path: string, init: RequestInit & { headers?: Record<string, string> }) {
+  async #ask(
+    path: string,
+    init: RequestInit & { headers?: Record<string, string> },
+    timeoutMs = TIMEOUT_MS,
+  ) {
     if (this.#socket !== undefined) await knock(this.#socket);
     const headers = { ...init.headers, ...this.#headers, accept: "application/json" };
-    const signal = AbortSignal.timeout(TIMEOUT_MS);
+    const signal = AbortSignal.timeout(timeoutMs);
     const options = { ...init, headers, signal, ...(this.#client && { client: this.#client }) };
     let response: Response;
     let text: string;

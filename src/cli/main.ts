@@ -5,17 +5,18 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { check, type CheckOptions, type Host } from "./check.ts";
-import { AdminClient } from "./client.ts";
 import { events, type EventsOptions, why } from "./events.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { failover, type FailoverOptions, standby, type StandbyOptions } from "./handover.ts";
 import {
-  changeServers,
-  parseServerName,
-  parseWait,
-  parseWeight,
-  type ServerPatch,
-} from "./servers.ts";
+  asClient,
+  clientFor,
+  type ClientOptions,
+  type End,
+  notYet,
+  notYetOption,
+} from "./options.ts";
+import { addServerVerbs } from "./server_verbs.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
 
@@ -53,8 +54,6 @@ export async function main(
   }
 }
 
-type End = (exitCode: number) => void;
-
 function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
   const program = new Command("lintel")
     .description("Load balancer and virtual IP in one binary.")
@@ -72,8 +71,7 @@ function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
   addRun(program, commands, terminal, end);
   addCheck(program, commands, terminal, end);
   addStatus(program, terminal, end);
-  addStateVerbs(program, terminal, end);
-  addWeight(program, terminal, end);
+  addServerVerbs(program, terminal, end);
   addFailover(program, terminal, end);
   addStandby(program, terminal, end);
   addEvents(program, terminal, end);
@@ -122,49 +120,6 @@ function addStatus(program: Command, terminal: Terminal, end: End): void {
     .action(async (options) => {
       using client = clientFor(options, terminal);
       end(await status(client, options, terminal));
-    });
-}
-
-function addStateVerbs(program: Command, terminal: Terminal, end: End): void {
-  const verbs = [
-    { state: "drain", does: "No new connections; checks go on." },
-    { state: "ready", does: "Take connections again." },
-    { state: "maint", does: "No connections; checks stop." },
-  ] as const;
-  for (const { state, does } of verbs) {
-    const verb = asClient(program.command(`${state} <backend/server>`))
-      .description(`${does} */SERVER means every backend that has it.`)
-      .option("--reason <text>", "why, for those who look later")
-      .option("--local", "on this node only, as every change is without a cluster")
-      .option("--json", "print the servers after the change")
-      .addOption(notYetOption("--for <duration>"));
-    if (state === "drain") {
-      verb.option("--wait <duration>", "show remaining connections until none is left, or so long")
-        .addOption(new Option("--then <what>", "at the deadline").default("leave").argParser(then));
-    }
-    verb.action(async (server: string, options: StateOptions) => {
-      const name = parseServerName(server);
-      const patch: ServerPatch = { state, ...(options.reason && { reason: options.reason }) };
-      const wait = options.wait === undefined ? {} : { waitMs: parseWait(options.wait) };
-      using client = clientFor(options, terminal);
-      end(await changeServers(client, name, patch, { ...options, ...wait }, terminal));
-    });
-  }
-}
-
-function addWeight(program: Command, terminal: Terminal, end: End): void {
-  asClient(program.command("weight <backend/server> <weight>"))
-    .description("Set the weight: 0 to 256, a percentage of the file's, or default.")
-    .option("--reason <text>", "why, for those who look later")
-    .option("--json", "print the servers after the change")
-    .action(async (server: string, weight: string, options: StateOptions) => {
-      const name = parseServerName(server);
-      const patch: ServerPatch = {
-        weight: parseWeight(weight),
-        ...(options.reason && { reason: options.reason }),
-      };
-      using client = clientFor(options, terminal);
-      end(await changeServers(client, name, patch, { json: options.json === true }, terminal));
     });
 }
 
@@ -228,54 +183,9 @@ function addVersion(program: Command, { build }: Commands, terminal: Terminal): 
     });
 }
 
-interface ClientOptions {
-  readonly admin?: string;
-  readonly tokenFile?: string;
-  readonly json?: boolean;
-}
-
-interface StateOptions extends ClientOptions {
-  readonly reason?: string;
-  readonly wait?: string;
-}
-
-/** The options of every verb about a running appliance. */
-function asClient(verb: Command): Command {
-  return verb
-    .option(
-      "--admin <address>",
-      `unix:/path, http://127.0.0.1:port or https://host:port (LINTEL_ADMIN; ${DEFAULT_ADMIN})`,
-    )
-    .option("--token-file <file>", "file that holds the token (LINTEL_TOKEN_FILE)");
-}
-
-function clientFor(options: ClientOptions, terminal: Terminal): AdminClient {
-  const address = options.admin ?? (terminal.env("LINTEL_ADMIN") || DEFAULT_ADMIN);
-  const file = options.tokenFile ?? (terminal.env("LINTEL_TOKEN_FILE") || undefined);
-  return new AdminClient({ address, token: file === undefined ? undefined : readToken(file) });
-}
-
-function readToken(file: string): string {
-  try {
-    return Deno.readTextFileSync(file).trim();
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    throw new Failure(EXIT.usage, `--token-file ${file}: ${cause}`);
-  }
-}
-
 function configOption(terminal: Terminal): Option {
   return new Option("-c, --config <file>", "the configuration (LINTEL_CONFIG)")
     .default(terminal.env("LINTEL_CONFIG") || "/etc/lintel/lintel.yaml");
-}
-
-/** An option of the interface that does not exist so far: refused by name, never ignored. */
-function notYetOption(flags: string): Option {
-  const option = new Option(flags, "(not supported yet)");
-  const refuse = () => {
-    throw notYet(option.long ?? flags);
-  };
-  return option.argParser(refuse);
 }
 
 function onOff(value: string): boolean {
@@ -283,23 +193,10 @@ function onOff(value: string): boolean {
   throw new InvalidArgumentError("Expected on or off.");
 }
 
-function then(value: string): string {
-  if (value === "leave") return value;
-  if (value === "kill") throw notYet("--then kill");
-  throw new InvalidArgumentError("Expected leave or kill.");
-}
-
-function notYet(what: string): Failure {
-  return new Failure(EXIT.usage, `${what} is not supported yet`);
-}
-
-const DEFAULT_ADMIN = "unix:/run/lintel/admin.sock";
-
 const NOT_YET = [
   "plan",
   "reload",
   "server",
-  "overrides",
   "connections",
   "import",
   "doctor",

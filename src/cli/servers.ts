@@ -13,6 +13,9 @@ export interface ServerPatch {
   readonly state?: "ready" | "drain" | "maint";
   readonly weight?: number | string | null;
   readonly reason?: string;
+  readonly ttl?: string;
+  readonly deadline?: string;
+  readonly onDeadline?: "leave" | "kill";
 }
 
 /** `BACKEND/SERVER`; a backend `*` is every one that has such a server. */
@@ -43,11 +46,21 @@ export function parseWeight(text: string): number | string | null {
   );
 }
 
-/** Reads `--wait`. @throws {Failure} */
-export function parseWait(text: string): number {
-  const waitMs = parseDuration(text);
-  if (waitMs !== undefined) return waitMs;
-  throw new Failure(EXIT.usage, `--wait ${text}: expected a duration with its unit, such as 5m`);
+/** Reads a duration that an option was given. @throws {Failure} */
+export function parseTime(option: string, text: string): number {
+  const ms = parseDuration(text);
+  if (ms !== undefined) return ms;
+  throw new Failure(
+    EXIT.usage,
+    `${option} ${text}: expected a duration with its unit, such as 5m`,
+  );
+}
+
+/** How `drain` waits, and what it prints. */
+export interface WaitOptions {
+  readonly json?: boolean;
+  readonly waitMs?: number;
+  readonly then?: "leave" | "kill";
 }
 
 /** Changes each server that the name means and says what it is now. */
@@ -55,7 +68,7 @@ export async function changeServers(
   client: AdminClient,
   name: ServerName,
   patch: ServerPatch,
-  options: { readonly json?: boolean; readonly waitMs?: number },
+  options: WaitOptions,
   terminal: Terminal,
 ): Promise<number> {
   const names = await namesOf(client, name);
@@ -69,44 +82,105 @@ export async function changeServers(
   if (!options.json) {
     for (const server of changed) terminal.out(`${describe(server)} (${scope})\n`);
   }
-  const { waitMs } = options;
-  const code = waitMs === undefined ? EXIT.done : await watch(client, names, waitMs, terminal);
-  if (options.json) {
-    const servers = waitMs === undefined ? changed : await readServers(client, names);
-    terminal.out(JSON.stringify({ scope, servers }, null, 2) + "\n");
+  if (options.waitMs !== undefined) {
+    return await new Watch(client, names, scope, options, terminal).run(options.waitMs);
   }
-  return code;
+  if (options.json) terminal.out(JSON.stringify({ scope, servers: changed }, null, 2) + "\n");
+  return EXIT.done;
 }
 
-/** Shows how many connections remain until there are none or the time is up. */
-async function watch(
+/**
+ * Shows how many connections remain until there are none or the time is up: as a line that is
+ * written over on a terminal, as JSON Lines for machines. The appliance keeps the deadline: who
+ * ends this ends the watching only.
+ */
+class Watch {
+  readonly #client: AdminClient;
+  readonly #names: readonly ServerName[];
+  readonly #scope: string;
+  readonly #options: WaitOptions;
+  readonly #terminal: Terminal;
+  #shown = "";
+
+  constructor(
+    client: AdminClient,
+    names: readonly ServerName[],
+    scope: string,
+    options: WaitOptions,
+    terminal: Terminal,
+  ) {
+    this.#client = client;
+    this.#names = names;
+    this.#scope = scope;
+    this.#options = options;
+    this.#terminal = terminal;
+  }
+
+  async run(waitMs: number): Promise<number> {
+    const deadlineAt = this.#terminal.now() + waitMs;
+    const kills = this.#options.then === "kill";
+    let least = Infinity;
+    let giveUpAt = deadlineAt;
+    for (;;) {
+      const servers = await readServers(this.#client, this.#names);
+      const remaining = servers.reduce((sum, { connections }) => sum + connections.active, 0);
+      const now = this.#terminal.now();
+      this.#show(servers, remaining, deadlineAt - now);
+      if (remaining === 0) return this.#end("drained", servers, "");
+      // Killing goes at a bounded rate: it is waited for as long as it gets on.
+      if (kills && remaining < least) giveUpAt = Math.max(deadlineAt, now) + KILL_MS;
+      least = Math.min(least, remaining);
+      if (now >= giveUpAt) {
+        const what = kills ? "could not be killed" : "stay open";
+        return this.#end(
+          "deadline",
+          servers,
+          `the deadline has passed; the servers stay drained, ${countOf(remaining)} ${what}\n`,
+        );
+      }
+      await this.#terminal.pause(Math.min(POLL_MS, giveUpAt - now));
+    }
+  }
+
+  #show(servers: readonly Server[], remaining: number, leftMs: number): void {
+    const { json } = this.#options;
+    const line = `${countOf(remaining)} remaining`;
+    const counts = servers.map(({ backend, name, connections }) => ({
+      ...{ backend, server: name, connections: connections.active },
+    }));
+    const key = counts.map(({ connections }) => connections).join(" ");
+    if (this.#terminal.live) {
+      const left = `${Math.max(0, Math.ceil(leftMs / 1000))}s`;
+      const each = counts.length < 2
+        ? ""
+        : ` (${counts.map(({ backend, connections }) => `${backend} ${connections}`).join(", ")})`;
+      this.#terminal.err(`\r\x1b[K${line}${each}, ${left} left`);
+    } else if (key !== this.#shown) {
+      this.#terminal.err(`${line}\n`);
+    }
+    if (json && key !== this.#shown) {
+      this.#print({ event: "progress", remaining, leftSeconds: leftMs / 1000, servers: counts });
+    }
+    this.#shown = key;
+  }
+
+  #end(event: "drained" | "deadline", servers: readonly Server[], message: string): number {
+    if (this.#terminal.live) this.#terminal.err("\n");
+    this.#terminal.err(message);
+    if (this.#options.json) this.#print({ event, scope: this.#scope, servers });
+    return event === "drained" ? EXIT.done : EXIT.deadline;
+  }
+
+  #print(line: object): void {
+    this.#terminal.out(JSON.stringify(line) + "\n");
+  }
+}
+
+/** The servers that a name means. @throws {Failure} where there is none. */
+export async function namesOf(
   client: AdminClient,
-  names: readonly ServerName[],
-  waitMs: number,
-  terminal: Terminal,
-): Promise<number> {
-  const deadlineAt = terminal.now() + waitMs;
-  let shown = -1;
-  for (;;) {
-    const servers = await readServers(client, names);
-    const remaining = servers.reduce((sum, { connections }) => sum + connections.active, 0);
-    if (remaining !== shown) {
-      const line = `${remaining} connection${remaining === 1 ? "" : "s"} remaining`;
-      terminal.err(terminal.live ? `\r\x1b[K${line}` : `${line}\n`);
-    }
-    shown = remaining;
-    const leftMs = deadlineAt - terminal.now();
-    if (remaining === 0 || leftMs <= 0) {
-      if (terminal.live) terminal.err("\n");
-      if (remaining === 0) return EXIT.done;
-      terminal.err("the deadline has passed; the servers stay drained, their connections open\n");
-      return EXIT.deadline;
-    }
-    await terminal.pause(Math.min(POLL_MS, leftMs));
-  }
-}
-
-async function namesOf(client: AdminClient, name: ServerName): Promise<readonly ServerName[]> {
+  name: ServerName,
+): Promise<readonly ServerName[]> {
   if (name.backend !== "*") return [name];
   const { body } = await client.get("/v1/backends");
   const backends = readAs(BackendSchema.array(), itemsOf(body));
@@ -131,10 +205,17 @@ function pathOf({ backend, server }: ServerName): string {
   return `/v1/backends/${encodeURIComponent(backend)}/servers/${encodeURIComponent(server)}`;
 }
 
-function describe({ backend, name, admin, weight, connections }: Server): string {
-  const open = `${connections.active} connection${connections.active === 1 ? "" : "s"} open`;
-  return `${backend}/${name}: ${admin}, weight ${weight.effective}, ${open}`;
+function describe({ backend, name, admin, weight, connections, override }: Server): string {
+  const open = `${countOf(connections.active)} open`;
+  const until = override?.until ? `, until ${override.until}` : "";
+  return `${backend}/${name}: ${admin}, weight ${weight.effective}, ${open}${until}`;
+}
+
+function countOf(connections: number): string {
+  return `${connections} connection${connections === 1 ? "" : "s"}`;
 }
 
 const MOST_WEIGHT = 256;
 const POLL_MS = 500;
+/** So long after the deadline, or after the last one that was killed, there is no more hope. */
+const KILL_MS = 10_000;

@@ -182,13 +182,66 @@ describe("drain --wait", () => {
     setActive(2);
     const terminal = new FakeTerminal(overSocket());
     const began = terminal.now();
-    const args = "drain masters/master1 --wait 1.2s --then leave --json";
-    const { exitCode, stdout, stderr } = await lintel(args, terminal);
+    const args = "drain masters/master1 --wait 1.2s --then leave";
+    const { exitCode, stderr } = await lintel(args, terminal);
     expect(exitCode).toBe(6);
     expect(terminal.now() - began).toBe(1_200);
-    expect(stderr).toMatch(/deadline has passed; the servers stay drained/);
-    expect(JSON.parse(stdout).servers[0]).toMatchObject({ admin: "drain" });
-    expect(appliance.server("masters", "master1")?.admin).toBe("drain");
+    expect(stderr).toMatch(
+      /deadline has passed; the servers stay drained, 2 connections stay open/,
+    );
+    expect(appliance.changes).toMatchObject([
+      { state: "drain", deadline: { afterMs: 1_200, then: "leave" } },
+    ]);
+  });
+
+  it("waits for the appliance to kill what remains at the deadline", async () => {
+    setActive(7);
+    const terminal = new FakeTerminal(overSocket());
+    const began = terminal.now();
+    // A bounded rate: it takes longer than until the deadline.
+    terminal.onPause = () => {
+      const lateMs = terminal.now() - began - 2_000;
+      if (lateMs > 0) setActive(Math.max(0, 7 - Math.floor(lateMs / 3_000)));
+    };
+    const { exitCode, stderr } = await lintel(
+      "drain masters/master1 --wait 2s --then kill --reason disk --for 2h",
+      terminal,
+    );
+    expect(exitCode).toBe(0);
+    expect(stderr).toMatch(/^7 connections remaining\n6 .*0 connections remaining\n$/s);
+    expect(appliance.changes).toMatchObject([{
+      ...{ state: "drain", reason: "disk", ttlMs: 7_200_000 },
+      deadline: { afterMs: 2_000, then: "kill" },
+    }]);
+  });
+
+  it("ends 6 where killing does not get on", async () => {
+    setActive(7);
+    const args = "drain masters/master1 --wait 1s --then kill";
+    const { exitCode, stderr } = await lintel(args);
+    expect(exitCode).toBe(6);
+    expect(stderr).toMatch(/7 connections could not be killed/);
+  });
+
+  it("prints JSON Lines for machines", async () => {
+    setActive(2, 5, 1);
+    const terminal = new FakeTerminal(overSocket());
+    const counts = [[1, 5, 0], [1, 5, 0], [0, 5, 0]];
+    terminal.onPause = () => setActive(...(counts.shift() ?? []));
+    const { stdout } = await lintel("drain */master1 --wait 5m --json", terminal);
+    const lines = stdout.trimEnd().split("\n").map((line) => JSON.parse(line));
+    expect(lines).toMatchObject([
+      {
+        ...{ event: "progress", remaining: 3, leftSeconds: 300 },
+        servers: [
+          { backend: "masters", server: "master1", connections: 2 },
+          { backend: "web", server: "master1", connections: 1 },
+        ],
+      },
+      { event: "progress", remaining: 1, leftSeconds: 299.5 },
+      { event: "progress", remaining: 0 },
+      { event: "drained", scope: "this node only", servers: [{ admin: "drain" }, {}] },
+    ]);
   });
 
   it("writes over its own line on a terminal", async () => {
@@ -197,7 +250,75 @@ describe("drain --wait", () => {
     terminal.live = true;
     terminal.onPause = () => setActive(0);
     const { stderr } = await lintel("drain masters/master1 --wait 5s", terminal);
-    expect(stderr).toBe("\r\x1b[K1 connection remaining\r\x1b[K0 connections remaining\n");
+    expect(stderr).toBe(
+      "\r\x1b[K1 connection remaining, 5s left\r\x1b[K0 connections remaining, 5s left\n",
+    );
+  });
+
+  it("says which backend has how many, where there are several", async () => {
+    setActive(1, 0, 0);
+    const terminal = new FakeTerminal(overSocket());
+    terminal.live = true;
+    terminal.onPause = () => setActive(0);
+    const { stderr } = await lintel("drain */master1 --wait 5s", terminal);
+    expect(stderr).toContain("1 connection remaining (masters 1, web 0), 5s left");
+  });
+});
+
+describe("overrides", () => {
+  const said = { by: "ops", reason: "disk", at: "2026-01-02T03:04:05Z", until: null };
+
+  beforeEach(() => {
+    appliance.facts = [
+      {
+        ...{ ...said, backend: "masters", server: "master1", field: "state", value: "drain" },
+        ...{ file: "ready", deadline: { at: "2026-01-02T04:04:05Z", then: "kill" } },
+        until: "2026-01-02T05:04:05Z",
+      },
+      {
+        ...{ ...said, backend: "web", server: "master1", field: "weight", value: 7, file: 100 },
+        reason: null,
+      },
+    ];
+  });
+
+  it("lists who, when, why, until", async () => {
+    const { exitCode, stdout } = await lintel("overrides");
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n").map((line) => line.replaceAll(/ {2,}/g, "  "))).toEqual([
+      "SERVER  OVERRIDE  BY  SINCE  UNTIL  REASON",
+      "masters/master1  drain instead of ready, at 2026-01-02T04:04:05Z kill  ops  " +
+      "2026-01-02T03:04:05Z  2026-01-02T05:04:05Z  disk",
+      "web/master1  weight 7 instead of 100  ops  2026-01-02T03:04:05Z  -  -",
+      "",
+    ]);
+    expect(JSON.parse((await lintel("overrides --json")).stdout).items).toHaveLength(2);
+  });
+
+  it("says that nothing differs", async () => {
+    appliance.facts = [];
+    expect((await lintel("overrides")).stdout).toBe("nothing differs from the file\n");
+  });
+
+  it.each([
+    [
+      "--clear web/master1",
+      1,
+      /^web\/master1: weight is as in the file again \(this node only\)\n$/,
+    ],
+    ["--clear */master1", 0, /masters\/master1: state .*web\/master1: weight/s],
+    ["--all", 0, /masters\/master1: state .*web\/master1: weight/s],
+  ])("goes back to the file with %s", async (options, left, said) => {
+    const { exitCode, stdout } = await lintel(`overrides ${options}`);
+    expect(exitCode).toBe(0);
+    expect(stdout).toMatch(said);
+    expect(appliance.facts).toHaveLength(left);
+  });
+
+  it("ends 1 where nothing of a server differs", async () => {
+    const { exitCode, stderr } = await lintel("overrides --clear web/nobody");
+    expect(exitCode).toBe(1);
+    expect(stderr).toBe("lintel: nothing of web/nobody differs from the file\n");
   });
 });
 

@@ -26,6 +26,7 @@ const VERBS = [
   "ready",
   "maint",
   "weight",
+  "overrides",
   "failover",
   "standby",
   "events",
@@ -36,7 +37,6 @@ const LATER = [
   "plan",
   "reload",
   "server",
-  "overrides",
   "connections",
   "import",
   "doctor",
@@ -75,7 +75,10 @@ describe("wrong usage ends 2", () => {
     ["drain /b", /expected BACKEND\/SERVER/],
     ["drain a/", /expected BACKEND\/SERVER/],
     ["drain a/b --wait 5", /--wait 5: expected a duration/],
-    ["drain a/b --then fly", /Expected leave or kill/],
+    ["drain a/b --then fly", /Allowed choices are leave, kill/],
+    ["maint a/b --for 2", /--for 2: expected a duration/],
+    ["overrides --all --clear a/b", /--clear and --all exclude each other/],
+    ["overrides --clear a", /"a": expected BACKEND\/SERVER/],
     ["ready a/b --wait 5s", /unknown option '--wait'/],
     ["weight a/b", /missing required argument/],
     ["weight a/b 257", /weight "257": expected 0 to 256/],
@@ -99,9 +102,6 @@ describe("wrong usage ends 2", () => {
     ["server add a/b 10.0.0.1:80", "server"],
     ["connections --kill --all", "connections"],
     ["status --watch", "--watch"],
-    ["drain a/b --for 2h", "--for"],
-    ["maint a/b --for 2h", "--for"],
-    ["drain a/b --then kill", "--then kill"],
   ])("lintel %s is not supported yet", async (args, what) => {
     const { exitCode, stderr } = await lintel(args);
     expect(exitCode).toBe(2);

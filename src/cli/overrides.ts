@@ -1,0 +1,96 @@
+/**
+ * `lintel overrides`: what differs from the file, and the way back to it.
+ */
+
+import { OverrideFactSchema, type ShownFact } from "../admin/model_overrides.ts";
+import { type AdminClient, readAs } from "./client.ts";
+import { EXIT, Failure } from "./exit_code.ts";
+import { parseServerName } from "./servers.ts";
+import { formatTable } from "./table.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** The options of `lintel overrides`. */
+export interface OverridesOptions {
+  readonly clear?: string;
+  readonly all?: boolean;
+  readonly reason?: string;
+  readonly json?: boolean;
+}
+
+/** Prints what differs from the file, after it has cleared what it was told to. */
+export async function overrides(
+  client: AdminClient,
+  { clear, all, reason, json }: OverridesOptions,
+  terminal: Terminal,
+): Promise<number> {
+  if (clear !== undefined && all) {
+    throw new Failure(EXIT.usage, "--clear and --all exclude each other");
+  }
+  if (clear === undefined && !all) {
+    const { body } = await client.get("/v1/overrides");
+    print(body, json, terminal);
+    return EXIT.done;
+  }
+  const query = new URLSearchParams();
+  if (clear !== undefined) {
+    const { backend, server } = parseServerName(clear);
+    if (backend !== "*") query.set("backend", backend);
+    query.set("server", server);
+  }
+  if (reason) query.set("reason", reason);
+  const before = factsOf((await client.get("/v1/overrides")).body);
+  const { body, scope } = await client.delete(`/v1/overrides?${query}`);
+  const after = factsOf(body);
+  const cleared = before.filter(({ id }) => !after.some((fact) => fact.id === id));
+  if (cleared.length === 0 && clear !== undefined) {
+    throw new Failure(EXIT.failed, `nothing of ${clear} differs from the file`);
+  }
+  for (const fact of json ? [] : cleared) {
+    terminal.out(`${nameOf(fact)}: ${fact.field} is as in the file again (${scope})\n`);
+  }
+  if (json) print(body, json, terminal);
+  return EXIT.done;
+}
+
+function print(body: unknown, json: boolean | undefined, terminal: Terminal): void {
+  if (json) {
+    terminal.out(JSON.stringify(body, null, 2) + "\n");
+    return;
+  }
+  const facts = factsOf(body);
+  if (facts.length === 0) {
+    terminal.out("nothing differs from the file\n");
+    return;
+  }
+  const rows = facts.map((fact) => [
+    ...[nameOf(fact), describe(fact), fact.by, fact.at, fact.until ?? "-", fact.reason ?? "-"],
+  ]);
+  const headings = ["SERVER", "OVERRIDE", "BY", "SINCE", "UNTIL", "REASON"];
+  terminal.out(formatTable(headings, rows, terminal.colours));
+}
+
+function nameOf({ backend, server }: ShownFact): string {
+  return `${backend}/${server}`;
+}
+
+function describe(fact: ShownFact): string {
+  switch (fact.field) {
+    case "state": {
+      const { deadline, value, file } = fact;
+      const end = deadline === null ? "" : `, at ${deadline.at} ${deadline.then}`;
+      return `${value} instead of ${file}${end}`;
+    }
+    case "weight":
+      return `weight ${fact.value} instead of ${fact.file}`;
+    case "server": {
+      const { address, port, weight } = fact.value;
+      const host = address.includes(":") ? `[${address}]` : address;
+      return `added: ${host}${port === null ? "" : `:${port}`}, weight ${weight}`;
+    }
+  }
+}
+
+function factsOf(body: unknown): ShownFact[] {
+  const items = typeof body === "object" && body !== null && "items" in body ? body.items : body;
+  return readAs(OverrideFactSchema.array(), items);
+}

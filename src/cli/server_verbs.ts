@@ -1,0 +1,104 @@
+/**
+ * The verbs about servers, as the command line has them: their arguments and options. What they do
+ * is in a module of each.
+ */
+
+import { type Command, Option } from "commander";
+import { asClient, clientFor, type ClientOptions, type End } from "./options.ts";
+import { overrides, type OverridesOptions } from "./overrides.ts";
+import {
+  changeServers,
+  parseServerName,
+  parseTime,
+  parseWeight,
+  type ServerPatch,
+} from "./servers.ts";
+import type { Terminal } from "./terminal.ts";
+
+/** Adds `drain`, `ready`, `maint`, `weight` and `overrides`. */
+export function addServerVerbs(program: Command, terminal: Terminal, end: End): void {
+  addStates(program, terminal, end);
+  addWeight(program, terminal, end);
+  asClient(program.command("overrides"))
+    .description("Everything that differs from the file: who, when, why, until.")
+    .option("--clear <backend/server>", "back to the file with this server; */SERVER: everywhere")
+    .option("--all", "back to the file with everything")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print them as JSON")
+    .action(async (options: OverridesOptions & ClientOptions) => {
+      using client = clientFor(options, terminal);
+      end(await overrides(client, options, terminal));
+    });
+}
+
+interface StateOptions extends ClientOptions {
+  readonly reason?: string;
+  readonly for?: string;
+  readonly wait?: string;
+  readonly then?: "leave" | "kill";
+}
+
+function addStates(program: Command, terminal: Terminal, end: End): void {
+  const verbs = [
+    { state: "drain", does: "No new connections; checks go on." },
+    { state: "ready", does: "Take connections again." },
+    { state: "maint", does: "No connections; checks stop." },
+  ] as const;
+  for (const { state, does } of verbs) {
+    const verb = asClient(program.command(`${state} <backend/server>`))
+      .description(`${does} */SERVER means every backend that has it.`)
+      .option("--reason <text>", "why, for those who look later")
+      .option("--for <duration>", "it ends by itself after so long")
+      .option("--local", "on this node only, as every change is without a cluster")
+      .option("--json", "print the servers after the change; with --wait JSON Lines");
+    if (state === "drain") {
+      verb.option("--wait <duration>", "show remaining connections until none is left, or so long")
+        .addOption(
+          new Option("--then <what>", "at the deadline, which the appliance keeps: leave or kill")
+            .default("leave").choices(["leave", "kill"]),
+        );
+    }
+    verb.action(async (server: string, options: StateOptions) => {
+      const name = parseServerName(server);
+      const { waitMs, patch } = timesOf(options);
+      using client = clientFor(options, terminal);
+      end(
+        await changeServers(client, name, { state, ...patch }, {
+          ...{ json: options.json === true, then: options.then ?? "leave" },
+          ...(waitMs !== undefined && { waitMs }),
+        }, terminal),
+      );
+    });
+  }
+}
+
+/** What the options say of why, how long and until when. */
+function timesOf(options: StateOptions): { waitMs?: number; patch: ServerPatch } {
+  const ttl = options.for;
+  if (ttl !== undefined) parseTime("--for", ttl);
+  const waitMs = options.wait === undefined ? undefined : parseTime("--wait", options.wait);
+  const patch = {
+    ...(options.reason && { reason: options.reason }),
+    ...(ttl !== undefined && { ttl }),
+    ...(options.wait && waitMs && {
+      ...{ deadline: options.wait, onDeadline: options.then ?? "leave" },
+    }),
+  };
+  return { ...(waitMs !== undefined && { waitMs }), patch };
+}
+
+function addWeight(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("weight <backend/server> <weight>"))
+    .description("Set the weight: 0 to 256, a percentage of the file's, or default.")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print the servers after the change")
+    .action(async (server: string, weight: string, options: StateOptions) => {
+      const name = parseServerName(server);
+      const patch: ServerPatch = {
+        weight: parseWeight(weight),
+        ...(options.reason && { reason: options.reason }),
+      };
+      using client = clientFor(options, terminal);
+      end(await changeServers(client, name, patch, { json: options.json === true }, terminal));
+    });
+}
