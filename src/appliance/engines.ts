@@ -61,6 +61,8 @@ export class Engines {
   #isStopping = false;
   /** Virtual routers whose listeners the workers are giving up. */
   readonly #releasing = new Set<string>();
+  /** Virtual routers that are Active here. */
+  readonly #active = new Set<string>();
 
   constructor(parts: EngineParts) {
     this.#parts = parts;
@@ -246,7 +248,9 @@ export class Engines {
     const message = `virtual router ${router}: ${from} to ${to}: ${detail}`;
     this.#speakerLog.write("info", message, { reason });
     this.onTransition(report);
-    if (to === "active") this.#serveAgain(router);
+    if (to !== "active") return void this.#active.delete(router);
+    this.#active.add(router);
+    this.#serveAgain(router);
   }
 
   /**
@@ -260,7 +264,8 @@ export class Engines {
     this.#parts.frontends.release(router);
     this.#releasing.delete(router);
     this.speaker.released(router);
-    await sleep(SERVE_AGAIN_MS);
+    // It may have come back while the workers were about it.
+    if (!this.#active.has(router)) await sleep(SERVE_AGAIN_MS);
     this.#serveAgain(router);
   }
 

@@ -153,6 +153,24 @@ describe("Engines", () => {
     expect(thread("speaker").heard).toEqual(["start", "released"]);
   });
 
+  it("listens again at once where the addresses are back before the release is over", async () => {
+    await started();
+    const becomes = (to: string) =>
+      thread("speaker").onmessage({
+        data: { kind: "transition", router: "api", from: "", to, reason: "peerSilent", detail: "" },
+      });
+    becomes("active");
+    becomes("backup");
+    thread("speaker").onmessage({ data: { kind: "releaseConnections", router: "api" } });
+    becomes("active");
+    for (const name of ["dataplane-0", "dataplane-1"]) {
+      thread(name).onmessage({ data: { kind: "released", virtualRouter: "api" } });
+    }
+    await vi.advanceTimersByTimeAsync(0);
+    expect(thread("dataplane-0").listeners).toBe(2);
+    expect(frontends.isReleased("api")).toBe(false);
+  });
+
   it("lends no worker a listener that is about to be closed", async () => {
     await started();
     thread("dataplane-1").dies();
