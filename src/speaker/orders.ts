@@ -40,7 +40,10 @@ export interface StartOrder {
   readonly lag: HistogramShape | null;
 }
 
-/** What held the start back is over: take part, each virtual router after its `startDelayMs`. */
+/**
+ * What held the start back is over: take part, each virtual router not before its `startDelayMs`
+ * since the start order.
+ */
 export interface ParticipateOrder {
   readonly kind: "participate";
 }

@@ -341,6 +341,11 @@ export class Speaker implements Disposable {
       if (result === 0) this.#log("warn", `${address} was still on this host: removed`);
       else this.#log("error", `${address} cannot be removed from this host: ${errorName(-result)}`);
     }
+    const links = this.#route.links();
+    if (typeof links === "number") return;
+    for (const name of this.#macs.clearLeftOvers(this.#options.routers, links)) {
+      this.#log("warn", `interface ${name} was still on this host: removed`);
+    }
   }
 
   #log(level: LogReport["level"], message: string): void {

@@ -125,6 +125,8 @@ it("nothing is left of it after a stop, and a predecessor's is replaced", async 
   await successor.is("backup");
   expect(lb1.holds(VIP)).toBe(false);
   await successor.stop();
+  // Also what a killed predecessor had changed beside its link.
+  expect(parameters()).toEqual(before);
   expect(lb1.links.list().map(({ name }) => name)).not.toContain("vrrp.51");
 });
 

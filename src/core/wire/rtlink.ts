@@ -4,7 +4,14 @@
  */
 
 import { NLM_F_CREATE, NLM_F_EXCL } from "./netlink.ts";
-import { IFLA_ADDRESS, IFLA_IFNAME, linkMessage, RTM_DELLINK, RTM_NEWLINK } from "./rtnetlink.ts";
+import {
+  IFLA_ADDRESS,
+  IFLA_IFALIAS,
+  IFLA_IFNAME,
+  linkMessage,
+  RTM_DELLINK,
+  RTM_NEWLINK,
+} from "./rtnetlink.ts";
 
 /**
  * Makes a link of its own MAC address on top of another; −EEXIST if there is one of that name. Its
@@ -24,6 +31,13 @@ export function addMacvlan(
         writer.attributeU32(IFLA_MACVLAN_MODE, MACVLAN_MODE_PRIVATE);
       });
     });
+  return writer.finish();
+}
+
+/** Makes a remark that goes with a link and with it alone. */
+export function setLinkAlias(index: number, alias: string): Uint8Array<ArrayBuffer> {
+  const writer = linkMessage(RTM_NEWLINK, 0, index);
+  writer.attribute(IFLA_IFALIAS, new TextEncoder().encode(alias));
   return writer.finish();
 }
 

@@ -32,6 +32,8 @@ export interface Link {
   readonly mtu: number;
   /** Index of the bridge or bond the link belongs to; 0 for none. */
   readonly controller: number;
+  /** A remark that goes with the link, if somebody has made one. */
+  readonly alias?: string;
 }
 
 /** An address on an interface. */
@@ -175,6 +177,7 @@ function parseLink(body: Uint8Array<ArrayBuffer>): Link | undefined {
   if (body.length < IFINFO_BYTES) return undefined;
   const view = viewOf(body);
   const attributes = attributesOf(body.subarray(IFINFO_BYTES));
+  const alias = attributes.get(IFLA_IFALIAS);
   return {
     index: view.getInt32(4, true),
     name: textOf(attributes.get(IFLA_IFNAME)),
@@ -183,6 +186,7 @@ function parseLink(body: Uint8Array<ArrayBuffer>): Link | undefined {
     operstate: attributes.get(IFLA_OPERSTATE)?.[0] ?? OPERSTATE_UNKNOWN,
     mtu: u32Of(attributes.get(IFLA_MTU)) ?? 0,
     controller: u32Of(attributes.get(IFLA_MASTER)) ?? 0,
+    ...(alias && { alias: textOf(alias) }),
   };
 }
 
@@ -237,6 +241,7 @@ export const SCOPE_HOST = 254;
 export const IFLA_ADDRESS = 1;
 export const IFLA_IFNAME = 3;
 export const IFLA_MASTER = 10;
+export const IFLA_IFALIAS = 20;
 
 const IFINFO_BYTES = 16;
 const IFADDR_BYTES = 8;
