@@ -130,7 +130,8 @@ function losingPoints(compilation: Compilation, group: readonly string[]): numbe
   const gaps = group.map((router) => {
     const priorities = prioritiesOf(compilation, router).map(({ priority }) => priority)
       .filter((priority) => priority !== OWNER);
-    // Peers that the file does not name may have any priority.
+    // Peers that the file does not name may have any priority; where there are none, nobody gains
+    // by ours.
     return priorities.length < 2 ? MOST_POINTS : Math.max(...priorities) - Math.min(...priorities);
   });
   return Math.min(Math.max(...gaps) + 1, MOST_POINTS);

@@ -57,6 +57,16 @@ describe("a start", () => {
     await speaker.stop();
   });
 
+  it("waits for its delay, counted from the start", async () => {
+    const since = monotonicMs();
+    const speaker = new SpeakerHost(lb1, [plan({ startDelayMs: 1_200 })]);
+    await speaker.is("backup");
+    const waitedMs = speaker.transitions[0]!.at - since;
+    expect(waitedMs).toBeGreaterThan(1_200);
+    expect(speaker.transitions[0]!.reason).toBe("startup");
+    await speaker.stop();
+  });
+
   it("as the owner leads to Active at once: first the word, then the announcement", async () => {
     const speaker = new SpeakerHost(lb1, [plan({ priority: 255 })]);
     const first = await frames.heard("it advertises", 0, ({ priority }) => priority === 255);

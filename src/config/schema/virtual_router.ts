@@ -98,7 +98,10 @@ export const VirtualRouterSchema = keys({
       "there; an owner's is never touched.",
   ),
   startDelay: duration(0).prefault("0s")
-    .describe("Waited at start, beside bound listeners and the first round of checks."),
+    .describe(
+      "Waited from the start on, beside bound listeners and the first round of checks: what " +
+        "takes longest counts.",
+    ),
   notify: keys({
     command: command().optional().describe("Run at each change of state, one after the other."),
     webhook: url().optional().describe("Told of each change of state by a POST of JSON."),

@@ -73,10 +73,11 @@ describe("dataplane: auto", () => {
   it("costs everything where the file does not name the others", () => {
     const text = file("").replace(/nodes:[^]*(?=virtualRouters)/, "")
       .replace("vrid: 1", "vrid: 1, interface: eth0");
-    expect(planOf(text).virtualRouters[0]?.track[0]?.effect).toEqual({
-      kind: "points",
-      points: -253,
-    });
+    const everything = { kind: "points", points: -253 };
+    expect(planOf(text).virtualRouters[0]?.track[0]?.effect).toEqual(everything);
+    // A Keepalived beside it, say. Nobody but a better router gains by it.
+    const alone = file("").replace(/ {2}lb2:.*\n/, "");
+    expect(planOf(alone, { node: "lb1" }).virtualRouters[0]?.track[0]?.effect).toEqual(everything);
   });
 
   it("watches all addresses where no frontend is on the virtual router's own", () => {

@@ -124,6 +124,12 @@ describe("a tracked priority", () => {
     expect(trial.hear(41).left).toBe(before);
   });
 
+  it("of nearly nothing leaves an Active that is alone where it is", () => {
+    const trial = new Trial().active().give({ kind: "tracked", priority: -153 });
+    expect(trial.pass(60_000).did).not.toContain("removeAddresses");
+    expect(trial.state).toMatchObject({ name: "active", priority: 1 });
+  });
+
   it("does nothing to an owner", () => {
     const trial = new Trial({ priority: 255 }).active().pass(500);
     expect(trial.give({ kind: "tracked", priority: 40 }).outputs).toEqual([]);
