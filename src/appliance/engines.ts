@@ -178,10 +178,18 @@ export class Engines {
 
   #tables() {
     const { plan, memory, servers } = this.#parts;
+    const indexOf = (backend: string | null) =>
+      plan.backends.findIndex(({ name }) => name === backend);
     return {
-      frontends: plan.frontends.map(({ name, backend }) => ({
-        name,
-        backend: plan.backends.findIndex((one) => one.name === backend),
+      frontends: plan.frontends.map((frontend) => ({
+        name: frontend.name,
+        backend: indexOf(frontend.backend),
+        routes: frontend.routes.map(({ serverNames, backend }) => ({
+          serverNames,
+          backend: indexOf(backend),
+        })),
+        proxyProtocolFrom: frontend.proxyProtocolFrom,
+        clientHelloTimeoutMs: frontend.clientHelloTimeoutMs,
       })),
       backends: plan.backends.map((backend) => ({ ...backend, rows: servers.rows(backend.name) })),
       servers: memory.servers.buffer,
