@@ -6,6 +6,7 @@
 /** Package and what it is for. */
 export const PACKAGES: Readonly<Record<string, string>> = {
   "buildah": "builds the image from Containerfile",
+  "chromium": "opens the dashboard",
   "curl": "a client",
   "debootstrap": "makes the image's base",
   "frr": "another peer that we must get on with",

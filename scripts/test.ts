@@ -2,8 +2,7 @@
  * `deno task test [unit|netns|soak]`: installs what is missing, compiles the product, runs the
  * tests and ends with one line, `N passed, N failed`. Without an argument it runs everything.
  *
- * A test that cannot run counts as failed where CI is set: nothing is skipped unnoticed. A test in
- * namespaces is tried twice; which ones needed that is told at the end, and more than a few fail.
+ * A test that cannot run counts as failed where CI is set: nothing is skipped unnoticed.
  */
 
 import { compile } from "./compile.ts";
@@ -14,8 +13,6 @@ interface Tally {
   passed: number;
   failed: number;
   skipped: number;
-  /** Names of those that passed at the second try, with what the first one said. */
-  readonly retried: string[];
 }
 
 /** What vitest's JSON reporter tells, as far as it is read here. */
@@ -27,12 +24,7 @@ interface Results {
   readonly testResults: readonly {
     readonly name: string;
     readonly status: string;
-    readonly assertionResults: readonly {
-      readonly fullName: string;
-      readonly status: string;
-      /** Also of tries before the last. */
-      readonly failureMessages: readonly string[];
-    }[];
+    readonly assertionResults: readonly unknown[];
   }[];
 }
 
@@ -42,11 +34,11 @@ async function main(mode: string): Promise<number> {
     return 2;
   }
   const projects = PROJECTS[mode]!;
-  if (projects !== UNIT) {
+  if (projects.includes("netns")) {
     await installPackages(say);
     await compile(say);
   }
-  const tally: Tally = { passed: 0, failed: 0, skipped: 0, retried: [] };
+  const tally: Tally = { passed: 0, failed: 0, skipped: 0 };
   if (mode === "all") {
     for (const args of GATES) await gate(args, tally);
   }
@@ -57,7 +49,6 @@ async function main(mode: string): Promise<number> {
     tally.failed += tally.skipped;
     tally.skipped = 0;
   }
-  judgeRetried(tally);
   const skipped = tally.skipped === 0 ? "" : `, ${tally.skipped} skipped`;
   say(`${tally.passed} passed, ${tally.failed} failed${skipped}`);
   return tally.failed === 0 && tally.passed > 0 ? 0 : 1;
@@ -76,7 +67,7 @@ async function vitest(project: string, soak: boolean, tally: Tally): Promise<voi
   try {
     const { success } = await deno([
       ...["run", "-A", "npm:vitest", "run", "--config", "test/vitest.config.ts"],
-      ...["--project", project, ...(UNIT.includes(project) ? [] : SECOND_TRY)],
+      ...["--project", project],
       ...["--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
     ], soak ? { LINTEL_SOAK: "1" } : {});
     const failedBefore = tally.failed;
@@ -94,28 +85,12 @@ function add(tally: Tally, json: string): void {
   tally.passed += results.numPassedTests;
   tally.failed += results.numFailedTests;
   tally.skipped += results.numPendingTests + results.numTodoTests;
-  for (const { name, assertionResults } of results.testResults) {
-    for (const { fullName, status, failureMessages: [first] } of assertionResults) {
-      if (status !== "passed" || first === undefined) continue;
-      tally.retried.push(`${name.replace(ROOT, "")}: ${fullName}: ${first.split("\n")[0]}`);
-    }
-  }
   // A file that could not be loaded has no test that could fail.
   const broken = results.testResults.filter(({ status, assertionResults }) =>
     status === "failed" && assertionResults.length === 0
   );
   for (const { name } of broken) say(`could not run ${name}`);
   tally.failed += broken.length;
-}
-
-/** A machine may stand still once; a test that fails every other time is broken. */
-function judgeRetried(tally: Tally): void {
-  if (tally.retried.length === 0) return;
-  say(`\nNEEDED A SECOND TRY: ${tally.retried.length}`);
-  for (const line of tally.retried) say(`  ${line}`);
-  if (tally.retried.length <= MOST_RETRIED) return;
-  say(`more than ${MOST_RETRIED} are too many: this counts as a failure`);
-  tally.failed++;
 }
 
 async function deno(args: readonly string[], env: Record<string, string> = {}) {
@@ -133,19 +108,12 @@ function say(line: string): void {
   Deno.stdout.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-const UNIT = ["fast"];
-const NAMESPACES = ["netns", "alone"];
-
 const PROJECTS: Readonly<Record<string, readonly string[]>> = {
-  all: [...UNIT, ...NAMESPACES],
-  unit: UNIT,
-  netns: NAMESPACES,
-  soak: [...UNIT, ...NAMESPACES],
+  all: ["fast", "netns"],
+  unit: ["fast"],
+  netns: ["netns"],
+  soak: ["fast", "netns"],
 };
-
-/** They watch real clocks: a machine that stands still for a second fails one that is right. */
-const SECOND_TRY = ["--retry", "1"];
-const MOST_RETRIED = 3;
 
 const GATES = [["fmt", "--check"], ["lint"], ["check"]];
 

@@ -3,7 +3,7 @@
  * bundle. It checks no types and writes nothing into the tree.
  */
 
-import type { Bundle, Engine } from "../../src/appliance/bundle.ts";
+import { type Bundle, dashboardFiles, type Engine } from "../../src/appliance/bundle.ts";
 
 /**
  * The product's JavaScript, as the kind of build that is asked for.
@@ -26,7 +26,8 @@ export async function bundleProduct(
       dataplane: await bundle(WORKERS.dataplane, `${directory}/dataplane.js`),
       prober: await bundle(WORKERS.prober, `${directory}/prober.js`),
     };
-    return [firstLine({ kind, workers }), secondLine(variables), main].join("\n");
+    return [firstLine({ kind, workers, dashboard: dashboardFiles() }), secondLine(variables), main]
+      .join("\n");
   } finally {
     await Deno.remove(directory, { recursive: true });
   }

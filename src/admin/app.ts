@@ -8,6 +8,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { BlankEnv } from "hono/types";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, type Door, identify } from "./callers.ts";
+import { addDashboard } from "./dashboard.ts";
 import { addEvents } from "./events.ts";
 import { addHandover } from "./handover.ts";
 import { addOverrides } from "./overrides.ts";
@@ -26,6 +27,7 @@ export function createAdminApp(
   const router = newRouter<CallerEnv>();
   router.onError(answerError(fault));
   router.notFound(refuseUnknown);
+  addDashboard(router, appliance.dashboard);
   router.use(identify(door));
   router.use(bodyLimit({ maxSize: MOST_BODY_BYTES, onError: refuseBody }));
   addProbes(router, appliance);
@@ -74,7 +76,6 @@ const MOST_BODY_BYTES = 1_000_000;
 
 /** Routes of the interface that do not exist so far: refused by name. */
 const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
-  { method: /^GET$/, path: /^\/$/ },
   { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
   { method: /^(GET|DELETE)$/, path: /^\/v1\/connections$/ },
   { method: /^(GET|POST)$/, path: /^\/v1\/config(\/(plan|reload))?$/ },

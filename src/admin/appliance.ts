@@ -14,11 +14,14 @@ import type {
   Standby,
   VirtualRouter,
 } from "./model.ts";
+import type { DashboardFiles } from "./dashboard.ts";
 import type { Event } from "./model_events.ts";
 import type { Handover } from "./model_handover.ts";
 
 /** The running appliance, as the admin API sees it. Reading answers at once, from memory. */
 export interface Appliance {
+  /** The dashboard's files by name. */
+  readonly dashboard: DashboardFiles;
   /** Why the appliance is not alive, one line a cause; empty when it is. */
   liveness(): readonly string[];
   /** Why the appliance is not ready; empty when it is. */

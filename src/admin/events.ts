@@ -10,6 +10,7 @@ import type { Appliance } from "./appliance.ts";
 import { type Event, EventSchema } from "./model_events.ts";
 import { Refusal } from "./problem.ts";
 import { answer, found, problems } from "./resources.ts";
+import { wantsStream } from "./streams.ts";
 
 /** Adds `GET /v1/events`. */
 export function addEvents<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
@@ -63,10 +64,6 @@ async function follow(stream: SSEStreamingApi, appliance: Appliance, after: numb
   } finally {
     unfollow();
   }
-}
-
-function wantsStream(accept: string | undefined): boolean {
-  return accept?.split(",").some((one) => one.trim().startsWith("text/event-stream")) ?? false;
 }
 
 function lastSeen(header: string | undefined): number {

@@ -4,6 +4,7 @@
 
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context, Env } from "hono";
+import { streamSSE } from "hono/streaming";
 import type { ZodType } from "zod";
 import type { Appliance } from "./appliance.ts";
 import { etagOf } from "./etag.ts";
@@ -19,12 +20,19 @@ import {
   VirtualRouterSchema,
 } from "./model.ts";
 import { unknownName } from "./problem.ts";
+import { StatusStream } from "./status_stream.ts";
+import { wantsStream } from "./streams.ts";
 
 /** Adds every GET below `/v1`. */
 export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
+  const stream = new StatusStream(() => JSON.stringify(statusOf(appliance)));
   router.openapi(
-    get("/v1/status", "Everything in one document", StatusSchema),
-    (context) => answer(context, statusOf(appliance)),
+    get("/v1/status", "Everything in one document, or a stream of it", StatusSchema),
+    (context) => {
+      if (!wantsStream(context.req.header("accept"))) return answer(context, statusOf(appliance));
+      context.header("cache-control", "no-store");
+      return streamSSE(context, (reader) => stream.follow(reader));
+    },
   );
   addList(router, "/v1/virtual-routers", "virtual router", VirtualRouterSchema, () => {
     return appliance.virtualRouters();

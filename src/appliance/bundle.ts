@@ -3,10 +3,13 @@
  *
  * A worker pays for every line of what it is started from, so each engine is a small bundle of its
  * own. The product carries them as text in front of its main bundle (`scripts/compile.ts` puts them
- * there); from source they are the modules themselves. This module decides nothing else.
+ * there), and so it does with the dashboard's files; from source they are the modules themselves.
+ * This module decides nothing else.
  */
 
+import { stripTypeScriptTypes } from "node:module";
 import manifest from "../../deno.json" with { type: "json" };
+import type { DashboardFiles } from "../admin/dashboard.ts";
 
 /** The engines that run in workers of their own. */
 export type Engine = "speaker" | "dataplane" | "prober";
@@ -24,6 +27,7 @@ export interface BuildInfo {
 export interface Bundle {
   readonly kind: "compiled" | "self-contained";
   readonly workers: Readonly<Record<Engine, string>>;
+  readonly dashboard: DashboardFiles;
 }
 
 /** The key under which the product's first line leaves its {@linkcode Bundle}. */
@@ -44,6 +48,16 @@ export function workerUrl(engine: Engine): URL | string {
   return urls[engine] ??= URL.createObjectURL(new Blob([code], { type: "text/javascript" }));
 }
 
+/** The dashboard's files, as a browser takes them. */
+export function dashboardFiles(): DashboardFiles {
+  return bundle()?.dashboard ?? Object.fromEntries(
+    [...Deno.readDirSync(DASHBOARD)].map(({ name }) => {
+      const text = Deno.readTextFileSync(new URL(name, DASHBOARD));
+      return [name, name.endsWith(".ts") ? stripTypeScriptTypes(text) : text];
+    }),
+  );
+}
+
 function bundle(): Bundle | undefined {
   // house: as: only the product's own first line writes under this key.
   return (globalThis as { readonly [BUNDLE]?: Bundle })[BUNDLE];
@@ -51,6 +65,8 @@ function bundle(): Bundle | undefined {
 
 /** Made once for each engine: a worker that is started again takes the same. */
 const urls: Partial<Record<Engine, string>> = {};
+
+const DASHBOARD = new URL("../admin/dashboard/", import.meta.url);
 
 const SOURCES: Readonly<Record<Engine, URL>> = {
   speaker: new URL("../speaker/worker.ts", import.meta.url),

@@ -14,7 +14,6 @@ import type {
   StartOrder as DataplaneStart,
 } from "../dataplane/orders.ts";
 import { pollerMemory, reclaimPoller } from "../prober/poller.ts";
-import { reclaimScripts, scriptMemory } from "../prober/script_probe.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { CannotRun } from "./cannot_run.ts";
@@ -55,8 +54,6 @@ export class Engines {
   readonly #parts: EngineParts;
   readonly #dataplane: EngineWorker<DataplaneOrder, DataplaneReport>[] = [];
   readonly #prober: EngineWorker<ProberOrder, ProberReport>;
-  /** Which scripts the prober runs. */
-  readonly #scripts = scriptMemory();
   readonly #proberLog = logOf("prober");
   readonly #speakerLog = logOf("speaker");
   /** Who waits for which report of which worker. */
@@ -130,7 +127,6 @@ export class Engines {
     this.#prober.post({ kind: "stop" });
     await Promise.all(stopped);
     for (const worker of workers) worker.end();
-    reclaimScripts(this.#scripts);
   }
 
   /** From now on a worker that is dead, or dies, has no successor. */
@@ -182,18 +178,10 @@ export class Engines {
 
   #tables() {
     const { plan, memory, servers } = this.#parts;
-    const indexOf = (backend: string | null) =>
-      plan.backends.findIndex(({ name }) => name === backend);
     return {
-      frontends: plan.frontends.map((frontend) => ({
-        name: frontend.name,
-        backend: indexOf(frontend.backend),
-        routes: frontend.routes.map(({ serverNames, backend }) => ({
-          serverNames,
-          backend: indexOf(backend),
-        })),
-        proxyProtocolFrom: frontend.proxyProtocolFrom,
-        clientHelloTimeoutMs: frontend.clientHelloTimeoutMs,
+      frontends: plan.frontends.map(({ name, backend }) => ({
+        name,
+        backend: plan.backends.findIndex((one) => one.name === backend),
       })),
       backends: plan.backends.map((backend) => ({ ...backend, rows: servers.rows(backend.name) })),
       servers: memory.servers.buffer,
@@ -235,13 +223,11 @@ export class Engines {
         workerTable: memory.workers.buffer,
         worker: row,
         descriptors,
-        scripts: this.#scripts,
         seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
       }),
       report: (report) => this.#heardProber(report),
       lost: () => {
         reclaimPoller(descriptors);
-        reclaimScripts(this.#scripts);
         this.#noteLost(this.#prober);
       },
     });

@@ -27,7 +27,7 @@ import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
 import type { Histogram } from "../memory/histogram.ts";
 import type { Availability } from "./availability.ts";
-import { build } from "./bundle.ts";
+import { build, dashboardFiles } from "./bundle.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
 import type { Overrides } from "./overrides.ts";
@@ -61,6 +61,7 @@ export interface Parts {
 
 /** Satisfies what `admin/` and `metrics/` ask for. */
 export class RunningAppliance implements Appliance {
+  readonly dashboard = dashboardFiles();
   /** Set once the appliance has begun to stop. */
   stopping = false;
   /** Writes the metrics; set by whoever builds the registry over {@linkcode sources}. */

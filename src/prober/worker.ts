@@ -10,7 +10,6 @@ import type { CheckedServer, Order, Report, StartOrder } from "./orders.ts";
 import { Poller } from "./poller.ts";
 import type { Outcome, Probe } from "./probe.ts";
 import { Prober } from "./prober.ts";
-import { ScriptProbes } from "./script_probe.ts";
 import { startSocketProbe } from "./socket_probe.ts";
 import { TlsProbes } from "./tls_probe.ts";
 
@@ -43,11 +42,10 @@ function start(order: StartOrder): void {
   const sockets = new Poller(order.descriptors);
   poller = sockets;
   const tls = new TlsProbes();
-  const scripts = new ScriptProbes(order.scripts);
   workers = new WorkerTable(order.workerTable);
   worker = order.worker;
   prober = new Prober(
-    { now: monotonicMs, startProbe, hasRoom, report, wakeAt },
+    { now: monotonicMs, startProbe, report, wakeAt },
     { table: new ServerTable(order.serverTable), seed: order.seed, servers: order.servers },
   );
   report({ kind: "ready" });
@@ -55,19 +53,9 @@ function start(order: StartOrder): void {
 
   function startProbe(server: CheckedServer, done: (outcome: Outcome) => void): Probe {
     const { request } = server.check;
-    switch (request.type) {
-      case "https":
-      case "tls":
-        return tls.start(server, request, done);
-      case "script":
-        return scripts.start(server, request.command, done);
-      default:
-        return startSocketProbe(sockets, server, done);
-    }
-  }
-
-  function hasRoom({ row, check }: CheckedServer): boolean {
-    return check.request.type !== "script" || scripts.hasRoom(row);
+    return request.type === "https"
+      ? tls.start(server, request, done)
+      : startSocketProbe(sockets, server, done);
   }
 }
 

@@ -53,7 +53,6 @@ export class Speaker implements Disposable {
   readonly #lans: Lans;
   readonly #macs: VirtualMacs;
   #poll: PollSet;
-  readonly #isReady = (fd: Fd) => this.#poll.isReady(fd);
   /** When the interfaces are to be looked at (again). */
   #surveyAt = -Infinity;
   /** When the LANs were last drained. */
@@ -173,17 +172,14 @@ export class Speaker implements Disposable {
     if (count === 0) this.#options.observeLateness((now - wakeAt) / 1e3);
     this.#noteHoldUp(now - wakeAt, now);
     this.#heardAt = now;
-    const isDue = now >= wakeAt;
-    if (count > 0) this.#hearReady(isDue);
+    if (count > 0) this.#hearReady();
     if (now >= this.#surveyAt) {
       this.#survey(now);
       // That takes its time, and there may be new sockets.
       this.#heardAt = -Infinity;
     }
     if (this.#bereft.size > 0) this.#restore();
-    // Not what falls due just now: what has come may not all have been heard.
-    if (isDue) this.#runTimers();
-    this.#handovers.settle(now);
+    this.#runTimers();
     return isOrdered;
   }
 
@@ -221,6 +217,7 @@ export class Speaker implements Disposable {
       participant.tick(latenessMs, now);
       now = this.#hearAnew();
     }
+    this.#handovers.settle(now);
   }
 
   /** Interfaces that are tracked have changed. */
@@ -235,9 +232,9 @@ export class Speaker implements Disposable {
    * Hears what has come before any deadline is tested, so that our own lateness never looks like a
    * silent peer, and no address is renewed that another router has taken over meanwhile.
    */
-  #hearReady(presses: boolean): void {
+  #hearReady(): void {
     if (this.#poll.isReady(this.#events.fd)) this.#drainEvents();
-    this.#lans.drain(this.#isReady, presses);
+    this.#lans.drain((fd) => this.#poll.isReady(fd));
   }
 
   /** Hears what has come meanwhile if the thread was held up again. @returns the time. */
@@ -245,7 +242,7 @@ export class Speaker implements Disposable {
     let now = monotonicMs();
     for (let round = 0; round < DRAIN_ROUNDS && now - this.#heardAt > HELD_UP_MS; round++) {
       this.#heardAt = now;
-      this.#lans.drain(() => true, true);
+      this.#lans.drain(() => true);
       now = monotonicMs();
     }
     return now;

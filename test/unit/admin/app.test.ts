@@ -110,7 +110,6 @@ describe("resources", () => {
     ["/v1/backends/masters/servers/x", /no server "x" in backend "masters"; .*master1, master2/],
     ["/v1/backends/%ff/servers/%00", /no backend/],
     ["/nothing", /nothing answers GET \/nothing/],
-    ["/", /not supported yet/],
   ])("%s does not exist", async (path, detail) => {
     await expectProblem(await open().app.request(path), 404, detail);
   });

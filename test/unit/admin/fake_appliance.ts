@@ -25,6 +25,11 @@ const AT = "2026-01-02T03:04:05Z";
 
 /** Two backends, three servers, one virtual router; `changes` remembers what was asked. */
 export class FakeAppliance implements Appliance {
+  readonly dashboard = {
+    "page.html": "<!DOCTYPE html>",
+    "client.ts": "export {};",
+    "style.css": "body {}",
+  };
   readonly changes: ServerChange[] = [];
   readonly handovers: (HandoverWish & { virtualRouter: string })[] = [];
   readonly unheld: (Wish & { virtualRouter: string })[] = [];

@@ -15,15 +15,12 @@ vi.mock(import("../../../src/linux/socket.ts"), async (original) => {
 });
 
 describe("openListener() on a host without IPv6", () => {
-  const clients = {
-    keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
-    clientSpeaksFirst: false,
-  };
+  const keepalive = { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null };
 
   it("listens on all addresses there are for *", () => {
     const fd = openListener(
       { protocol: "tcp", address: "*", port: 0, virtualRouter: null },
-      clients,
+      keepalive,
     );
     expect(fd).toBeGreaterThan(0);
     const bytes = new Uint8Array(28);
@@ -34,7 +31,7 @@ describe("openListener() on a host without IPv6", () => {
 
   it("cannot listen on an IPv6 address", () => {
     expect(
-      openListener({ protocol: "tcp", address: "::", port: 0, virtualRouter: null }, clients),
+      openListener({ protocol: "tcp", address: "::", port: 0, virtualRouter: null }, keepalive),
     )
       .toBe(-EAFNOSUPPORT);
   });

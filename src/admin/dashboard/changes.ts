@@ -1,0 +1,62 @@
+/**
+ * Changes of a server, confirmed and given a reason.
+ */
+
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+
+import type { Server } from "../model.ts";
+import { call } from "./api.ts";
+import { byId } from "./elements.ts";
+
+type State = Server["admin"];
+
+/** Asks for confirmation and a reason, then for the change; a change without a state is weight. */
+export async function ask(shown: Server, state: State | undefined): Promise<void> {
+  const { backend, name } = shown;
+  const dialog = byId("ask");
+  const form = dialog.querySelector("form");
+  if (!(dialog instanceof HTMLDialogElement && form)) return;
+  byId("ask-title").textContent = state ? `${state} ${backend}/${name}?` : `${backend}/${name}`;
+  byId("ask-text").textContent = state
+    ? MEANINGS[state]
+    : "0 to 256, a percentage of the file's weight such as 50%, or empty for the file's.";
+  byId("ask-weight").hidden = state !== undefined;
+  byId("ask-error").textContent = "";
+  form.reset();
+  const field = (key: string) => String(new FormData(form).get(key) ?? "").trim();
+  for (;;) {
+    dialog.returnValue = "";
+    dialog.showModal();
+    await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
+    if (dialog.returnValue !== "ok") return;
+    const weight = field("weight");
+    const number = weight === "" ? null : weight.endsWith("%") ? weight : Number(weight);
+    const change = state ? { state } : { weight: number };
+    const reason = field("reason");
+    const problem = await patch(backend, name, { ...change, ...(reason && { reason }) });
+    if (!problem) return;
+    byId("ask-error").textContent = problem;
+  }
+}
+
+/** @returns what the appliance had against it; empty when it is done. */
+async function patch(backend: string, name: string, change: object): Promise<string> {
+  const path = [backend, "servers", name].map(encodeURIComponent).join("/");
+  try {
+    const answer = await call(`/v1/backends/${path}`, {
+      method: "PATCH",
+      headers: { "content-type": "application/merge-patch+json" },
+      body: JSON.stringify(change),
+    });
+    return answer.ok ? "" : (await answer.json()).detail;
+  } catch (error) {
+    return `no answer: ${error instanceof Error ? error.message : error}`;
+  }
+}
+
+const MEANINGS: Readonly<Record<State, string>> = {
+  ready: "It takes new connections again, as its checks and weight allow.",
+  drain: "It takes no new connections; those that are open go on, and so do its checks.",
+  maint: "It takes no new connections and is not checked.",
+};

@@ -1,0 +1,84 @@
+/**
+ * Figures as people read them: rates, charts, durations.
+ */
+
+/// <reference lib="dom" />
+/// <reference lib="dom.iterable" />
+
+/** A count that is shown as a rate, and the last rates of it. */
+interface Meter {
+  at: number;
+  total: number;
+  rates: number[];
+}
+
+/** The rates of a counter a second, oldest first, of which this is the next look. */
+export function rate(key: string, total: number): number[] {
+  const at = performance.now();
+  const meter = meters.get(key);
+  if (!meter) {
+    meters.set(key, { at, total, rates: [] });
+    return [];
+  }
+  const seconds = (at - meter.at) / 1000;
+  if (seconds < 0.5) return meter.rates;
+  meter.rates.push(Math.max(0, total - meter.total) / seconds);
+  if (meter.rates.length > SAMPLES) meter.rates.shift();
+  meter.at = at;
+  meter.total = total;
+  return meter.rates;
+}
+
+/** A whole number with its thousands apart. */
+export function whole(value: number): string {
+  return formatter.format(value);
+}
+
+/** The last rate. */
+export function perSecond(rates: readonly number[]): string {
+  const last = rates.at(-1);
+  return last === undefined ? "–" : `${whole(Math.round(last))}/s`;
+}
+
+/** The last rate of bytes, in bits. */
+export function bits(rates: readonly number[]): string {
+  const last = rates.at(-1);
+  if (last === undefined) return "–";
+  const scale = Math.min(3, Math.max(0, Math.floor(Math.log10(last * 8 || 1) / 3)));
+  return `${(last * 8 / 1000 ** scale).toFixed(scale ? 1 : 0)} ${["", "k", "M", "G"][scale]}bit/s`;
+}
+
+/** A small chart of rates. */
+export function chart(rates: readonly number[], what: string): SVGElement {
+  const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
+  svg.setAttribute("viewBox", `0 0 ${SAMPLES} 20`);
+  svg.setAttribute("preserveAspectRatio", "none");
+  svg.setAttribute("role", "img");
+  const most = Math.max(1, ...rates);
+  svg.setAttribute("aria-label", `${what} over the last minute, at most ${perSecond([most])}`);
+  const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
+  const points = rates.map((one, at) => `${SAMPLES - rates.length + at},${19 - one / most * 18}`);
+  line.setAttribute("points", points.join(" "));
+  line.setAttribute("vector-effect", "non-scaling-stroke");
+  svg.append(line);
+  return svg;
+}
+
+/** How long ago something was. */
+export function ago(time: string | null): string {
+  if (!time) return "";
+  const seconds = Math.max(0, Math.round((Date.now() - Date.parse(time)) / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 86_400) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** A reason behind a colon, where there is one. */
+export function because(reason: string | null): string {
+  return reason ? `: ${reason}` : "";
+}
+
+const SAMPLES = 60;
+const meters = new Map<string, Meter>();
+const formatter = new Intl.NumberFormat();
