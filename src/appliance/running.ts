@@ -22,7 +22,7 @@ import type {
   VirtualRouter,
 } from "../admin/model.ts";
 import type { OverrideFact } from "../core/plan/override.ts";
-import { backendsOf, type Plan } from "../core/plan/plan.ts";
+import type { Plan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
 import type { Histogram } from "../memory/histogram.ts";
@@ -35,6 +35,7 @@ import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
 import { wallTime } from "./time.ts";
+import { unserved } from "./unserved.ts";
 
 /** A thread, as far as it is shown. */
 export interface Thread {
@@ -87,23 +88,7 @@ export class RunningAppliance implements Appliance {
   readiness(): readonly string[] {
     if (this.stopping) return ["the appliance is stopping"];
     const { plan, servers } = this.#parts;
-    const unserved = plan.frontends.filter((frontend) =>
-      frontend.required && backendsOf(frontend).every((one) => servers.usable(one) === 0)
-    );
-    return [
-      ...this.liveness(),
-      ...unserved.map((frontend) => {
-        const backends = backendsOf(frontend);
-        const states = servers.show().filter((one) => backends.includes(one.name))
-          .flatMap((one) => one.servers);
-        const why = states.map(({ name, admin, health, weight }) =>
-          `${name} ${admin === "ready" ? health.state : admin}` +
-          (weight.effective === 0 ? " with weight 0" : "")
-        );
-        return `frontend ${frontend.name}: no server of backend ${backends.join(", ")} takes ` +
-          `connections (${why.join(", ")})`;
-      }),
-    ];
+    return [...this.liveness(), ...unserved(plan.frontends, servers)];
   }
 
   activeness(virtualRouter?: string): readonly string[] | undefined {

@@ -94,6 +94,16 @@ export class Servers {
     return this.#of(backend).filter(({ row }) => this.#memory.servers.takesConnections(row)).length;
   }
 
+  /** Each server of a backend in a few words: `web1 down`, `web2 up with weight 0`. */
+  states(backend: string): readonly string[] {
+    const { servers } = this.#memory;
+    return this.#of(backend).map(({ row, plan }) => {
+      const admin = servers.admin(row);
+      return `${plan.name} ${admin === "ready" ? servers.health(row) : admin}` +
+        (servers.weight(row) === 0 ? " with weight 0" : "");
+    });
+  }
+
   /** All backends with their servers. */
   show(): Backend[] {
     return this.#backends.map((backend) => ({

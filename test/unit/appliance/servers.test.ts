@@ -36,6 +36,12 @@ describe("Servers", () => {
     });
   });
 
+  it("tells in a few words how each server is", () => {
+    servers.override("web", "s1", [fact("s1", { field: "state", value: "maint" })]);
+    servers.override("web", "s2", [fact("s2", { field: "weight", value: 0 })]);
+    expect(servers.states("web")).toEqual(["s1 maint", "s2 up with weight 0"]);
+  });
+
   it("tells whoever checks it of a new admin state, and only then", () => {
     const heard: unknown[] = [];
     servers.onAdminChange = (row, state) => heard.push([row, state]);
