@@ -17,6 +17,18 @@ describe("wallTime()", () => {
     expect(readings.size).toBe(1);
   });
 
+  it("does not jump when the thread is kept from running between two clocks", () => {
+    const at = monotonicMs();
+    const before = wallTime(at);
+    const now = Date.now;
+    vi.spyOn(Date, "now").mockImplementation(() => {
+      const read = now();
+      for (const endAt = monotonicMs() + 150; monotonicMs() < endAt;);
+      return read;
+    });
+    expect(wallTime(at)).toBe(before);
+  });
+
   it("follows a wall clock that is set", () => {
     const at = monotonicMs();
     const before = Date.parse(wallTime(at));
