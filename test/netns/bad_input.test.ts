@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { delay } from "../../scripts/lab/wait.ts";
+import { LATER_KEYS } from "../../src/config/later.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { Nginx } from "./nginx.ts";
 import { ProbeClient } from "./probe_client.ts";
@@ -59,7 +60,9 @@ const BROKEN: readonly (readonly [what: string, said: RegExp, text: string])[] =
   ["a key that stands twice", /second time/, "workers: 1\n§workers: 2"],
   ["a tab", /tab/, "backends:\n§\tweb: {}"],
   ["a bracket that is never closed", /./, "nodes: { lb1: { addresses: [10.0.0.1\n§"],
-  ["a key of a later version", /not supported yet/, "frontends: { web: { §routes: [] } }"],
+  ...(LATER_KEYS[""] ?? []).map((key) =>
+    [`${key}, of a later version`, /not supported yet/, `§${key}: 1`] as const
+  ),
   [
     "version 2 by the tenth of a second",
     /whole seconds/,

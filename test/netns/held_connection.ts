@@ -50,7 +50,7 @@ export class HeldConnection implements Disposable {
   }
 
   /** Waits for its end: `closed`, or the name of the error. */
-  async end(deadlineMs = 10_000): Promise<{ how: string; at: number }> {
+  async end(deadlineMs = 30_000): Promise<{ how: string; at: number }> {
     let how = "";
     await eventually("the connection ends", () => {
       const length = recv(this.#fd, this.#inbox);

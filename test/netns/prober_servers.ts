@@ -127,4 +127,4 @@ export function check(
 }
 
 /** How long a check may take here. */
-export const TIMEOUT_MS = 400;
+export const TIMEOUT_MS = 1_000;
