@@ -11,6 +11,7 @@ import { type CallerEnv, type Door, identify } from "./callers.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addEvents } from "./events.ts";
 import { addHandover } from "./handover.ts";
+import { haproxyCsv } from "./haproxy_csv.ts";
 import { addOverrides } from "./overrides.ts";
 import { addProbes } from "./probes.ts";
 import { answerError, Refusal } from "./problem.ts";
@@ -36,6 +37,10 @@ export function createAdminApp(
   addHandover(router, appliance);
   addOverrides(router, appliance);
   addEvents(router, appliance);
+  router.get("/stats;csv", (context) => {
+    context.header("cache-control", "no-store");
+    return context.text(haproxyCsv(appliance.frontends(), appliance.backends()));
+  });
   const { version } = appliance.nodeStatus();
   // Made at the first request: it costs some milliseconds that a start need not wait for.
   let document: object | undefined;
