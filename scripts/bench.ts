@@ -5,10 +5,10 @@
  *
  * All forward with one thread; HAProxy stands there as most people run it, and at its best. The
  * cost is that of the load balancer's process alone; beside it stands what it adds to the CPU time
- * of all hosts, kernel included. `--quick` is one short round, to see that all works. `--only`
- * keeps the workloads whose name has the text in it. It prints figures and which goals are met; it
- * is not a test that can fail on them. `deno task bench failover` is another one: lintel beside
- * Keepalived.
+ * of all hosts, kernel included. `--quick` is one short round without a warm-up, to see that all
+ * works. `--only` keeps the workloads whose name has the text in it. It prints figures and which
+ * goals are met; it is not a test that can fail on them. `deno task bench failover` is another one:
+ * lintel beside Keepalived.
  */
 
 import { parseArgs } from "node:util";
@@ -28,6 +28,7 @@ import { installPackages } from "./packages.ts";
 interface Options {
   readonly json: boolean;
   readonly rounds: number;
+  readonly warmUp: boolean;
   readonly extent: Extent;
   readonly workloads: readonly Workload[];
 }
@@ -42,7 +43,7 @@ async function main(args: readonly string[]): Promise<number> {
     );
     return 2;
   }
-  const { rounds, extent } = options;
+  const { rounds, warmUp, extent } = options;
   await installPackages(say);
   const product = await compile(say);
   await using lab = Lab.create();
@@ -50,7 +51,7 @@ async function main(args: readonly string[]): Promise<number> {
   const loadBefore = Deno.loadavg();
   const outcomes: Outcome[] = [];
   for (const workload of options.workloads) {
-    outcomes.push(await measureAll(rig, workload, { rounds, extent, product }, say));
+    outcomes.push(await measureAll(rig, workload, { rounds, warmUp, extent, product }, say));
   }
   const leftOut = outcomes.flatMap((outcome) => outcome.leftOut);
   const loadAverage = { before: loadBefore, after: Deno.loadavg() };
@@ -84,7 +85,8 @@ function parse(args: readonly string[]): Options | undefined {
     const workloads = WORKLOADS.filter(({ name }) => name.includes(only));
     const isWhole = [rounds, seconds].every((number) => Number.isInteger(number) && number > 0);
     if (!isWhole || workloads.length === 0) return undefined;
-    return { json, rounds, workloads, extent: { seconds, idle: quick ? 1_000 : 9_500 } };
+    const extent = { seconds, idle: quick ? 1_000 : 9_500 };
+    return { json, rounds, warmUp: !quick, workloads, extent };
   } catch {
     // An option that there is not.
     return undefined;

@@ -11,6 +11,8 @@ import { type Extent, type Measured, NOBODY, type Sample, type Workload } from "
 /** How often what is measured, and with which product. */
 export interface Course {
   readonly rounds: number;
+  /** Whether one more round goes before, which is not counted. */
+  readonly warmUp: boolean;
   readonly extent: Extent;
   readonly product: string;
 }
@@ -40,8 +42,7 @@ export async function measureAll(
   try {
     const turns = [...entrants, ...(workload.isFresh ? [] : [null])];
     const samples = new Map(turns.map((turn) => [nameOf(turn), [] as Sample[]]));
-    // Round 0 warms up, and is not counted.
-    for (let round = workload.isFresh ? 1 : 0; round <= course.rounds; round++) {
+    for (let round = course.warmUp && !workload.isFresh ? 0 : 1; round <= course.rounds; round++) {
       for (let turn = 0; turn < turns.length; turn++) {
         const entrant = turns[(round + turn) % turns.length] ?? null;
         const balancer = await entrant?.balancer() ?? null;

@@ -14,6 +14,7 @@ import type {
   StartOrder as DataplaneStart,
 } from "../dataplane/orders.ts";
 import { pollerMemory, reclaimPoller } from "../prober/poller.ts";
+import { reclaimScripts, scriptMemory } from "../prober/script_probe.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { CannotRun } from "./cannot_run.ts";
@@ -54,6 +55,8 @@ export class Engines {
   readonly #parts: EngineParts;
   readonly #dataplane: EngineWorker<DataplaneOrder, DataplaneReport>[] = [];
   readonly #prober: EngineWorker<ProberOrder, ProberReport>;
+  /** Which scripts the prober runs. */
+  readonly #scripts = scriptMemory();
   readonly #proberLog = logOf("prober");
   readonly #speakerLog = logOf("speaker");
   /** Who waits for which report of which worker. */
@@ -127,6 +130,7 @@ export class Engines {
     this.#prober.post({ kind: "stop" });
     await Promise.all(stopped);
     for (const worker of workers) worker.end();
+    reclaimScripts(this.#scripts);
   }
 
   /** From now on a worker that is dead, or dies, has no successor. */
@@ -178,10 +182,18 @@ export class Engines {
 
   #tables() {
     const { plan, memory, servers } = this.#parts;
+    const indexOf = (backend: string | null) =>
+      plan.backends.findIndex(({ name }) => name === backend);
     return {
-      frontends: plan.frontends.map(({ name, backend }) => ({
-        name,
-        backend: plan.backends.findIndex((one) => one.name === backend),
+      frontends: plan.frontends.map((frontend) => ({
+        name: frontend.name,
+        backend: indexOf(frontend.backend),
+        routes: frontend.routes.map(({ serverNames, backend }) => ({
+          serverNames,
+          backend: indexOf(backend),
+        })),
+        proxyProtocolFrom: frontend.proxyProtocolFrom,
+        clientHelloTimeoutMs: frontend.clientHelloTimeoutMs,
       })),
       backends: plan.backends.map((backend) => ({ ...backend, rows: servers.rows(backend.name) })),
       servers: memory.servers.buffer,
@@ -223,11 +235,13 @@ export class Engines {
         workerTable: memory.workers.buffer,
         worker: row,
         descriptors,
+        scripts: this.#scripts,
         seed: crypto.getRandomValues(new Uint32Array(1))[0]!,
       }),
       report: (report) => this.#heardProber(report),
       lost: () => {
         reclaimPoller(descriptors);
+        reclaimScripts(this.#scripts);
         this.#noteLost(this.#prober);
       },
     });

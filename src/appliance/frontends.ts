@@ -5,14 +5,8 @@
 
 import type { Frontend } from "../admin/model.ts";
 import { listenerName } from "../core/plan/diff.ts";
-import {
-  backendsOf,
-  type FrontendPlan,
-  type KeepalivePlan,
-  type ListenerPlan,
-  type Plan,
-} from "../core/plan/plan.ts";
-import { openListener } from "../dataplane/listener.ts";
+import { backendsOf, type FrontendPlan, type ListenerPlan, type Plan } from "../core/plan/plan.ts";
+import { type ClientOptions, openListener } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
 import { close } from "../linux/socket.ts";
@@ -32,7 +26,7 @@ export class Frontends {
   /** Those of them whose listeners should have come back, and could not. */
   readonly #missing = new Set<string>();
   /** By frontend. */
-  readonly #keepalives: readonly KeepalivePlan[];
+  readonly #clients: readonly ClientOptions[];
 
   /**
    * Opens every listener once for each worker.
@@ -44,8 +38,8 @@ export class Frontends {
     this.#counters = counters;
     const refused = refusedListeners(plan)[0];
     if (refused) throw new CannotRun(refused.message);
-    this.#keepalives = plan.frontends.map((frontend) => keepaliveOf(frontend, plan));
-    this.#listeners = Array.from({ length: workers }, () => openAll(plan, this.#keepalives));
+    this.#clients = plan.frontends.map((frontend) => clientOptions(frontend, plan));
+    this.#listeners = Array.from({ length: workers }, () => openAll(plan, this.#clients));
   }
 
   /** The listeners of one worker. */
@@ -75,8 +69,8 @@ export class Frontends {
       this.#listeners.forEach((listeners, worker) => {
         for (const one of listeners) {
           if (one.virtualRouter !== virtualRouter) continue;
-          const keepalive = this.#keepalives[one.frontend];
-          if (keepalive) opened[worker]?.push({ ...one, fd: open(one, keepalive) });
+          const clients = this.#clients[one.frontend];
+          if (clients) opened[worker]?.push({ ...one, fd: open(one, clients) });
         }
       });
     } catch (error) {
@@ -145,6 +139,10 @@ export class Frontends {
           noServer: count("deniedNoServer"),
           limit: count("deniedLimit"),
           shortage: count("deniedShortage"),
+          proxyHeader: count("deniedProxyHeader"),
+          clientHello: count("deniedClientHello"),
+          serverName: count("deniedServerName"),
+          prefaceTimeout: count("deniedPrefaceTimeout"),
         },
       };
     });
@@ -156,25 +154,25 @@ export class Frontends {
 }
 
 /** Of the first backend that a frontend leads to; connections to others are given theirs. */
-function keepaliveOf(frontend: FrontendPlan, { backends }: Plan): KeepalivePlan {
+function clientOptions(frontend: FrontendPlan, { backends }: Plan): ClientOptions {
   const [first] = backendsOf(frontend);
   const keepalive = backends.find(({ name }) => name === first)?.keepalive;
   if (!keepalive) throw new Error(`the plan has no backend ${first}`);
-  return keepalive;
+  return { keepalive, clientSpeaksFirst: frontend.clientSpeaksFirst };
 }
 
-function openAll({ frontends }: Plan, keepalives: readonly KeepalivePlan[]): Listener[] {
+function openAll({ frontends }: Plan, clients: readonly ClientOptions[]): Listener[] {
   return frontends.flatMap(({ listeners }, frontend) =>
     listeners.map((listener) => ({
-      fd: open(listener, keepalives[frontend]!),
+      fd: open(listener, clients[frontend]!),
       frontend,
       ...listener,
     }))
   );
 }
 
-function open(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
-  const fd = openListener(listener, keepalive);
+function open(listener: ListenerPlan, clients: ClientOptions): Fd {
+  const fd = openListener(listener, clients);
   if (fd < 0) throw new CannotRun(refusal(listener, -fd));
   return fd;
 }

@@ -5,8 +5,8 @@
 
 import type { Event, Transition } from "../admin/model_events.ts";
 import type { NotifyPlan } from "../core/plan/plan.ts";
+import { type CommandResult, runCommand } from "../linux/command.ts";
 import type { Log } from "./log.ts";
-import { type CommandResult, runCommand } from "./run_command.ts";
 import { sleep } from "./sleep.ts";
 
 /** What the notifier does outside; tests put their own in its place. */

@@ -57,9 +57,9 @@ export class Servers {
   /** What the prober is to check. */
   checked(): readonly CheckedServer[] {
     return this.#entries.flatMap(({ row, backend, plan }) => {
-      const port = plan.port ?? backend.check?.port;
-      // Without any port configuration has refused a check.
-      if (!backend.check || port === undefined || port === null) return [];
+      // Without any port configuration has refused a check, unless it is a script's.
+      const port = plan.port ?? backend.check?.port ?? 0;
+      if (!backend.check) return [];
       const { name: server, address } = plan;
       return [{ row, backend: backend.name, server, address, port, check: backend.check }];
     });

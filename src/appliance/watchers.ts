@@ -7,8 +7,8 @@ import { dirname } from "node:path";
 import type { TrackerPlan } from "../core/plan/plan.ts";
 import { IFF_RUNNING, IFF_UP } from "../core/wire/rtnetlink.ts";
 import { monotonicMs } from "../linux/clock.ts";
+import { runCommand } from "../linux/command.ts";
 import { RouteSocket } from "../linux/netlink.ts";
-import { runCommand } from "./run_command.ts";
 import { sleep } from "./sleep.ts";
 
 /** Told of each result. */

@@ -1,18 +1,13 @@
 /**
- * Compiles `backends`: servers, their checks and timeouts.
+ * Compiles `backends`: servers and timeouts. Checks have a module of their own.
  */
 
-import { formatAddress, parseAddress } from "../core/net/address.ts";
+import { parseAddress } from "../core/net/address.ts";
 import { parseEndpoint } from "../core/net/prefix.ts";
-import type {
-  BackendPlan,
-  CheckPlan,
-  CheckRequest,
-  ServerPlan,
-  TlsCheck,
-} from "../core/plan/plan.ts";
+import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import type { Compilation } from "./compilation.ts";
-import type { FullBackend, FullCheck, FullServer } from "./defaults.ts";
+import { compileCheck } from "./compile_checks.ts";
+import type { FullBackend, FullServer } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
 import type { Path } from "./problem.ts";
 
@@ -31,7 +26,8 @@ function compileBackend(compilation: Compilation, name: string, backend: FullBac
     compileServer(compilation, path, server, settings, backend.proxyProtocol)
   );
   if (backend.profile === "kube-apiserver") refuseProxyProtocol(compilation, path, backend);
-  if (check !== "none" && check.port === undefined) requirePorts(compilation, path, servers);
+  const needsPort = check !== "none" && check.type !== "script" && check.port === undefined;
+  if (needsPort) requirePorts(compilation, path, servers);
   return {
     name,
     balance: backend.balance,
@@ -148,92 +144,3 @@ function requirePorts(
     );
   }
 }
-
-function compileCheck(compilation: Compilation, path: Path, check: FullCheck): CheckPlan {
-  const address = check.address === undefined ? undefined : parseAddress(check.address);
-  refuseForeignKeys(compilation, path, check);
-  return {
-    intervalMs: milliseconds(check.interval),
-    fastIntervalMs: milliseconds(check.fastInterval),
-    downIntervalMs: milliseconds(check.downInterval),
-    timeoutMs: milliseconds(check.timeout),
-    rise: check.rise,
-    fall: check.fall,
-    address: address ? formatAddress(address.bytes) : null,
-    port: check.port ?? null,
-    request: compileRequest(compilation, path, check),
-  };
-}
-
-function refuseForeignKeys({ report }: Compilation, path: Path, { type }: FullCheck): void {
-  for (const [key, types] of KEYS_OF_TYPES) {
-    if (types.includes(type) || !report.given([...path, key])) continue;
-    report.problem(
-      [...path, key],
-      `${key} is a key of ${types.join(" and ")} checks, and this one is ${type}: ` +
-        "leave it out, or set type",
-      [[...path, "type"]],
-    );
-  }
-}
-
-function compileRequest(compilation: Compilation, path: Path, check: FullCheck): CheckRequest {
-  if (check.type === "tcp") return { type: "tcp" };
-  const http = {
-    method: check.method ?? "GET",
-    path: check.path ?? "/",
-    host: check.host ?? null,
-    status: statusRanges(compilation, [...path, "status"], check.status ?? []),
-  };
-  if (check.type === "http") return { type: "http", http };
-  return { type: "https", http, tls: compileTls(compilation, path, check) };
-}
-
-function statusRanges(
-  { report }: Compilation,
-  path: Path,
-  status: NonNullable<FullCheck["status"]>,
-): (readonly [number, number])[] {
-  return [status].flat().map((item) => {
-    const [from = 0, to = from] = String(item).split("-").map(Number);
-    if (from > to) report.problem(path, `found ${item}; allowed: the lower status first`);
-    return [from, to];
-  });
-}
-
-function compileTls({ report, readFile }: Compilation, path: Path, check: FullCheck): TlsCheck {
-  const serverName = check.serverName ?? null;
-  const { ca, verify } = check;
-  if ((ca === undefined) === (verify === undefined)) {
-    const found = ca === undefined ? "neither" : "both";
-    const uses = ["type", "ca", "verify"].map((key) => [...path, key]);
-    report.problem(
-      path,
-      `https takes exactly one of ca: FILE, ca: system and verify: none; found ${found}`,
-      uses,
-    );
-    return { serverName, verify: "none" };
-  }
-  if (ca === undefined) return { serverName, verify: "none" };
-  if (ca === "system") return { serverName, verify: "system" };
-  try {
-    const pem = readFile(ca);
-    if (pem.includes("-----BEGIN CERTIFICATE-----")) return { serverName, verify: { ca: pem } };
-    report.problem([...path, "ca"], `${ca} holds no certificate in PEM form`);
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    report.problem([...path, "ca"], `cannot read ${ca}: ${cause}`);
-  }
-  return { serverName, verify: "none" };
-}
-
-/** Keys that only some types of check have. */
-const KEYS_OF_TYPES: readonly (readonly [key: string, types: readonly string[]])[] = [
-  ["method", ["http", "https"]],
-  ["path", ["http", "https"]],
-  ["host", ["http", "https"]],
-  ["status", ["http", "https"]],
-  ["serverName", ["https"]],
-  ["ca", ["https"]],
-  ["verify", ["https"]],
-];

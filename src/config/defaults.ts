@@ -116,16 +116,28 @@ function fillBackend(backend: BackendConfig): FullBackend {
 
 function fillCheck(check: CheckConfig): FullCheck {
   const { type, ...rest } = check;
-  const http = type === "tcp" ? {} : { method: "GET", path: "/", status: "200-399" };
   return {
     type,
-    ...http,
+    ...DEFAULTS_OF_CHECKS[type],
     ...rest,
     timeout: rest.timeout ?? rest.interval,
     fastInterval: rest.fastInterval ?? rest.interval,
     downInterval: rest.downInterval ?? rest.interval,
   };
 }
+
+const HTTP_DEFAULTS = { method: "GET", path: "/", status: "200-399" } as const;
+const DNS_DEFAULTS = { recordType: "A", rcode: "NOERROR", transport: "udp" } as const;
+
+/** By type of check: the keys that only it has. */
+const DEFAULTS_OF_CHECKS: Readonly<Record<CheckConfig["type"], Partial<CheckConfig>>> = {
+  tcp: {},
+  http: HTTP_DEFAULTS,
+  https: HTTP_DEFAULTS,
+  tls: {},
+  dns: DNS_DEFAULTS,
+  script: {},
+};
 
 function mapValues<From, To>(
   map: Readonly<Record<string, From>>,

@@ -16,7 +16,6 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
     "tls",
   ],
   "backends.*": ["passive", "onMarkedDown", "slowStart", "sourceAddress"],
-  "backends.*.check": ["send", "expect", "query", "recordType", "rcode", "transport", "command"],
   "backends.*.timeouts": ["queue"],
   "backends.*.serverDefaults": ["maxConnections", "maxQueue"],
   "backends.*.servers.*": ["backup", "maxConnections"],
@@ -28,7 +27,6 @@ export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   "log.connections": ["json", "tcplog"],
   "backends.*.balance": ["source", "random", "first"],
   "backends.*.whenEmpty": ["hold"],
-  "backends.*.check.type": ["tls", "dns", "script"],
 };
 
 /** The entry of a table that a path matches. */

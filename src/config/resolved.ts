@@ -24,6 +24,11 @@ export function resolvedText(config: FullConfig, tree: TreeNode): string {
     const authentication = router.authentication && { password: secretReference(tree, path) };
     return [name, { ...router, ...(authentication && { authentication }) }];
   });
+  const checked = Object.entries(backends).map(([name, backend]) => {
+    if (backend.check === "none" || backend.check.token === undefined) return [name, backend];
+    const token = secretReference(tree, ["backends", name, "check", "token"]);
+    return [name, { ...backend, check: { ...backend.check, token } }];
+  });
   const whole = {
     ...(ownNodes && { nodes: ownNodes }),
     ...rest,
@@ -32,7 +37,7 @@ export function resolvedText(config: FullConfig, tree: TreeNode): string {
     virtualRouters: Object.fromEntries(routers),
     syncGroups,
     frontends,
-    backends,
+    backends: Object.fromEntries(checked),
   };
   // Nothing is repeated by an alias, and no line is folded.
   return stringify(whole, { lineWidth: 0, aliasDuplicateObjects: false });

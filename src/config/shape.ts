@@ -202,7 +202,7 @@ function isSecret(path: Path): boolean {
 const LONGEST_SHOWN = 60;
 
 /** Keys whose value may be a secret, also where it is no text at all. */
-const SECRETS = ["secret", "authentication", "webhook"];
+const SECRETS = ["secret", "authentication", "webhook", "token"];
 
 const NAME = "a name: letters, digits, '.', '_' and '-', a letter or digit first, 63 at most";
 

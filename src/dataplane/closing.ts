@@ -48,4 +48,6 @@ export const CLOSING = {
   released: 18,
   /** The worker stops. */
   stopping: 19,
+  /** No route leads anywhere for the server name that it asked for, or for none. */
+  noRoute: 20,
 } as const;

@@ -23,6 +23,7 @@ import {
 import { type Connector, type Parts, PENDING, type Progress } from "./connector.ts";
 import type { DriverEvents } from "./driver.ts";
 import { type Gate, HOLD, PASS, type Passage, READ } from "./gate.ts";
+import { GREETED, type Greeting } from "./greeting.ts";
 import type { Intake } from "./intake.ts";
 import { keepAlive } from "./keepalive.ts";
 import type { Chosen } from "./orders.ts";
@@ -32,6 +33,7 @@ import type { ServerColumn } from "./tally.ts";
 export interface LifeParts extends Parts {
   readonly connector: Connector;
   readonly gate: Gate;
+  readonly greeting: Greeting;
   readonly intake: Intake;
 }
 
@@ -63,8 +65,10 @@ export class Connections implements DriverEvents {
   }
 
   connected(slot: number, now: number): void {
-    const { chooser, connector, driver, wheel } = this.#parts;
+    const { chooser, connector, driver, greeting, wheel } = this.#parts;
     connector.finish(slot, now);
+    const greeted = greeting.greet(slot);
+    if (greeted !== GREETED) return this.end(slot, greeted, now);
     const { idleTimeoutMs } = chooser.backend(slot);
     if (wheel.dueAt(slot) > now + idleTimeoutMs) wheel.schedule(slot, now + idleTimeoutMs);
     driver.relay(slot);
@@ -139,8 +143,8 @@ export class Connections implements DriverEvents {
   }
 
   /**
-   * Ends a connection in whatever phase it is. Unless it has finished, neither side may take what
-   * it has for complete: both are reset.
+   * Ends a connection in whatever phase it is. Unless it has finished, or was told why not, neither
+   * side may take what it has for complete: both are reset.
    */
   end(slot: number, closing: Closing, now: number): void {
     const { connector, driver, table, tally, wheel } = this.#parts;
@@ -153,7 +157,7 @@ export class Connections implements DriverEvents {
     connector.leave(slot);
     wheel.cancel(slot);
     table.phase[slot] = LEAVING;
-    driver.end(slot, closing !== CLOSING.finished);
+    driver.end(slot, !IN_ORDER.includes(closing));
   }
 
   #isOpen(slot: number): boolean {
@@ -210,6 +214,9 @@ export class Connections implements DriverEvents {
     if (progress !== PENDING) this.end(slot, progress, now);
   }
 }
+
+/** Ends that are no reset. */
+const IN_ORDER: readonly Closing[] = [CLOSING.finished, CLOSING.noRoute];
 
 /** What a server counts of an end; what an attempt to connect meets is counted by the connector. */
 const COUNTED: Readonly<Partial<Record<Closing, ServerColumn>>> = {

@@ -8,6 +8,7 @@ import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Buffers } from "./buffers.ts";
 import { Chooser } from "./chooser.ts";
+import { Clients } from "./clients.ts";
 import { CLOSING } from "./closing.ts";
 import { layConnections } from "./connection_memory.ts";
 import { ConnectionTable } from "./connection_table.ts";
@@ -15,9 +16,10 @@ import { Connections } from "./connections.ts";
 import { Connector, type Parts } from "./connector.ts";
 import { READABLE, type Watcher } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
-import { OPEN_GATE } from "./gate.ts";
+import { Greeting } from "./greeting.ts";
 import { Intake } from "./intake.ts";
 import type { Kernel } from "./kernel.ts";
+import { Preface } from "./preface.ts";
 import type { CutOrder, Listener, Order, Report, StartOrder } from "./orders.ts";
 import { Tally } from "./tally.ts";
 import { TimerWheel } from "./timer_wheel.ts";
@@ -59,7 +61,11 @@ export class Engine implements Watcher {
       (now) => this.#acceptor.pause("descriptors", now),
     );
     const intake = new Intake(kernel, table, buffers);
-    this.#connections = new Connections({ ...this.#parts, connector, gate: OPEN_GATE, intake });
+    const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
+    const clients = new Clients(kernel, table, remembers);
+    const gate = new Preface(start, { ...this.#parts, clients });
+    const greeting = new Greeting(kernel, table, chooser, clients);
+    this.#connections = new Connections({ ...this.#parts, connector, gate, greeting, intake });
     driver.events = this.#connections;
     this.#acceptor = new Acceptor(
       this.#parts,

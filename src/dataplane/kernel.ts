@@ -16,6 +16,8 @@ import {
   connect,
   discard,
   getOption,
+  getpeername,
+  getsockname,
   lingerReset,
   peek,
   recv,
@@ -52,6 +54,9 @@ export interface Kernel extends SocketIo, PipeIo {
   socket(domain: number, type: number, protocol: number): Fd;
   connect(fd: Fd, address: Uint8Array<ArrayBuffer>): number;
   getOption(fd: Fd, level: number, name: number): number;
+  /** The address of a connection's other end, or of this one. */
+  peerName(fd: Fd, address: Uint8Array<ArrayBuffer>): number;
+  localName(fd: Fd, address: Uint8Array<ArrayBuffer>): number;
   lingerReset(fd: Fd): number;
   /** Takes the count of an eventfd back to zero. */
   clear(eventfd: Fd): number;
@@ -86,7 +91,9 @@ export const linux: Kernel = {
   events: (capacity) => new EpollEvents(capacity),
   getOption,
   lingerReset,
+  localName: getsockname,
   peek,
+  peerName: getpeername,
   pipe,
   recv,
   send,

@@ -32,18 +32,26 @@ import {
   SOCK_STREAM,
   socket,
   SOL_SOCKET,
+  TCP_DEFER_ACCEPT,
   TCP_NODELAY,
   TCP_USER_TIMEOUT,
 } from "../linux/socket.ts";
 import { keepAlive } from "./keepalive.ts";
+
+/** What the clients of a TCP listener are given. */
+export interface ClientOptions {
+  readonly keepalive: KeepalivePlan;
+  /** Whether they are handed over with their first bytes only. */
+  readonly clientSpeaksFirst: boolean;
+}
 
 /**
  * Opens a listener beside others on the same address and port.
  *
  * @returns its descriptor, or −errno.
  */
-export function openListener(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
-  return listener.protocol === "udp" ? openUdp(listener) : openTcp(listener, keepalive);
+export function openListener(listener: ListenerPlan, clients: ClientOptions): Fd {
+  return listener.protocol === "udp" ? openUdp(listener) : openTcp(listener, clients);
 }
 
 /** Whether a listener takes clients at any address: who answers them then has to name it. */
@@ -66,13 +74,18 @@ function openUdp(listener: ListenerPlan): Fd {
 }
 
 /** Accepted sockets inherit the listener's options, so that none need be set on them. */
-function openTcp(listener: ListenerPlan, keepalive: KeepalivePlan): Fd {
+function openTcp(
+  listener: ListenerPlan,
+  { keepalive, clientSpeaksFirst }: ClientOptions,
+): Fd {
   return open(listener, (fd) => {
     setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
     keepAlive({ setOption }, fd, keepalive);
     const { userTimeoutMs } = keepalive;
     if (userTimeoutMs !== null) setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
+    // Who says nothing is handed over all the same, some seconds later.
+    if (clientSpeaksFirst) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
   }, (fd) => listen(fd, BACKLOG));
 }
 

@@ -6,7 +6,7 @@
  * posted only.
  */
 
-import type { BackendPlan, Protocol } from "../core/plan/plan.ts";
+import type { BackendPlan, FrontendPlan, Protocol } from "../core/plan/plan.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { CountersShape } from "../memory/counters.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
@@ -122,10 +122,15 @@ export interface Listener {
 }
 
 /** A frontend, as far as connections depend on it. */
-export interface Frontend {
+export interface Frontend extends Pick<FrontendPlan, "proxyProtocolFrom" | "clientHelloTimeoutMs"> {
   readonly name: string;
-  /** Index into `backends`. */
+  /** Index into `backends`; −1 where only routes lead to any. */
   readonly backend: number;
+  /** Indexes into `backends` by server name. */
+  readonly routes: readonly {
+    readonly serverNames: readonly string[];
+    readonly backend: number;
+  }[];
 }
 
 /** A backend, as far as connections depend on it, and where its servers are in the ServerTable. */

@@ -100,4 +100,8 @@ const FRONTEND_COLUMNS: Readonly<Record<FrontendColumn, number>> = {
   deniedNoServer: FRONTEND_COUNTERS.indexOf("deniedNoServer"),
   deniedLimit: FRONTEND_COUNTERS.indexOf("deniedLimit"),
   deniedShortage: FRONTEND_COUNTERS.indexOf("deniedShortage"),
+  deniedProxyHeader: FRONTEND_COUNTERS.indexOf("deniedProxyHeader"),
+  deniedClientHello: FRONTEND_COUNTERS.indexOf("deniedClientHello"),
+  deniedServerName: FRONTEND_COUNTERS.indexOf("deniedServerName"),
+  deniedPrefaceTimeout: FRONTEND_COUNTERS.indexOf("deniedPrefaceTimeout"),
 };

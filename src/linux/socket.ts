@@ -174,6 +174,18 @@ export function getsockname(fd: Fd, address: Uint8Array<ArrayBuffer>): number {
 }
 
 /**
+ * Writes the address of the other end of a connection into `address`.
+ *
+ * @returns the address's length, or −errno (`-ENOTCONN` once the connection is gone).
+ * @see getpeername(2)
+ */
+export function getpeername(fd: Fd, address: Uint8Array<ArrayBuffer>): number {
+  optionLength[0] = address.byteLength;
+  const result = answer(libc.getpeername(fd, address, optionLength));
+  return result < 0 ? result : optionLength[0]!;
+}
+
+/**
  * Makes the next `close` of a connection send a reset instead of an orderly end.
  *
  * @see socket(7), SO_LINGER
@@ -204,6 +216,7 @@ export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
+export const SO_RCVLOWAT = 18;
 export const SO_BINDTODEVICE = 25;
 export const SO_ATTACH_FILTER = 26;
 export const SO_RCVBUFFORCE = 33;
@@ -231,8 +244,12 @@ export const TCP_KEEPIDLE = 4;
 export const TCP_KEEPINTVL = 5;
 export const TCP_KEEPCNT = 6;
 export const TCP_DEFER_ACCEPT = 9;
+export const TCP_INFO = 11;
 export const TCP_QUICKACK = 12;
 export const TCP_USER_TIMEOUT = 18;
+
+/** The state of a connection whose other end has sent its end: see `tcpi_state` of TCP_INFO. */
+export const TCP_CLOSE_WAIT = 8;
 
 export const SHUT_RD = 0;
 export const SHUT_WR = 1;

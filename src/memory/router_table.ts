@@ -69,6 +69,14 @@ export class RouterTable {
     });
   }
 
+  /** Publishes that the peer has said the same again. */
+  setPeerAt(row: number, at: number): void {
+    const cells = row * COLUMNS;
+    Atomics.add(this.#cells, cells + VERSION, 1);
+    this.#writeInstant(cells + PEER_AT, at);
+    Atomics.add(this.#cells, cells + VERSION, 1);
+  }
+
   /**
    * Where a virtual router stands; before the speaker has said anything, `initialize` without
    * reason.

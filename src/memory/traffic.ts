@@ -28,6 +28,10 @@ export const FRONTEND_COUNTERS = [
   "deniedNoServer",
   "deniedLimit",
   "deniedShortage",
+  "deniedProxyHeader",
+  "deniedClientHello",
+  "deniedServerName",
+  "deniedPrefaceTimeout",
 ] as const;
 
 /** Why a connection to a server failed: the `reason` of `lintel_server_failures_total`. */

@@ -6,10 +6,10 @@
  */
 
 import type { HttpCheck } from "../core/plan/plan.ts";
-import type { Outcome } from "./probe.ts";
+import type { Answer, Outcome } from "./probe.ts";
 
 /** Takes an answer piece by piece and says what it means as soon as that is certain. */
-export class HttpAnswer {
+export class HttpAnswer implements Answer {
   readonly #check: HttpCheck;
   #bytes = new Uint8Array(FIRST_BYTES);
   #length = 0;
@@ -22,11 +22,6 @@ export class HttpAnswer {
     this.#check = check;
   }
 
-  /**
-   * Takes the next bytes.
-   *
-   * @returns the outcome, once there is one; nothing is to be fed after it.
-   */
   feed(piece: Uint8Array): Outcome | undefined {
     let outcome: Outcome | undefined;
     for (let at = 0; at < piece.length && !outcome;) {
@@ -38,14 +33,12 @@ export class HttpAnswer {
     return outcome;
   }
 
-  /** Nothing more will come. */
   end(reason: string): Outcome {
     if (this.#failure) return this.#wrongStatus(this.#failure);
     const where = this.#length === 0 ? "before an answer" : "in the middle of the headers";
     return { code: "L7RSP", text: `${reason} ${where}` };
   }
 
-  /** Nothing more is waited for. */
   timeOut(): Outcome {
     if (this.#failure) return this.#wrongStatus(this.#failure);
     const text = this.#length === 0

@@ -7,7 +7,7 @@ import type { HttpCheck } from "../core/plan/plan.ts";
 
 /** The bytes of an HTTP/1.1 request (RFC 9112, section 3) to a server at this address and port. */
 export function httpRequest(
-  { method, path, host }: HttpCheck,
+  { method, path, host, token }: HttpCheck,
   address: string,
   port: number,
 ): Uint8Array<ArrayBuffer> {
@@ -16,6 +16,7 @@ export function httpRequest(
     `Host: ${host ?? formatEndpoint(address, port)}`,
     "User-Agent: lintel",
     "Accept: */*",
+    ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
     "Connection: close",
   ];
   return new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);

@@ -21,6 +21,8 @@ export interface StartOrder {
   /** Memory of the `WorkerTable`, and the prober's row in it. */
   readonly workerTable: SharedArrayBuffer;
   readonly worker: number;
+  /** From `scriptMemory`: which scripts run, to be killed if the prober dies. */
+  readonly scripts: SharedArrayBuffer;
   /** From `pollerMemory` for as many sockets as there are servers: what to close if it dies. */
   readonly descriptors: SharedArrayBuffer;
   /** Decides how checks are spread in time; two nodes had better differ. */
@@ -34,7 +36,7 @@ export interface CheckedServer {
   readonly server: string;
   /** The server's own address; `check.address` comes before it. */
   readonly address: string;
-  /** The server's own port; `check.port` comes before it. */
+  /** The server's own port; `check.port` comes before it. 0 only where a script needs none. */
   readonly port: number;
   readonly check: CheckPlan;
 }
@@ -90,8 +92,9 @@ export interface CheckResult {
 
 /**
  * How far a check came and how it ended, in HAProxy's words: layer 4 is the connection, layer 6
- * TLS, layer 7 HTTP; TOUT is a timeout, CON a failed connection, RSP an invalid answer, STS an
- * answer with a status that was not asked for, and SOCKERR a failure of our own host.
+ * TLS, layer 7 HTTP, DNS or what was expected, PROC a script; TOUT is a timeout, CON a failed
+ * connection, RSP an invalid answer, STS an answer with a status that was not asked for, and
+ * SOCKERR a failure of our own host.
  */
 export type CheckCode =
   | "L4OK"
@@ -104,6 +107,9 @@ export type CheckCode =
   | "L7TOUT"
   | "L7RSP"
   | "L7STS"
+  | "PROCOK"
+  | "PROCERR"
+  | "PROCTOUT"
   | "SOCKERR";
 
 /** Something worth a line in the log beside changes of health, which the appliance logs itself. */

@@ -21,6 +21,20 @@ export interface Probe {
   abandon(): void;
 }
 
+/** What arrives on a connection, and what it means. Knows neither sockets nor time. */
+export interface Answer {
+  /**
+   * Takes the next bytes, or the next datagram.
+   *
+   * @returns the outcome, once there is one; nothing is to be fed after it.
+   */
+  feed(piece: Uint8Array): Outcome | undefined;
+  /** Nothing more will come. */
+  end(reason: string): Outcome;
+  /** Nothing more is waited for. */
+  timeOut(): Outcome;
+}
+
 /** Starts to check a server. `done` is called at most once, and never before this returns. */
 export type StartProbe = (server: CheckedServer, done: (outcome: Outcome) => void) => Probe;
 
@@ -48,7 +62,7 @@ export class FailedProbe implements Probe {
 
 /** Whether an outcome speaks for the server. */
 export function isSuccess({ code }: Outcome): boolean {
-  return code === "L4OK" || code === "L6OK" || code === "L7OK";
+  return SUCCESSES.has(code);
 }
 
 /** Whom a check talks to: not always the address that clients are sent to. */
@@ -60,6 +74,8 @@ export function target({ address, port, check }: CheckedServer): { address: stri
 export function connectFailure(error: string, text: string): Outcome {
   return { code: OUR_OWN.has(error) ? "SOCKERR" : "L4CON", text };
 }
+
+const SUCCESSES: ReadonlySet<CheckCode> = new Set(["L4OK", "L6OK", "L7OK", "PROCOK"]);
 
 /** No descriptor, no memory, no local port or address. */
 const OUR_OWN = new Set([

@@ -22,6 +22,8 @@ export interface ProberHost {
   /** Monotonic, in milliseconds. */
   now(): number;
   readonly startProbe: StartProbe;
+  /** Whether a check of this server may begin now; if not, it is asked again a little later. */
+  hasRoom(server: CheckedServer): boolean;
   report(report: Report): void;
   /**
    * Asks for {@linkcode Prober.turn} at this instant (`Infinity`: not at all), in place of any
@@ -80,7 +82,9 @@ export class Prober {
       const server = index === undefined ? undefined : this.#servers[index];
       if (!server) break;
       if (server.check) this.#timeOut(server, server.check, now);
-      else {
+      else if (!this.#host.hasRoom(server.checked)) {
+        this.#schedule.set(server.index, now + ROOM_MS);
+      } else {
         this.#start(server, now);
         startable--;
       }
@@ -234,6 +238,9 @@ const STARTS_A_TURN = 16;
 const BACKLOG_REST_MS = 4;
 /** Checks due close to each other start in one turn: waking is what costs most. */
 const REST_MS = 20;
+
+/** Who finds no room comes again after this long. */
+const ROOM_MS = 50;
 
 /** A timeout that is noticed later than this says more about us than about the server. */
 const LATE_MS = 100;

@@ -1,5 +1,6 @@
 /**
- * Checks over plain TCP: whether a connection comes about, and what an HTTP server answers on it.
+ * Checks over plain sockets: whether a connection comes about, and what a server answers on it.
+ * What is said and what it means is the exchange's.
  */
 
 import { EPOLLIN, EPOLLOUT, EPOLLRDHUP } from "../linux/epoll.ts";
@@ -18,19 +19,23 @@ import {
   send,
   setOption,
   SO_ERROR,
+  SOCK_DGRAM,
   SOCK_STREAM,
   socket,
   SOL_SOCKET,
   TCP_QUICKACK,
 } from "../linux/socket.ts";
-import type { HttpCheck } from "../core/plan/plan.ts";
+import type { CheckRequest } from "../core/plan/plan.ts";
+import { dnsQuery } from "../core/wire/dns.ts";
+import { DnsAnswer, DnsStreamAnswer } from "./dns_answer.ts";
+import { ExpectAnswer } from "./expect_answer.ts";
 import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
 import type { CheckedServer } from "./orders.ts";
 import type { Poller, Watch } from "./poller.ts";
-import { connectFailure, type Outcome, type Probe, target } from "./probe.ts";
+import { type Answer, connectFailure, type Outcome, type Probe, target } from "./probe.ts";
 
-/** Starts checks of the types `tcp` and `http`. */
+/** Starts checks of the types `tcp`, `http` and `dns`. */
 export function startSocketProbe(
   poller: Poller,
   server: CheckedServer,
@@ -42,7 +47,7 @@ export function startSocketProbe(
 class SocketProbe implements Probe {
   readonly #poller: Poller;
   readonly #done: (outcome: Outcome) => void;
-  readonly #http: HttpExchange | undefined;
+  readonly #exchange: Exchange;
   readonly #fd: Fd;
   readonly #watch: Watch | undefined;
   #connected = false;
@@ -52,9 +57,9 @@ class SocketProbe implements Probe {
     this.#poller = poller;
     this.#done = done;
     const { address, port } = target(server);
-    const { request } = server.check;
-    if (request.type !== "tcp") this.#http = exchange(request.http, address, port);
-    this.#fd = socket(address.includes(":") ? AF_INET6 : AF_INET, SOCK_STREAM, IPPROTO_TCP);
+    this.#exchange = exchangeOf(server.check.request, address, port);
+    const family = address.includes(":") ? AF_INET6 : AF_INET;
+    this.#fd = socket(family, this.#exchange.datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
     const failure = this.#fd < 0
       ? connectFailure("EMFILE", new SystemError("socket", -this.#fd).message)
       : this.#connect(address, port);
@@ -65,7 +70,7 @@ class SocketProbe implements Probe {
   timeOut(): Outcome {
     this.abandon();
     if (!this.#connected) return { code: "L4TOUT", text: "no connection in time" };
-    return this.#http ? this.#http.answer.timeOut() : { code: "L4OK", text: "" };
+    return this.#exchange.answer?.timeOut() ?? CONNECTED;
   }
 
   abandon(): void {
@@ -76,7 +81,8 @@ class SocketProbe implements Probe {
   }
 
   #connect(address: string, port: number): Outcome | undefined {
-    if (!this.#http) {
+    const { request, answer } = this.#exchange;
+    if (!request && !answer) {
       // The server never sees a connection that ends in a reset before it is acknowledged: no line
       // in its log for each check, and no socket of ours left in TIME_WAIT.
       setOption(this.#fd, IPPROTO_TCP, TCP_QUICKACK, 0);
@@ -95,11 +101,13 @@ class SocketProbe implements Probe {
     const error = getOption(this.#fd, SOL_SOCKET, SO_ERROR);
     if (error !== 0) return refusal(Math.abs(error));
     this.#connected = true;
-    if (!this.#http) return { code: "L4OK", text: "" };
-    const { request } = this.#http;
-    // An empty send buffer takes any request at once.
-    const sent = send(this.#fd, request, request.length);
-    if (sent < 0) return this.#http.answer.end(new SystemError("send", -sent).message);
+    const { request, answer } = this.#exchange;
+    if (request) {
+      // An empty send buffer takes any request at once.
+      const sent = send(this.#fd, request, request.length);
+      if (sent < 0) return this.#broken("send", -sent);
+    }
+    if (!answer) return CONNECTED;
     if (this.#watch !== undefined) {
       this.#poller.rewatch(this.#watch, this.#fd, EPOLLIN | EPOLLRDHUP);
     }
@@ -108,14 +116,22 @@ class SocketProbe implements Probe {
 
   /** Once for each event: a server that never stops sending waits its turn like all others. */
   #receive(): Outcome | undefined {
-    if (!this.#http) return undefined;
+    const { answer, datagrams } = this.#exchange;
+    if (!answer) return undefined;
     const received = recv(this.#fd, RECEIVED);
     if (received === -EAGAIN) return undefined;
-    const { answer } = this.#http;
-    if (received > 0) return answer.feed(RECEIVED.subarray(0, received));
-    return answer.end(
-      received === 0 ? "connection closed" : new SystemError("recv", -received).message,
-    );
+    if (received < 0) return this.#broken("recv", -received);
+    // A datagram may be empty without being the last.
+    if (received === 0 && !datagrams) return answer.end("connection closed");
+    return answer.feed(RECEIVED.subarray(0, received));
+  }
+
+  #broken(call: string, errno: number): Outcome {
+    const { answer, datagrams } = this.#exchange;
+    const { message } = new SystemError(call, errno);
+    // Over UDP a refusal of the server's host comes as an error of a later call.
+    if (datagrams || !answer) return connectFailure(errorName(errno), message);
+    return answer.end(message);
   }
 
   #finish(outcome: Outcome): void {
@@ -125,18 +141,46 @@ class SocketProbe implements Probe {
   }
 }
 
-interface HttpExchange {
-  readonly request: Uint8Array<ArrayBuffer>;
-  readonly answer: HttpAnswer;
+/** What is said on a connection; neither means that the connection is all. */
+interface Exchange {
+  readonly request?: Uint8Array<ArrayBuffer>;
+  readonly answer?: Answer;
+  readonly datagrams?: boolean;
 }
 
-function exchange(check: HttpCheck, address: string, port: number): HttpExchange {
-  return { request: httpRequest(check, address, port), answer: new HttpAnswer(check) };
+function exchangeOf(check: CheckRequest, address: string, port: number): Exchange {
+  switch (check.type) {
+    case "tcp":
+      return {
+        ...(check.send !== undefined && { request: new TextEncoder().encode(check.send) }),
+        ...(check.expect !== undefined && { answer: new ExpectAnswer(check.expect) }),
+      };
+    case "http":
+      return {
+        request: httpRequest(check.http, address, port),
+        answer: new HttpAnswer(check.http),
+      };
+    case "dns": {
+      const id = crypto.getRandomValues(new Uint16Array(1))[0]!;
+      const query = dnsQuery(id, check.query, check.recordType);
+      if (check.transport === "udp") {
+        return { request: query, answer: new DnsAnswer(check, query), datagrams: true };
+      }
+      const request = new Uint8Array(2 + query.length);
+      new DataView(request.buffer).setUint16(0, query.length);
+      request.set(query, 2);
+      return { request, answer: new DnsStreamAnswer(check, query) };
+    }
+    default:
+      throw new Error(`a check of the type ${check.type} needs more than a socket`);
+  }
 }
 
 function refusal(errno: number): Outcome {
   return connectFailure(errorName(errno), new SystemError("connect", errno).message);
 }
+
+const CONNECTED: Outcome = { code: "L4OK", text: "" };
 
 /** What one call receives; the answer copies what it keeps. */
 const RECEIVED = new Uint8Array(4096);

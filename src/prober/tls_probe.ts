@@ -17,6 +17,7 @@ import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
 import type { CheckedServer } from "./orders.ts";
 import {
+  type Answer,
   connectFailure,
   FailedProbe,
   isSuccess,
@@ -25,9 +26,9 @@ import {
   target,
 } from "./probe.ts";
 
-/** An `https` check's request. */
-export interface HttpsRequest {
-  readonly http: HttpCheck;
+/** An `https` check's request; without `http`, that of a `tls` check. */
+export interface TlsRequest {
+  readonly http?: HttpCheck;
   readonly tls: TlsCheck;
 }
 
@@ -35,19 +36,19 @@ export interface HttpsRequest {
  * What TLS checks share: authorities are read once, and unverified servers resume their sessions.
  */
 export class TlsProbes {
-  /** By `none`, `system` or PEM text of the authorities. */
+  /** By what makes one: authorities and client certificate. */
   readonly #contexts = new Map<string, SecureContext>();
   readonly #sessions = new Map<Row, Session>();
 
-  /** Starts a check of the type `https`. */
+  /** Starts a check of the type `https` or `tls`. */
   start(
     server: CheckedServer,
-    request: HttpsRequest,
+    request: TlsRequest,
     done: (outcome: Outcome) => void,
   ): Probe {
     const { address, port } = target(server);
     const { serverName, verify } = request.tls;
-    const secureContext = this.#context(verify);
+    const secureContext = this.#context(request.tls);
     if (!secureContext) return new FailedProbe(NO_AUTHORITIES, done);
     const session = this.#sessions.get(server.row);
     const socket = connect({
@@ -59,25 +60,29 @@ export class TlsProbes {
       ...(session && { session }),
     });
     // A resumed session shows no certificate, so a check that verifies one never resumes.
-    if (verify === "none") socket.on("session", (next) => this.#sessions.set(server.row, next));
-    return new TlsProbe(
-      socket,
-      httpRequest(request.http, address, port),
-      request.http,
-      (outcome) => {
-        if (!isSuccess(outcome)) this.#sessions.delete(server.row);
-        done(outcome);
-      },
-    );
+    const resumes = verify === "none";
+    if (resumes) socket.on("session", (next) => this.#sessions.set(server.row, next));
+    const exchange = request.http && {
+      request: httpRequest(request.http, address, port),
+      answer: new HttpAnswer(request.http),
+    };
+    return new TlsProbe(socket, exchange, resumes, (outcome) => {
+      if (!isSuccess(outcome)) this.#sessions.delete(server.row);
+      done(outcome);
+    });
   }
 
-  #context(verify: TlsCheck["verify"]): SecureContext | undefined {
-    const key = typeof verify === "string" ? verify : verify.ca;
+  #context({ verify, client }: TlsCheck): SecureContext | undefined {
+    const authorities = typeof verify === "string" ? verify : verify.ca;
+    const key = client ? `${client.certificate}${client.key}${authorities}` : authorities;
     let context = this.#contexts.get(key);
     if (!context) {
-      const ca = verify === "system" ? getCACertificates("system") : key;
+      const ca = verify === "system" ? getCACertificates("system") : authorities;
       if (ca.length === 0) return undefined;
-      context = createSecureContext(verify === "none" ? {} : { ca });
+      context = createSecureContext({
+        ...(verify !== "none" && { ca }),
+        ...(client && { cert: client.certificate, key: client.key }),
+      });
       this.#contexts.set(key, context);
     }
     return context;
@@ -86,26 +91,25 @@ export class TlsProbes {
 
 class TlsProbe implements Probe {
   readonly #socket: TLSSocket;
-  readonly #answer: HttpAnswer;
+  readonly #exchange: Exchange | undefined;
+  readonly #resumes: boolean;
   readonly #done: (outcome: Outcome) => void;
   #stage: "connect" | "handshake" | "answer" = "connect";
   #over = false;
 
   constructor(
     socket: TLSSocket,
-    request: Uint8Array,
-    check: HttpCheck,
+    exchange: Exchange | undefined,
+    resumes: boolean,
     done: (outcome: Outcome) => void,
   ) {
     this.#socket = socket;
-    this.#answer = new HttpAnswer(check);
+    this.#exchange = exchange;
+    this.#resumes = resumes;
     this.#done = done;
     socket.on("connect", () => this.#stage = "handshake");
-    socket.on("secureConnect", () => {
-      this.#stage = "answer";
-      socket.write(request);
-    });
-    socket.on("data", (piece: Uint8Array) => this.#finish(this.#answer.feed(piece)));
+    socket.on("secureConnect", () => this.#secured());
+    socket.on("data", (piece: Uint8Array) => this.#finish(this.#exchange?.answer.feed(piece)));
     socket.on("end", () => this.#ended());
     socket.on("error", (error: NodeJS.ErrnoException) => this.#finish(this.#failure(error)));
     socket.on("close", () => this.#ended());
@@ -119,7 +123,7 @@ class TlsProbe implements Probe {
       case "handshake":
         return { code: "L6TOUT", text: "TLS handshake not complete in time" };
       case "answer":
-        return this.#answer.timeOut();
+        return this.#exchange?.answer.timeOut() ?? SECURED;
     }
   }
 
@@ -128,9 +132,20 @@ class TlsProbe implements Probe {
     this.#socket.destroy();
   }
 
+  #secured(): void {
+    this.#stage = "answer";
+    if (this.#exchange) return void this.#socket.write(this.#exchange.request);
+    if (!this.#resumes) return this.#finish(SECURED);
+    // The server's tickets, which make the next handshake cheap, are still on their way.
+    this.#over = true;
+    this.#socket.end();
+    this.#socket.setTimeout(TICKETS_MS, () => this.#socket.destroy());
+    this.#done(SECURED);
+  }
+
   /** Before the handshake is complete, an error follows that says more. */
   #ended(): void {
-    if (this.#stage === "answer") this.#finish(this.#answer.end("connection closed"));
+    if (this.#stage === "answer") this.#finish(this.#exchange?.answer.end("connection closed"));
   }
 
   #failure({ code, message }: NodeJS.ErrnoException): Outcome {
@@ -140,7 +155,7 @@ class TlsProbe implements Probe {
       case "handshake":
         return { code: "L6RSP", text: message };
       case "answer":
-        return this.#answer.end(message);
+        return this.#exchange?.answer.end(message) ?? SECURED;
     }
   }
 
@@ -151,7 +166,17 @@ class TlsProbe implements Probe {
   }
 }
 
+interface Exchange {
+  readonly request: Uint8Array;
+  readonly answer: Answer;
+}
+
 type Session = NonNullable<ConnectionOptions["session"]>;
+
+const SECURED: Outcome = { code: "L6OK", text: "" };
+
+/** How long a server may take to send its tickets. */
+const TICKETS_MS = 1_000;
 
 const NO_AUTHORITIES: Outcome = {
   code: "SOCKERR",

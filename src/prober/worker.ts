@@ -10,6 +10,7 @@ import type { CheckedServer, Order, Report, StartOrder } from "./orders.ts";
 import { Poller } from "./poller.ts";
 import type { Outcome, Probe } from "./probe.ts";
 import { Prober } from "./prober.ts";
+import { ScriptProbes } from "./script_probe.ts";
 import { startSocketProbe } from "./socket_probe.ts";
 import { TlsProbes } from "./tls_probe.ts";
 
@@ -42,10 +43,11 @@ function start(order: StartOrder): void {
   const sockets = new Poller(order.descriptors);
   poller = sockets;
   const tls = new TlsProbes();
+  const scripts = new ScriptProbes(order.scripts);
   workers = new WorkerTable(order.workerTable);
   worker = order.worker;
   prober = new Prober(
-    { now: monotonicMs, startProbe, report, wakeAt },
+    { now: monotonicMs, startProbe, hasRoom, report, wakeAt },
     { table: new ServerTable(order.serverTable), seed: order.seed, servers: order.servers },
   );
   report({ kind: "ready" });
@@ -53,9 +55,19 @@ function start(order: StartOrder): void {
 
   function startProbe(server: CheckedServer, done: (outcome: Outcome) => void): Probe {
     const { request } = server.check;
-    return request.type === "https"
-      ? tls.start(server, request, done)
-      : startSocketProbe(sockets, server, done);
+    switch (request.type) {
+      case "https":
+      case "tls":
+        return tls.start(server, request, done);
+      case "script":
+        return scripts.start(server, request.command, done);
+      default:
+        return startSocketProbe(sockets, server, done);
+    }
+  }
+
+  function hasRoom({ row, check }: CheckedServer): boolean {
+    return check.request.type !== "script" || scripts.hasRoom(row);
   }
 }
 

@@ -4,8 +4,9 @@
  */
 
 import { type Family, sameAddress } from "../core/net/address.ts";
+import type { Packet } from "../core/wire/ipv4.ts";
 import type { Link } from "../core/wire/rtnetlink.ts";
-import { parseAdvertisement } from "../core/wire/vrrp.ts";
+import { type Advertisement, parseAdvertisement, type Rejection } from "../core/wire/vrrp.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { Fd } from "../linux/libc.ts";
 import { writeSysctl } from "../linux/sysctl.ts";
@@ -19,6 +20,8 @@ export class Lans implements Disposable {
   readonly #open = new Map<string, Lan>();
   /** Who is where, by VRID. */
   readonly #members = new Map<Lan, ReadonlyMap<number, Participant>>();
+  /** The last advertisement of each that was taken, by VRID. */
+  readonly #accepted = new Map<Lan, Map<number, Accepted>>();
   /** Replaced, but still in use until everybody has been settled. */
   readonly #retired: Lan[] = [];
 
@@ -49,6 +52,8 @@ export class Lans implements Disposable {
   settled(): void {
     for (const lan of this.#retired.splice(0)) lan[Symbol.dispose]();
     this.#members.clear();
+    // It may be expected to be another from now on.
+    this.#accepted.clear();
     for (const [key, lan] of this.#open) {
       const members = this.#participants.filter((one) => one.lan === lan);
       if (members.length === 0) {
@@ -61,10 +66,17 @@ export class Lans implements Disposable {
     }
   }
 
-  /** Hears all that has come to descriptors that are ready. */
-  drain(isReady: (fd: Fd) => boolean): void {
+  /**
+   * Hears what has come to descriptors that are ready: all of it, or where one virtual router is
+   * alone on a LAN and nothing presses, the first, which mostly is all. What is left keeps its
+   * descriptor ready.
+   */
+  drain(isReady: (fd: Fd) => boolean, presses: boolean): void {
     for (const lan of this.#open.values()) {
-      if (isReady(lan.receiver)) this.#drainAdvertisements(lan);
+      if (isReady(lan.receiver)) {
+        const isAlone = this.#members.get(lan)?.size === 1;
+        this.#drainAdvertisements(lan, isAlone && !presses ? 1 : DRAIN_PACKETS);
+      }
       if (isReady(lan.claims.fd)) this.#drainClaims(lan);
       lan.senders.look();
     }
@@ -75,8 +87,8 @@ export class Lans implements Disposable {
     for (const lan of this.#open.values()) lan[Symbol.dispose]();
   }
 
-  #drainAdvertisements(lan: Lan): void {
-    for (let packets = 0; packets < DRAIN_PACKETS; packets++) {
+  #drainAdvertisements(lan: Lan, most: number): void {
+    for (let packets = 0; packets < most; packets++) {
       const packet = lan.receive();
       if (typeof packet === "number") return;
       const now = monotonicMs();
@@ -84,11 +96,24 @@ export class Lans implements Disposable {
         this.#meant(lan, undefined)?.refuse("length", NO_ADDRESS, now);
         continue;
       }
-      const heard = parseAdvertisement(packet, lan.expectations);
+      const heard = this.#read(lan, packet);
       const participant = this.#meant(lan, heard.vrid);
       if ("rejected" in heard) participant?.refuse(heard.rejected, packet.source, now);
       else participant?.hear(heard, now);
     }
+  }
+
+  /** An Active says the same all the time: what has been found good once is not looked at again. */
+  #read(lan: Lan, packet: Packet): Advertisement | Rejection {
+    const vrid = packet.payload[1];
+    const last = vrid === undefined ? undefined : this.#accepted.get(lan)?.get(vrid);
+    if (last && samePacket(last.packet, packet)) return last.advertisement;
+    const heard = parseAdvertisement(packet, lan.expectations);
+    if ("rejected" in heard) return heard;
+    const accepted = this.#accepted.get(lan) ?? new Map<number, Accepted>();
+    this.#accepted.set(lan, accepted);
+    accepted.set(heard.vrid, { packet: copyOf(packet), advertisement: heard });
+    return heard;
   }
 
   #drainClaims(lan: Lan): void {
@@ -108,6 +133,27 @@ export class Lans implements Disposable {
     const members = this.#members.get(lan);
     return vrid === undefined ? members?.values().next().value : members?.get(vrid);
   }
+}
+
+/** An advertisement, and the packet it came as. */
+interface Accepted {
+  readonly packet: Packet;
+  readonly advertisement: Advertisement;
+}
+
+/** A packet that stays as it is when the next one is received. */
+function copyOf({ source, destination, ttl, payload }: Packet): Packet {
+  return {
+    source: source.slice(),
+    destination: destination.slice(),
+    ttl,
+    payload: payload.slice(),
+  };
+}
+
+function samePacket(left: Packet, right: Packet): boolean {
+  return left.ttl === right.ttl && sameAddress(left.payload, right.payload) &&
+    sameAddress(left.source, right.source) && sameAddress(left.destination, right.destination);
 }
 
 /** A flood must not keep the timers from running. */

@@ -197,7 +197,7 @@ export class Participant {
     this.#publish();
   }
 
-  /** A valid advertisement has come. */
+  /** A valid advertisement has come; the same object as before if it says the same. */
   hear(advertisement: Advertisement, now: number): void {
     const { priority, intervalMs, source, checksum } = advertisement;
     this.#table.count(this.#row, "advertisementsReceived");
@@ -208,10 +208,13 @@ export class Participant {
       this.#table.advertisementAge.observe(0, this.#row, gapMs / 1e3);
     }
     this.#remarks.onAdvertisement(this.plan, advertisement, now);
-    if (advertisement.priority !== PRIORITY_RELEASE) this.#remember(advertisement);
+    if (advertisement === this.#heard?.advertisement) this.#table.setPeerAt(this.#row, now);
+    else {
+      if (priority !== PRIORITY_RELEASE) this.#remember(advertisement);
+      this.#table.setPeer(this.#row, { address: source, priority, intervalMs, at: now });
+    }
     this.#heard = { advertisement, at: now };
     this.#heardAt = now;
-    this.#table.setPeer(this.#row, { address: source, priority, intervalMs, at: now });
     this.give({ kind: "advertisement", advertisement }, now);
     if (this.#state.name !== "active") return;
     // Gaps are counted between advertisements of an Active that we wait for.

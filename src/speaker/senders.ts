@@ -44,6 +44,7 @@ export class Senders implements Disposable {
 
   /** Looks whether one that is sought has been heard. Costs nothing while none is. */
   look(): void {
+    if (this.#sought.size === 0) return;
     for (const [address, { fd, found, since }] of this.#sought) {
       const length = recv(fd, this.#frame);
       const isHeard = length >= SOURCE_MAC + 6;

@@ -53,6 +53,7 @@ export class Speaker implements Disposable {
   readonly #lans: Lans;
   readonly #macs: VirtualMacs;
   #poll: PollSet;
+  readonly #isReady = (fd: Fd) => this.#poll.isReady(fd);
   /** When the interfaces are to be looked at (again). */
   #surveyAt = -Infinity;
   /** When the LANs were last drained. */
@@ -172,14 +173,17 @@ export class Speaker implements Disposable {
     if (count === 0) this.#options.observeLateness((now - wakeAt) / 1e3);
     this.#noteHoldUp(now - wakeAt, now);
     this.#heardAt = now;
-    if (count > 0) this.#hearReady();
+    const isDue = now >= wakeAt;
+    if (count > 0) this.#hearReady(isDue);
     if (now >= this.#surveyAt) {
       this.#survey(now);
       // That takes its time, and there may be new sockets.
       this.#heardAt = -Infinity;
     }
     if (this.#bereft.size > 0) this.#restore();
-    this.#runTimers();
+    // Not what falls due just now: what has come may not all have been heard.
+    if (isDue) this.#runTimers();
+    this.#handovers.settle(now);
     return isOrdered;
   }
 
@@ -217,7 +221,6 @@ export class Speaker implements Disposable {
       participant.tick(latenessMs, now);
       now = this.#hearAnew();
     }
-    this.#handovers.settle(now);
   }
 
   /** Interfaces that are tracked have changed. */
@@ -232,9 +235,9 @@ export class Speaker implements Disposable {
    * Hears what has come before any deadline is tested, so that our own lateness never looks like a
    * silent peer, and no address is renewed that another router has taken over meanwhile.
    */
-  #hearReady(): void {
+  #hearReady(presses: boolean): void {
     if (this.#poll.isReady(this.#events.fd)) this.#drainEvents();
-    this.#lans.drain((fd) => this.#poll.isReady(fd));
+    this.#lans.drain(this.#isReady, presses);
   }
 
   /** Hears what has come meanwhile if the thread was held up again. @returns the time. */
@@ -242,7 +245,7 @@ export class Speaker implements Disposable {
     let now = monotonicMs();
     for (let round = 0; round < DRAIN_ROUNDS && now - this.#heardAt > HELD_UP_MS; round++) {
       this.#heardAt = now;
-      this.#lans.drain(() => true);
+      this.#lans.drain(() => true, true);
       now = monotonicMs();
     }
     return now;

@@ -27,13 +27,16 @@ const listenerAt = (
   virtualRouter: string | null = null,
 ): ListenerPlan => ({ protocol: "tcp", address, port, virtualRouter });
 
-const KEEPALIVE = { idleMs: 61_000, intervalMs: 11_000, probes: 7, userTimeoutMs: 90_000 };
+const CLIENTS = {
+  keepalive: { idleMs: 61_000, intervalMs: 11_000, probes: 7, userTimeoutMs: 90_000 },
+  clientSpeaksFirst: false,
+};
 
 describe("openListener()", () => {
   it("gives accepted sockets all they need", async () => {
     const port = unusedPort();
     const plan = listenerAt(port);
-    const listener = must("listen", openListener(plan, KEEPALIVE));
+    const listener = must("listen", openListener(plan, CLIENTS));
     using _ = await Deno.connect({ hostname: "127.0.0.1", port });
     const accepted = must("accept", accept(listener));
     const tcp = (name: number) => getOption(accepted, IPPROTO_TCP, name);
@@ -47,17 +50,17 @@ describe("openListener()", () => {
   it("opens several on one port, and none beside a foreigner", () => {
     const port = unusedPort();
     const plan = listenerAt(port);
-    const listeners = [1, 2].map(() => must("listen", openListener(plan, KEEPALIVE)));
+    const listeners = [1, 2].map(() => must("listen", openListener(plan, CLIENTS)));
     listeners.forEach(close);
     using _ = Deno.listen({ hostname: "127.0.0.1", port });
-    expect(openListener(plan, KEEPALIVE)).toBe(-EADDRINUSE);
+    expect(openListener(plan, CLIENTS)).toBe(-EADDRINUSE);
   });
 
   it("opens on an address that is elsewhere only for a virtual router", () => {
     const port = unusedPort();
     for (const address of ["192.0.2.77", "2001:db8::77"]) {
-      expect(openListener(listenerAt(port, address), KEEPALIVE)).toBe(-EADDRNOTAVAIL);
-      close(must("listen", openListener(listenerAt(port, address, "vip"), KEEPALIVE)));
+      expect(openListener(listenerAt(port, address), CLIENTS)).toBe(-EADDRNOTAVAIL);
+      close(must("listen", openListener(listenerAt(port, address, "vip"), CLIENTS)));
     }
   });
 
@@ -69,7 +72,7 @@ describe("openListener()", () => {
     const port = unusedPort();
     const listener = must(
       "listen",
-      openListener(listenerAt(port, address), KEEPALIVE),
+      openListener(listenerAt(port, address), CLIENTS),
     );
     const reached: string[] = [];
     for (const hostname of ["127.0.0.1", "::1"]) {
@@ -87,7 +90,7 @@ describe("probePort()", () => {
   it("notices a foreign owner who would let us in beside him", () => {
     const port = unusedPort();
     const plan = listenerAt(port);
-    const foreign = must("listen", openListener(plan, KEEPALIVE));
+    const foreign = must("listen", openListener(plan, CLIENTS));
     expect(probePort(plan)).toBe(-EADDRINUSE);
     expect(probePort({ ...plan, address: "*" })).toBe(-EADDRINUSE);
     close(foreign);

@@ -4,7 +4,14 @@
 
 import { connectionMemory, layConnections } from "../../src/dataplane/connection_memory.ts";
 import { openListener, probePort } from "../../src/dataplane/listener.ts";
-import type { Backend, Listener, Order, Report, StartOrder } from "../../src/dataplane/orders.ts";
+import type {
+  Backend,
+  Frontend,
+  Listener,
+  Order,
+  Report,
+  StartOrder,
+} from "../../src/dataplane/orders.ts";
 import { must } from "../../src/linux/errno.ts";
 import { eventfd, signal } from "../../src/linux/eventfd.ts";
 import type { Fd } from "../../src/linux/libc.ts";
@@ -29,6 +36,7 @@ export interface DataplaneOptions {
   readonly port?: number;
   readonly workers?: number;
   readonly maxConnections?: number;
+  readonly frontend?: Partial<Frontend>;
   readonly backend?: Partial<Backend>;
 }
 
@@ -68,7 +76,10 @@ export class Dataplane implements AsyncDisposable {
         port: this.port,
         virtualRouter: "vip",
       } as const;
-      const fd = must("listen", openListener(plan, backend.keepalive));
+      const fd = must(
+        "listen",
+        openListener(plan, { keepalive: backend.keepalive, clientSpeaksFirst: false }),
+      );
       const listener = { ...plan, fd, frontend: 0 };
       this.#listeners.push(listener);
       this.spawn({
@@ -76,7 +87,7 @@ export class Dataplane implements AsyncDisposable {
         worker,
         wake: must("eventfd", eventfd()),
         listeners: [listener],
-        frontends: [{ name: "web", backend: 0 }],
+        frontends: [{ ...USUAL_FRONTEND, ...options.frontend }],
         backends: [backend],
         maxConnections,
         connections: connectionMemory(maxConnections),
@@ -181,6 +192,14 @@ export function unusedPort(address = "127.0.0.1"): number {
     if (probePort({ protocol: "tcp", address, port, virtualRouter: null }) === 0) return port;
   }
 }
+
+const USUAL_FRONTEND: Frontend = {
+  name: "web",
+  backend: 0,
+  routes: [],
+  proxyProtocolFrom: null,
+  clientHelloTimeoutMs: 5000,
+};
 
 function usual(servers: readonly number[]): Omit<Backend, "rows"> {
   return {

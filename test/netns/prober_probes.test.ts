@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
 import { afterAll, describe, expect, it } from "vitest";
-import type { CheckRequest, HttpCheck } from "../../src/core/plan/plan.ts";
+import type { CheckRequest, DnsCheck, HttpCheck } from "../../src/core/plan/plan.ts";
 import { Poller, pollerMemory } from "../../src/prober/poller.ts";
 import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
 import { startSocketProbe } from "../../src/prober/socket_probe.ts";
@@ -57,6 +57,103 @@ describe("a tcp check", () => {
 
   it("fails with L4CON where no route leads", async () => {
     expect(await check(80, { type: "tcp" }, "255.255.255.255")).toMatchObject({ code: "L4CON" });
+  });
+});
+
+describe("a tcp check that talks", () => {
+  it("passes on a greeting, or an answer, that holds what is expected", async () => {
+    const greeting = await servers.serve((one) => one.write("SSH-2.0-OpenSSH_9.2\r\n"));
+    expect(await check(greeting, { type: "tcp", expect: "SSH-2.0-" }))
+      .toEqual({ code: "L7OK", text: "" });
+    const redis = await servers.serve((one) =>
+      one.on("data", (bytes) => one.write(`${bytes}` === "PING\r\n" ? "+PONG\r\n" : "-ERR\r\n"))
+    );
+    expect(await check(redis, { type: "tcp", send: "PING\r\n", expect: "+PONG" }))
+      .toEqual({ code: "L7OK", text: "" });
+    expect(await check(redis, { type: "tcp", send: "NONE\r\n", expect: "+PONG" })).toEqual({
+      code: "L7TOUT",
+      text: 'the expected text did not come in time, but "-ERR\\r\\n"',
+    });
+  });
+
+  it("delivers what it sends where nothing is expected", async () => {
+    const heard = Promise.withResolvers<string>();
+    const port = await servers.serve((one) =>
+      one.once("data", (bytes) => heard.resolve(`${bytes}`))
+    );
+    expect(await check(port, { type: "tcp", send: "hello" })).toEqual({ code: "L4OK", text: "" });
+    expect(await heard.promise).toBe("hello");
+  });
+
+  it("fails on a close, a reset and a flood", async () => {
+    const closing = await servers.serve((one) => one.end("busy"));
+    expect(await check(closing, { type: "tcp", expect: "ready" })).toEqual({
+      code: "L7RSP",
+      text: 'the expected text did not come before: connection closed; found "busy"',
+    });
+    const resetting = await servers.serve((one) => one.resetAndDestroy());
+    expect(await check(resetting, { type: "tcp", expect: "ready" })).toMatchObject({
+      code: "L7RSP",
+    });
+    const flooding = await servers.serve((one) => flood(one, "x"));
+    expect(await check(flooding, { type: "tcp", expect: "ready" })).toMatchObject({
+      code: "L7RSP",
+      text: expect.stringContaining("did not come in"),
+    });
+  });
+});
+
+describe("a dns check", () => {
+  const dns = (change: Partial<DnsCheck> = {}): DnsCheck => ({
+    type: "dns",
+    query: "health.example.com",
+    recordType: "A",
+    rcode: "NOERROR",
+    transport: "udp",
+    ...change,
+  });
+  /** The same message as an answer with this code. */
+  const answerWith = (rcode: number, query: Uint8Array) =>
+    Uint8Array.from(query, (octet, at) => at === 2 ? 0x81 : at === 3 ? 0x80 | rcode : octet);
+
+  it.each([[0, "L7OK"], [2, "L7STS"], [3, "L7STS"]])(
+    "over UDP takes RCODE %d for %s",
+    async (rcode, code) => {
+      const port = await servers.serveUdp((query, reply) => reply(answerWith(rcode, query)));
+      expect(await check(port, dns())).toMatchObject({ code });
+    },
+  );
+
+  it("over UDP is not misled by other messages, garbage or none", async () => {
+    const noisy = await servers.serveUdp((query, reply) => {
+      reply(new Uint8Array());
+      reply(new TextEncoder().encode("garbage that is no DNS message at all"));
+      reply(answerWith(2, query.map((octet, at) => at === 0 ? octet ^ 1 : octet)));
+      reply(answerWith(0, query));
+    });
+    expect(await check(noisy, dns())).toEqual({ code: "L7OK", text: "" });
+    const silent = await servers.serveUdp(() => {});
+    expect(await check(silent, dns())).toEqual({ code: "L7TOUT", text: "no answer in time" });
+  });
+
+  it("over UDP fails with L4CON where nobody listens", async () => {
+    expect(await check(1, dns())).toMatchObject({
+      code: "L4CON",
+      text: expect.stringContaining("ECONNREFUSED"),
+    });
+  });
+
+  it("over TCP reads an answer that comes in pieces", async () => {
+    const port = await servers.serve((one) =>
+      one.once("data", (bytes) => {
+        const answer = answerWith(0, bytes.subarray(2));
+        one.write(Uint8Array.of(answer.length >> 8, answer.length & 0xff, ...answer.slice(0, 9)));
+        setTimeout(() => one.write(answer.slice(9)), 20);
+      })
+    );
+    expect(await check(port, dns({ transport: "tcp" }))).toEqual({ code: "L7OK", text: "" });
+    const closing = await servers.serve(answering(""));
+    expect(await check(closing, dns({ transport: "tcp" }))).toMatchObject({ code: "L7RSP" });
   });
 });
 

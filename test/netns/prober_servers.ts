@@ -2,8 +2,9 @@
  * Real servers on loopback for the tests of probes, and the checks that meet them.
  */
 
+import { createSocket, type Socket as UdpSocket } from "node:dgram";
 import { createServer, type Server, type Socket } from "node:net";
-import { createServer as createTlsServer } from "node:tls";
+import { createServer as createTlsServer, type TlsOptions } from "node:tls";
 import type { CheckPlan, CheckRequest } from "../../src/core/plan/plan.ts";
 import { must } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
@@ -26,6 +27,7 @@ import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
 export class Servers {
   readonly #servers: Server[] = [];
   readonly #connections = new Set<Socket>();
+  readonly #udp: UdpSocket[] = [];
   readonly #fds: Fd[] = [];
 
   /** Listens and treats each connection so. @returns the port. */
@@ -35,12 +37,26 @@ export class Servers {
 
   /** The same over TLS. */
   async serveTls(
-    options: { readonly cert: string; readonly key: string },
+    options: TlsOptions,
     treat: (connection: Socket) => void,
   ): Promise<number> {
     const server = createTlsServer(options, (connection) => this.#take(connection, treat));
     server.on("tlsClientError", () => {});
     return await this.#listen(server, "127.0.0.1");
+  }
+
+  /** Treats each datagram; `reply` goes back to its sender. @returns the port. */
+  async serveUdp(
+    treat: (message: Uint8Array, reply: (answer: Uint8Array) => void) => void,
+  ): Promise<number> {
+    const udp = createSocket("udp4");
+    this.#udp.push(udp);
+    udp.on(
+      "message",
+      (message, { port, address }) => treat(message, (answer) => udp.send(answer, port, address)),
+    );
+    await new Promise<void>((bound) => udp.bind(0, "127.0.0.1", bound));
+    return udp.address().port;
   }
 
   /** A port whose queue of connections is full, so that nothing answers a SYN. */
@@ -58,6 +74,7 @@ export class Servers {
   close(): void {
     for (const server of this.#servers.splice(0)) server.close();
     for (const connection of this.#connections) connection.destroy();
+    for (const udp of this.#udp.splice(0)) udp.close();
     for (const fd of this.#fds.splice(0)) close(fd);
   }
 

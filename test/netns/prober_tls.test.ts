@@ -1,9 +1,11 @@
 import type { Socket } from "node:net";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { eventually } from "../../scripts/lab/wait.ts";
 import type { TlsCheck } from "../../src/core/plan/plan.ts";
 import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
 import { TlsProbes } from "../../src/prober/tls_probe.ts";
-import { answering, check, Servers } from "./prober_servers.ts";
+import { freePort } from "../unit/free_port.ts";
+import { answering, check, checkedServer, Servers } from "./prober_servers.ts";
 
 const http = { method: "GET", path: "/readyz", host: "api.test", status: [[200, 200]] } as const;
 const OK = answering("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
@@ -149,5 +151,105 @@ describe("an https check", () => {
     expect(await httpsCheck(servers.serveNobody(), tls)).toMatchObject({ code: "L4TOUT" });
   });
 });
+
+describe("a tls check", () => {
+  const any: TlsCheck = { serverName: null, verify: "none" };
+  const tlsCheck = (port: number, tls: TlsCheck) =>
+    check((server, done) => probes.start(server, { tls }, done), port, { type: "tls", tls });
+
+  it("passes on a handshake alone, and speaks not a word inside", async () => {
+    let heard = 0;
+    const port = await servers.serveTls(await certificate("DNS:api.test"), (one) => {
+      one.on("data", () => heard++);
+    });
+    for (const tls of [any, { serverName: "api.test", verify: { ca } }]) {
+      expect(await tlsCheck(port, tls)).toEqual({ code: "L6OK", text: "" });
+    }
+    expect(heard).toBe(0);
+  });
+
+  it("resumes the session of the check before, if nothing is verified", async () => {
+    await using server = await opensslServer();
+    const own = new TlsProbes();
+    const checked = checkedServer(server.port, { request: { type: "tls", tls: any } });
+    // Its tickets come after the verdict, and what it says of a connection comes later still.
+    await eventually("a session is resumed", async () => {
+      const { code } = await new Promise<Outcome>((done) => own.start(checked, { tls: any }, done));
+      expect(code).toBe("L6OK");
+      return server.said("Reused session-id");
+    }, { everyMs: 100 });
+  });
+
+  it("fails with the handshake", async () => {
+    const port = await servers.serveTls(await certificate("DNS:else.test"), () => {});
+    expect(await tlsCheck(port, { serverName: "api.test", verify: { ca } })).toMatchObject({
+      code: "L6RSP",
+    });
+    expect(await tlsCheck(await servers.serve((one) => one.write("220 x\r\n")), any))
+      .toMatchObject({ code: "L6RSP" });
+    expect(await tlsCheck(await servers.serve(() => {}), any)).toMatchObject({ code: "L6TOUT" });
+    expect(await tlsCheck(1, any)).toMatchObject({ code: "L4CON" });
+  });
+});
+
+describe("a check that shows who we are", () => {
+  it("is let in with a client certificate, and not without", async () => {
+    const port = await servers.serveTls(
+      { ...await certificate("DNS:api.test"), requestCert: true, rejectUnauthorized: true, ca },
+      OK,
+    );
+    const client = await certificate("DNS:lintel.test");
+    const shown = { certificate: client.cert, key: client.key };
+    const tls: TlsCheck = { serverName: null, verify: "none" };
+    expect(await httpsCheck(port, { ...tls, client: shown })).toMatchObject({ code: "L7OK" });
+    expect((await httpsCheck(port, tls)).code).not.toBe("L7OK");
+  });
+
+  it("sends a bearer token", async () => {
+    let request = "";
+    const port = await servers.serveTls(
+      await certificate("DNS:api.test"),
+      (one) =>
+        one.once("data", (bytes) => {
+          request = `${bytes}`;
+          one.end("HTTP/1.1 200 OK\r\n\r\n");
+        }),
+    );
+    const tls: TlsCheck = { serverName: null, verify: "none" };
+    const withToken = { ...http, token: "s3cret" };
+    const bearing: StartProbe = (server, done) =>
+      probes.start(server, { http: withToken, tls }, done);
+    expect(await check(bearing, port, { type: "https", http: withToken, tls }))
+      .toMatchObject({ code: "L7OK" });
+    expect(request).toContain("\r\nAuthorization: Bearer s3cret\r\n");
+  });
+});
+
+/** OpenSSL's own server, which says on its standard output what each connection was like. */
+async function opensslServer() {
+  const { cert, key } = await certificate("DNS:api.test");
+  await Deno.writeTextFile(`${folder}/server.pem`, cert + key);
+  const port = freePort();
+  const child = new Deno.Command("openssl", {
+    args: ["s_server", "-accept", String(port), "-cert", `${folder}/server.pem`],
+    stdin: "piped",
+    stdout: "piped",
+    stderr: "null",
+  }).spawn();
+  let output = "";
+  const reading = (async () => {
+    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) output += text;
+  })();
+  await eventually("openssl listens", () => output.includes("ACCEPT"));
+  return {
+    port,
+    said: (text: string) => output.includes(text),
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGKILL");
+      await child.status;
+      await Promise.all([reading, child.stdin.close().catch(() => {})]);
+    },
+  };
+}
 
 const NEW_KEY = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-sha256"];

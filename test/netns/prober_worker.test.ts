@@ -5,6 +5,7 @@ import { type Row, ServerTable } from "../../src/memory/server_table.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
 import type { CheckedServer, CheckResult, Order, Report } from "../../src/prober/orders.ts";
 import { pollerMemory } from "../../src/prober/poller.ts";
+import { reclaimScripts, scriptMemory } from "../../src/prober/script_probe.ts";
 import { answering, checkedServer, Servers } from "./prober_servers.ts";
 
 const FIRST = 0 as Row;
@@ -14,6 +15,7 @@ class ProberThread {
   readonly table: ServerTable;
   readonly workers = new WorkerTable(1);
   readonly results: CheckResult[] = [];
+  readonly scripts = scriptMemory();
   readonly kinds = new Set<Report["kind"]>();
   readonly #worker = new Worker(new URL("../../src/prober/worker.ts", import.meta.url), {
     type: "module",
@@ -32,6 +34,7 @@ class ProberThread {
       workerTable: this.workers.buffer,
       worker: 0,
       descriptors: pollerMemory(checked.length),
+      scripts: this.scripts,
       seed: 1,
     });
   }
@@ -42,6 +45,7 @@ class ProberThread {
 
   terminate(): void {
     this.#worker.terminate();
+    reclaimScripts(this.scripts);
   }
 }
 

@@ -4,7 +4,7 @@
 
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { delay, eventually } from "../../scripts/lab/wait.ts";
-import { runCommand } from "../../src/appliance/run_command.ts";
+import { runCommand } from "../../src/linux/command.ts";
 import { watch } from "../../src/appliance/watchers.ts";
 
 let directory: string;

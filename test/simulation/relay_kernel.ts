@@ -24,10 +24,19 @@ import {
   EINTR,
   EINVAL,
   EMFILE,
+  ENOTCONN,
   EPIPE,
 } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
-import { SHUT_WR, SO_ERROR } from "../../src/linux/socket.ts";
+import { inetAddressOf } from "../../src/linux/sockaddr.ts";
+import {
+  SHUT_WR,
+  SO_ERROR,
+  SO_RCVLOWAT,
+  SOL_SOCKET,
+  TCP_CLOSE_WAIT,
+  TCP_INFO,
+} from "../../src/linux/socket.ts";
 import { ByteQueue } from "./byte_queue.ts";
 
 /** What a server's address does with somebody who connects; `undefined` leaves him waiting. */
@@ -82,6 +91,11 @@ export class Endpoint {
   /** So many bytes of what is received lie before urgent data, where a read ends: see tcp(7). */
   urgentAt: number | undefined;
   onChange: () => void = () => {};
+  /** Fewer bytes than these are not told of. */
+  leastReadable = 1;
+  /** Socket addresses of the other end and of this one. */
+  peer: Uint8Array = inetAddressOf("198.51.100.7", 40_000);
+  local: Uint8Array = inetAddressOf("192.0.2.1", 80);
 
   constructor(room: number) {
     this.room = room;
@@ -161,7 +175,9 @@ export class Endpoint {
   get events(): number {
     if (this.state === "connecting") return 0;
     let events = 0;
-    if (this.received.length > 0 || this.isOtherEnded || this.isDead) events |= EPOLLIN;
+    if (this.received.length >= this.leastReadable || this.isOtherEnded || this.isDead) {
+      events |= EPOLLIN;
+    }
     if (this.isOtherEnded || this.isDead) events |= EPOLLRDHUP;
     if (this.isDead || (this.isOtherEnded && this.hasEnded)) events |= EPOLLHUP;
     if (this.error !== 0) events |= EPOLLERR;
@@ -314,14 +330,31 @@ export class FakeKernel implements Kernel {
     return 0;
   }
 
-  setOption(fd: Fd, _level: number, name: number, value: number): number {
-    this.#endpoint(fd)?.options.set(name, value);
+  setOption(fd: Fd, level: number, name: number, value: number): number {
+    const end = this.#endpoint(fd);
+    if (end && level === SOL_SOCKET && name === SO_RCVLOWAT) end.leastReadable = value;
+    else end?.options.set(name, value);
     return 0;
   }
 
   getOption(fd: Fd, _level: number, name: number): number {
     const end = this.#endpoint(fd);
+    if (name === TCP_INFO) return end?.isOtherEnded ? TCP_CLOSE_WAIT : 1;
     return name === SO_ERROR ? end?.takeError() ?? -EBADF : end?.options.get(name) ?? 0;
+  }
+
+  peerName(fd: Fd, address: Uint8Array): number {
+    const end = this.#endpoint(fd);
+    if (!end || end.isDead) return -ENOTCONN;
+    address.set(end.peer);
+    return end.peer.length;
+  }
+
+  localName(fd: Fd, address: Uint8Array): number {
+    const end = this.#endpoint(fd);
+    if (!end) return -EBADF;
+    address.set(end.local);
+    return end.local.length;
   }
 
   lingerReset(fd: Fd): number {

@@ -5,7 +5,7 @@
 
 import { connectionMemory } from "../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
-import type { Backend, Report, StartOrder } from "../../src/dataplane/orders.ts";
+import type { Backend, Frontend, Report, StartOrder } from "../../src/dataplane/orders.ts";
 import { EAGAIN } from "../../src/linux/errno.ts";
 import { Counters } from "../../src/memory/counters.ts";
 import { Histogram } from "../../src/memory/histogram.ts";
@@ -24,7 +24,10 @@ export interface WorldOptions {
   readonly seed?: number;
   readonly servers?: number;
   readonly maxConnections?: number;
+  readonly frontend?: Partial<Frontend>;
   readonly backend?: Partial<Backend>;
+  /** Further backends. */
+  readonly others?: readonly Backend[];
 }
 
 /** One engine with one frontend and one backend. */
@@ -37,7 +40,9 @@ export class World {
   readonly wake;
   readonly start: StartOrder;
 
-  constructor({ seed = 1, servers = 2, maxConnections = 64, backend = {} }: WorldOptions = {}) {
+  constructor(options: WorldOptions = {}) {
+    const { seed = 1, servers = 2, maxConnections = 64 } = options;
+    const { frontend = {}, backend = {}, others = [] } = options;
     this.kernel = new FakeKernel(randomOf(seed));
     this.listener = this.kernel.listen();
     this.wake = this.kernel.eventfd();
@@ -60,15 +65,16 @@ export class World {
         port: 80,
         virtualRouter: "vip",
       }],
-      frontends: [{ name: "web", backend: 0 }],
-      backends: [{ ...backendOf(rows), ...backend }],
+      frontends: [{ ...FRONTEND, ...frontend }],
+      backends: [{ ...backendOf(rows), ...backend }, ...others],
       maxConnections,
       connections: connectionMemory(maxConnections),
       servers: this.servers.buffer,
       workers: new WorkerTable(1).buffer,
       serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length)).shape,
       frontendCounters: new Counters(shape(1, FRONTEND_COUNTERS.length)).shape,
-      connectDurations: new Histogram({ bounds: CONNECT_BOUNDS, rows: 1, stripes: 1 }).shape,
+      connectDurations:
+        new Histogram({ bounds: CONNECT_BOUNDS, rows: 1 + others.length, stripes: 1 }).shape,
       workerLag: new Histogram({ bounds: LAG_BOUNDS, rows: 1, stripes: 1 }).shape,
     };
     this.engine = new Engine(this.start, this.kernel, (report) => this.reports.push(report));
@@ -206,7 +212,16 @@ function byteOf(id: number, at: number): number {
   return at === 0 ? id : (at * 31 + (at >> 8) * 17 + id * 7) & 0xff;
 }
 
-function backendOf(rows: readonly Row[]): Backend {
+const FRONTEND: Frontend = {
+  name: "web",
+  backend: 0,
+  routes: [],
+  proxyProtocolFrom: null,
+  clientHelloTimeoutMs: 5000,
+};
+
+/** A backend with these rows, as usual. */
+export function backendOf(rows: readonly Row[]): Backend {
   return {
     name: "web",
     balance: "roundrobin",

@@ -1,53 +1,10 @@
 /**
- * The words of one backend: servers, how connections are spread over them, and how they are
- * checked.
+ * The words of one backend: servers, and how connections are spread over them.
  */
 
 import { z } from "zod";
-import { address, choice, duration, flag, keys, named, text, whole } from "./words.ts";
-
-const STATUS = "200, 200-399, or a list of these, with codes from 100 to 599";
-
-const StatusCodes = z.union([
-  whole(100, 599),
-  text(STATUS, /^[1-5]\d\d(?:-[1-5]\d\d)?$/),
-], { error: STATUS });
-
-/** Labels of letters, digits, '-' and '_'; TLS knows no SNI for addresses (RFC 6066, section 3). */
-const HOST = /^(?!\d+\.\d+\.\d+\.\d+$)[A-Za-z0-9_](?:[A-Za-z0-9._-]*[A-Za-z0-9])?$/;
-
-const CheckSchema = keys({
-  type: choice(["tcp", "http", "https"]).prefault("tcp").describe("What counts as healthy."),
-  interval: duration(1).prefault("2s").describe("Time between checks of a server."),
-  timeout: duration(1).optional().describe("How long a check may take; default: interval."),
-  rise: whole(1, 1000).prefault(2).describe("Successes in a row that make a server up."),
-  fall: whole(1, 1000).prefault(3).describe("Failures in a row that make a server down."),
-  fastInterval: duration(1).optional()
-    .describe("Interval while a server is between up and down; default: interval."),
-  downInterval: duration(1).optional()
-    .describe("Interval while a server is down; default: interval."),
-  port: whole(1, 65535).optional().describe("Checked instead of the server's own port."),
-  address: address().optional().describe("Checked instead of the server's own address."),
-  method: text("an HTTP method in capitals, such as GET or HEAD", /^[A-Z]{1,20}$/).optional()
-    .describe("http, https: the method; default GET."),
-  path: text("a path that starts with / and holds no blank", /^\/[\x21-\x7e]*$/).optional()
-    .describe("http, https: the path; default /."),
-  host: text("a Host header without blanks", /^[\x21-\x7e]+$/).optional()
-    .describe("http, https: the Host header; default: the server's address and port."),
-  status: z.union(
-    [StatusCodes, z.array(StatusCodes, { error: STATUS }).min(1, { error: STATUS })],
-    {
-      error: STATUS,
-    },
-  ).optional().describe("http, https: the statuses that count as healthy; default 200-399."),
-  serverName: text("a host name; for an address leave it out: the one checked is verified", HOST)
-    .optional()
-    .describe("https: sent as SNI and verified."),
-  ca: text("a file of certificates, or system").optional()
-    .describe("https: the authorities to trust: a PEM file, or system."),
-  verify: z.literal("none", { error: "none, or leave it out and name a ca" }).optional()
-    .describe("https: none accepts any certificate."),
-});
+import { CheckSchema } from "./check.ts";
+import { choice, duration, flag, keys, named, text, whole } from "./words.ts";
 
 const VERSIONS = ["v1", "v2"] as const;
 

@@ -5,6 +5,7 @@
  */
 
 import type { Family } from "../net/address.ts";
+import type { Rcode, RecordType } from "../wire/dns.ts";
 
 /** All that one node runs. */
 export interface Plan {
@@ -316,9 +317,24 @@ export interface CheckPlan {
 
 /** What is asked of the server. */
 export type CheckRequest =
-  | { readonly type: "tcp" }
+  | TcpCheck
   | { readonly type: "http"; readonly http: HttpCheck }
-  | { readonly type: "https"; readonly http: HttpCheck; readonly tls: TlsCheck };
+  | { readonly type: "https"; readonly http: HttpCheck; readonly tls: TlsCheck }
+  | { readonly type: "tls"; readonly tls: TlsCheck }
+  | DnsCheck
+  | {
+    readonly type: "script";
+    /** Program and arguments, run without a shell. */
+    readonly command: readonly string[];
+  };
+
+/** A connection, and what is said on it where either is named. */
+export interface TcpCheck {
+  readonly type: "tcp";
+  readonly send?: string;
+  /** What the answer must contain. */
+  readonly expect?: string;
+}
 
 /** An HTTP/1.1 request and the statuses that count as success. */
 export interface HttpCheck {
@@ -328,12 +344,25 @@ export interface HttpCheck {
   readonly host: string | null;
   /** Inclusive ranges. */
   readonly status: readonly (readonly [from: number, to: number])[];
+  /** A bearer token; a secret. */
+  readonly token?: string;
 }
 
-/** How the server's certificate is verified. */
+/** How the server's certificate is verified, and what it is shown of ours. */
 export interface TlsCheck {
   /** Sent as SNI and verified; `null` sends none and verifies against the address. */
   readonly serverName: string | null;
   /** `none`, `system`, or PEM text of the authorities. */
   readonly verify: "none" | "system" | { readonly ca: string };
+  /** PEM text of our certificate and its key; a secret. */
+  readonly client?: { readonly certificate: string; readonly key: string };
+}
+
+/** A DNS query and the answer that counts as success. */
+export interface DnsCheck {
+  readonly type: "dns";
+  readonly query: string;
+  readonly recordType: RecordType;
+  readonly rcode: Rcode;
+  readonly transport: "udp" | "tcp";
 }

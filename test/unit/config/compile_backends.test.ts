@@ -53,6 +53,9 @@ describe("servers", () => {
     expect(problems("servers: { a: 10.0.0.1 }")[0]).toContain('write "10.0.0.1:PORT"');
     expect(problems("check: { port: 80 }\n    servers: { a: 10.0.0.1 }")).toEqual([]);
     expect(problems("check: none\n    servers: { a: 10.0.0.1 }")).toEqual([]);
+    expect(
+      problems("check: { type: script, command: [/check] }\n    servers: { a: 10.0.0.1 }"),
+    ).toEqual([]);
   });
 });
 
@@ -70,68 +73,6 @@ describe("udp", () => {
   );
 });
 
-describe("check", () => {
-  it("defaults to tcp every 2s", () => {
-    expect(backend("retries: 1")?.check).toEqual({
-      intervalMs: 2000,
-      fastIntervalMs: 2000,
-      downIntervalMs: 2000,
-      timeoutMs: 2000,
-      rise: 2,
-      fall: 3,
-      address: null,
-      port: null,
-      request: { type: "tcp" },
-    });
-  });
-
-  it.each([
-    ["", [[200, 399]]],
-    ["status: 200", [[200, 200]]],
-    ['status: "200-299"', [[200, 299]]],
-    ["status: [200, 429, 500-502]", [[200, 200], [429, 429], [500, 502]]],
-  ])("over http with %j accepts %j", (status, ranges) => {
-    expect(backend(`check: { type: http, ${status} }`)?.check?.request).toMatchObject({
-      http: { method: "GET", path: "/", host: null, status: ranges },
-    });
-  });
-
-  it.each([
-    ["verify: none", "none"],
-    ["ca: system", "system"],
-    ["ca: /ca.pem", { ca: PEM }],
-  ])("over https with %s", (key, verify) => {
-    const text = `check: { type: https, ${key}, serverName: a.example }`;
-    expect(backend(text)?.check?.request).toMatchObject({
-      type: "https",
-      tls: { serverName: "a.example", verify },
-    });
-  });
-
-  it.each([
-    ["type: https", "check: https takes exactly one of ca: FILE, ca: system and verify: none"],
-    ["type: https, ca: system, verify: none", "found both"],
-    ["type: https, ca: /other", "check.ca: cannot read /other: no such file"],
-    ["type: https, ca: /empty", "check.ca: /empty holds no certificate"],
-    ["path: /", "path is a key of http and https checks, and this one is tcp"],
-    ["type: http, serverName: a", "serverName is a key of https checks, and this one is http"],
-    ["type: https, verify: none, serverName: 10.0.0.1", "a host name; for an address leave it out"],
-    ["type: http, status: 300-200", "the lower status first"],
-    ["type: http, path: healthz", "a path that starts with /"],
-    ["type: http, host: 'a b'", "a Host header without blanks"],
-    ["type: dns", "is not supported yet"],
-    ["type: tcp, send: x", "check.send: not supported yet"],
-  ])("{ %s } is refused", (keys, words) => {
-    const found = problems(`check: { ${keys} }`);
-    expect(found).toHaveLength(1);
-    expect(found[0]).toContain(words);
-  });
-
-  it("is not blamed for keys of a type that was itself refused", () => {
-    expect(problems("check: { type: dns, verify: none }")).toHaveLength(1);
-  });
-});
-
 describe("keepalive", () => {
   it.each(["idle: 1500ms", "interval: 10h", "idle: 10ms"])("{ %s } is refused", (key) => {
     expect(problems(`keepalive: { ${key} }`)).toHaveLength(1);
@@ -139,17 +80,9 @@ describe("keepalive", () => {
 });
 
 function backend(keys: string) {
-  return planOf(`backends:\n  web:\n    ${keys}\n`, { readFile }).backends[0];
+  return planOf(`backends:\n  web:\n    ${keys}\n`).backends[0];
 }
 
 function problems(keys: string): string[] {
-  return problemsOf(`backends:\n  web:\n    ${keys}\n`, { readFile });
+  return problemsOf(`backends:\n  web:\n    ${keys}\n`);
 }
-
-function readFile(path: string): string {
-  if (path === "/ca.pem") return PEM;
-  if (path === "/empty") return "";
-  throw new Error("no such file");
-}
-
-const PEM = "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n";

@@ -15,12 +15,15 @@ vi.mock(import("../../../src/linux/socket.ts"), async (original) => {
 });
 
 describe("openListener() on a host without IPv6", () => {
-  const keepalive = { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null };
+  const clients = {
+    keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
+    clientSpeaksFirst: false,
+  };
 
   it("listens on all addresses there are for *", () => {
     const fd = openListener(
       { protocol: "tcp", address: "*", port: 0, virtualRouter: null },
-      keepalive,
+      clients,
     );
     expect(fd).toBeGreaterThan(0);
     const bytes = new Uint8Array(28);
@@ -31,7 +34,7 @@ describe("openListener() on a host without IPv6", () => {
 
   it("cannot listen on an IPv6 address", () => {
     expect(
-      openListener({ protocol: "tcp", address: "::", port: 0, virtualRouter: null }, keepalive),
+      openListener({ protocol: "tcp", address: "::", port: 0, virtualRouter: null }, clients),
     )
       .toBe(-EAFNOSUPPORT);
   });

@@ -57,6 +57,8 @@ describe("RouterTable", () => {
     table.setPeer(0, { ...peer, address: ADDRESS });
     expect(table.peer(0)?.address).toEqual(ADDRESS);
     expect(table.status(0).source).toBeNull();
+    table.setPeerAt(0, 2 ** 41);
+    expect(table.peer(0)).toEqual({ ...peer, address: ADDRESS, at: 2 ** 41 });
   });
 
   it("forgets the source when there is none any more", () => {

@@ -36,6 +36,8 @@ class Bench {
   /** All that were started: row and instant. */
   readonly started: { readonly row: number; readonly at: number }[] = [];
   readonly abandoned: number[] = [];
+  /** Whether a check of a row may begin. */
+  hasRoom: (row: number) => boolean = () => true;
   #wakeAt = Infinity;
 
   constructor(
@@ -65,6 +67,7 @@ class Bench {
           abandon: () => this.abandoned.push(row),
         };
       },
+      hasRoom: ({ row }) => this.hasRoom(row),
       report: (report) => this.#hear(report),
       wakeAt: (at) => this.#wakeAt = at,
     }, { table: this.table, seed: 1, servers });
@@ -152,6 +155,21 @@ describe("Prober: the first check", () => {
     bench.pass(10_000);
     expect(bench.started.every(({ row }) => row === 0)).toBe(true);
     expect(bench.table.health(row(1))).toBe("unchecked");
+  });
+});
+
+describe("Prober: room", () => {
+  it("is waited for, without a verdict and without keeping others waiting", () => {
+    const bench = new Bench(3);
+    [0, 1, 2].forEach((at) => bench.end(at, OK));
+    bench.hasRoom = (at) => at !== 0;
+    bench.pass(2200);
+    expect(bench.started.map(({ row }) => row).sort()).toEqual([0, 1, 1, 2, 2]);
+    bench.pass(500);
+    expect(bench.table.health(row(0))).toBe("up");
+    bench.hasRoom = () => true;
+    bench.pass(100);
+    expect(bench.started.filter(({ row }) => row === 0).length).toBe(2);
   });
 });
 

@@ -1,16 +1,25 @@
 /**
  * Runs a program that the file names: its arguments exactly, no shell, and an end within a time.
  * What the result means is for others to say.
+ *
+ * @see execve(2), setsid(2), kill(2)
  */
-
-import { formatDuration } from "../config/duration.ts";
-import { sleep } from "./sleep.ts";
 
 /** How a program has ended. */
 export interface CommandResult {
   readonly ok: boolean;
   /** The last line it wrote, or why it has none. */
   readonly detail: string;
+  /** It was killed because its time was up. */
+  readonly late?: true;
+}
+
+/** What a program is given beside its arguments. */
+export interface CommandOptions {
+  /** Added to our own environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Told of its process, which leads a group of its own. */
+  readonly spawned?: (pid: number) => void;
 }
 
 /** Runs it, and kills it with all that it started when its time is up or `signal` is aborted. */
@@ -18,6 +27,7 @@ export async function runCommand(
   command: readonly string[],
   timeoutMs: number,
   signal: AbortSignal,
+  { env = {}, spawned }: CommandOptions = {},
 ): Promise<CommandResult> {
   const [program = "", ...args] = command;
   if (signal.aborted) return { ok: false, detail: "not run any more" };
@@ -25,6 +35,7 @@ export async function runCommand(
   try {
     child = new Deno.Command(program, {
       args,
+      env: { ...env },
       stdin: "null",
       stdout: "piped",
       stderr: "piped",
@@ -35,30 +46,35 @@ export async function runCommand(
     const cause = error instanceof Error ? error.message : String(error);
     return { ok: false, detail: `cannot be run: ${cause}` };
   }
+  spawned?.(child.pid);
   const output = new Tail();
   const reading = Promise.all([output.read(child.stdout), output.read(child.stderr)]);
-  const ended = new AbortController();
-  const status = child.status.finally(() => ended.abort());
-  const timer = sleep(timeoutMs, AbortSignal.any([signal, ended.signal])).then(() => {
-    if (ended.signal.aborted) return false;
-    killGroup(child.pid);
-    return true;
-  });
-  const [{ code, signal: killedBy }, isLate] = await Promise.all([status, timer]);
+  let isLate = false;
+  const kill = () => killGroup(child.pid);
+  const timer = setTimeout(() => {
+    isLate = true;
+    kill();
+  }, timeoutMs);
+  signal.addEventListener("abort", kill);
+  const { code, signal: killedBy } = await child.status;
+  clearTimeout(timer);
+  signal.removeEventListener("abort", kill);
   // Somebody who left the group may hold the other end for ever.
-  await Promise.race([reading, sleep(OUTPUT_MS)]);
+  await within(OUTPUT_MS, reading);
   output.cancel();
-  if (isLate) return { ok: false, detail: `did not end within ${formatDuration(timeoutMs)}` };
+  if (isLate) return { ok: false, detail: `did not end within ${written(timeoutMs)}`, late: true };
   const ending = killedBy === null ? `ended with ${code}` : `ended by ${killedBy}`;
   return { ok: code === 0, detail: output.lastLine() || ending };
 }
 
-function killGroup(pid: number): void {
+/** Kills a process that leads a group, and all that is in the group; if it has ended, nothing. */
+export function killGroup(pid: number): void {
   try {
     Deno.kill(-pid, "SIGKILL");
   } catch (error) {
-    // All of it has ended in the meantime.
-    if (!(error instanceof Deno.errors.NotFound || error instanceof TypeError)) throw error;
+    // All of it has ended in the meantime, or it is somebody else's by now (a setuid program).
+    const isGone = error instanceof Deno.errors.NotFound || error instanceof TypeError;
+    if (!isGone && !(error instanceof Deno.errors.PermissionDenied)) throw error;
   }
 }
 
@@ -90,6 +106,17 @@ class Tail {
     // Control characters are none of a status's business.
     return line.replaceAll(/\p{Cc}/gu, " ").slice(-MOST_CHARACTERS);
   }
+}
+
+function written(ms: number): string {
+  return ms < 1000 ? `${ms}ms` : `${ms / 1000}s`;
+}
+
+async function within(boundMs: number, done: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const bound = new Promise<void>((resolve) => timer = setTimeout(resolve, boundMs));
+  await Promise.race([done, bound]);
+  clearTimeout(timer);
 }
 
 const KEPT_CHARACTERS = 4_096;

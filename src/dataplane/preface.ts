@@ -1,0 +1,293 @@
+/**
+ * What clients have to say before a server is chosen for them: a PROXY header, where it is asked
+ * for, and a TLS ClientHello, where routes depend on it. Bytes stay in the kernel until all is
+ * said, so that whoever is slow costs no buffer.
+ */
+
+import { parsePrefix, type Prefix } from "../core/net/prefix.ts";
+import { PrefixSet } from "../core/net/prefix_set.ts";
+import type { KeepalivePlan } from "../core/plan/plan.ts";
+import { NO_ROUTE, ServerNames } from "../core/route/server_names.ts";
+import {
+  ClientHelloReader,
+  HELLO_INVALID,
+  HELLO_MORE,
+  HELLO_NAMED,
+  HELLO_NOT_TLS,
+  MAX_WIRE_BYTES,
+  UNRECOGNIZED_NAME_ALERT,
+} from "../core/wire/client_hello.ts";
+import {
+  Endpoints,
+  findProxySignature,
+  INVALID,
+  MAX_HEADER_BYTES,
+  MORE,
+  readProxyHeader,
+} from "../core/wire/proxy_protocol.ts";
+import { EAGAIN } from "../linux/errno.ts";
+import type { Fd } from "../linux/libc.ts";
+import {
+  IPPROTO_TCP,
+  SO_RCVLOWAT,
+  SOL_SOCKET,
+  TCP_CLOSE_WAIT,
+  TCP_INFO,
+  TCP_USER_TIMEOUT,
+} from "../linux/socket.ts";
+import type { Clients } from "./clients.ts";
+import { CLOSING, type Closing } from "./closing.ts";
+import type { Parts } from "./connector.ts";
+import { type Gate, HOLD, PASS, type Passage, READ } from "./gate.ts";
+import { keepAlive } from "./keepalive.ts";
+import type { Backend, Frontend, StartOrder } from "./orders.ts";
+import { sendSmall } from "./small_send.ts";
+import type { FrontendColumn } from "./tally.ts";
+
+/** What the gate works with. */
+export interface PrefaceParts extends Omit<Parts, "driver"> {
+  readonly clients: Clients;
+}
+
+/** The gate of frontends that have something read from their clients first. */
+export class Preface implements Gate {
+  readonly #parts: PrefaceParts;
+  /** By frontend: `null` where nothing is to be read. */
+  readonly #rules: readonly (Rules | null)[];
+  /** By slot: what is to come next. */
+  readonly #stage: Uint8Array;
+  /** By slot: how much had come when it was looked at last; −1 before. */
+  readonly #seen: Int32Array;
+  /** By slot: whether its socket has been told to wait for more than one byte. */
+  readonly #isPatient: Uint8Array;
+  /** By slot: whether the client's next bytes will be told. */
+  readonly #isAttended: Uint8Array;
+  readonly #bytes: Uint8Array<ArrayBuffer> = new Uint8Array(MAX_PREFACE_BYTES);
+  readonly #ends = new Endpoints();
+  readonly #hello = new ClientHelloReader();
+
+  constructor(
+    { frontends, backends }: Pick<StartOrder, "frontends" | "backends">,
+    parts: PrefaceParts,
+  ) {
+    this.#parts = parts;
+    this.#rules = frontends.map((frontend) => rulesOf(frontend, backends));
+    const { capacity } = parts.table;
+    this.#stage = new Uint8Array(capacity);
+    this.#seen = new Int32Array(capacity);
+    this.#isPatient = new Uint8Array(capacity);
+    this.#isAttended = new Uint8Array(capacity);
+  }
+
+  enter(slot: number, now: number): Passage {
+    const { clients, table, wheel } = this.#parts;
+    const rules = this.#rules[table.frontend(slot)]!;
+    if (rules === null) return PASS;
+    this.#seen[slot] = -1;
+    this.#isPatient[slot] = 0;
+    this.#isAttended[slot] = 0;
+    this.#stage[slot] = CLIENT_HELLO;
+    if (rules.trusted !== null) {
+      clients.forget(slot);
+      if (!clients.connecting(slot, this.#ends)) return CLOSING.clientReset;
+      const { family, source } = this.#ends;
+      this.#stage[slot] = rules.trusted.has(source, 0, family === 4 ? 4 : 16) ? HEADER : NO_HEADER;
+    }
+    wheel.schedule(slot, now + rules.timeoutMs);
+    return this.#attend(slot, this.#read(slot, rules, now));
+  }
+
+  readable(slot: number, now: number): Passage {
+    const rules = this.#rules[this.#parts.table.frontend(slot)]!;
+    this.#isAttended[slot] = 0;
+    return rules === null ? PASS : this.#attend(slot, this.#read(slot, rules, now));
+  }
+
+  expire(slot: number, now: number): Passage {
+    const { table, wheel } = this.#parts;
+    const rules = this.#rules[table.frontend(slot)]!;
+    if (rules === null) return PASS;
+    // We may be late ourselves: what has come in time counts.
+    const passage = this.#read(slot, rules, now);
+    if (passage !== READ && passage !== HOLD) return passage;
+    const deadline = table.lastActiveAt[slot]! + rules.timeoutMs;
+    if (now < deadline) {
+      if (passage === READ) wheel.schedule(slot, deadline);
+      return this.#attend(slot, passage);
+    }
+    // Where the server may speak first, silence is no fault.
+    const isSilent = this.#stage[slot] === NO_HEADER && this.#seen[slot] === 0;
+    if (isSilent && rules.names === null) return PASS;
+    return this.#deny(slot, "deniedPrefaceTimeout", CLOSING.prefaceTimeout);
+  }
+
+  /** Looks at all that has come so far. */
+  #read(slot: number, rules: Rules, now: number): Passage {
+    const { kernel, table } = this.#parts;
+    const client = table.fd[2 * slot]! as Fd;
+    let received = kernel.peek(client, this.#bytes);
+    // Errors are looked at twice, as everywhere.
+    if (received < 0 && received !== -EAGAIN) received = kernel.peek(client, this.#bytes);
+    if (received < 0 && received !== -EAGAIN) return CLOSING.clientReset;
+    if (received === 0) return CLOSING.finished;
+    received = Math.max(0, received);
+    if (this.#stage[slot] === HEADER) {
+      const header = readProxyHeader(this.#bytes, received, this.#ends);
+      if (header === MORE) return this.#wait(slot, rules, received, now);
+      if (header === INVALID) return this.#refuse(slot);
+      received = this.#takeHeader(slot, header, received);
+    }
+    if (this.#stage[slot] === NO_HEADER) {
+      const signature = findProxySignature(this.#bytes, received);
+      if (signature === MORE) return this.#wait(slot, rules, received, now);
+      if (signature !== INVALID) return this.#refuse(slot);
+      this.#stage[slot] = CLIENT_HELLO;
+    }
+    const passage = rules.names === null ? PASS : this.#route(slot, rules, rules.names, received);
+    if (passage === READ) return this.#wait(slot, rules, received, now);
+    if (passage === PASS && this.#isPatient[slot] === 1) this.#setPatience(slot, 1);
+    return passage;
+  }
+
+  /** The header is no part of what the server is sent. @returns how much is left. */
+  #takeHeader(slot: number, header: number, received: number): number {
+    const { clients, kernel, table } = this.#parts;
+    if (this.#ends.family !== 0) clients.believe(slot, this.#ends);
+    kernel.discard(table.fd[2 * slot]! as Fd, header);
+    this.#bytes.copyWithin(0, header, received);
+    this.#stage[slot] = CLIENT_HELLO;
+    this.#seen[slot] = -1;
+    return received - header;
+  }
+
+  #route(slot: number, rules: Rules, names: ServerNames, received: number): Passage {
+    const hello = this.#hello;
+    const result = hello.read(this.#bytes, 0, received);
+    if (result === HELLO_MORE) return READ;
+    if (result === HELLO_INVALID) return this.#refuse(slot);
+    const found = result === HELLO_NAMED ? names.find(hello.name, hello.nameBytes) : NO_ROUTE;
+    const backend = found === NO_ROUTE ? rules.defaultBackend : found;
+    if (backend >= 0) return this.#lead(slot, rules, backend);
+    return result === HELLO_NOT_TLS ? this.#refuse(slot) : this.#refuseName(slot, received);
+  }
+
+  #lead(slot: number, { keepalives }: Rules, backend: number): Passage {
+    const { kernel, table } = this.#parts;
+    table.backend[slot] = backend;
+    const keepalive = keepalives.get(backend);
+    if (keepalive === undefined) return PASS;
+    const client = table.fd[2 * slot]! as Fd;
+    keepAlive(kernel, client, keepalive);
+    kernel.setOption(client, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs ?? 0);
+    return PASS;
+  }
+
+  /** Waits for more than what has come. */
+  #wait(slot: number, { timeoutMs }: Rules, received: number, now: number): Passage {
+    const { kernel, table, wheel } = this.#parts;
+    if (received > this.#seen[slot]!) {
+      this.#seen[slot] = received;
+      // Or what has come would be told again and again.
+      if (received > 0 || this.#isPatient[slot] === 1) this.#setPatience(slot, received + 1);
+      return READ;
+    }
+    const info = kernel.getOption(table.fd[2 * slot]! as Fd, IPPROTO_TCP, TCP_INFO);
+    if (info >= 0 && (info & 0xff) === TCP_CLOSE_WAIT) return this.#refuse(slot);
+    const deadline = table.lastActiveAt[slot]! + timeoutMs;
+    wheel.schedule(slot, Math.min(deadline, now + PAUSE_MS));
+    return HOLD;
+  }
+
+  #setPatience(slot: number, bytes: number): void {
+    const { kernel, table } = this.#parts;
+    kernel.setOption(table.fd[2 * slot]! as Fd, SOL_SOCKET, SO_RCVLOWAT, bytes);
+    this.#isPatient[slot] = bytes > 1 ? 1 : 0;
+  }
+
+  /** Nobody is asked to tell of a client's bytes twice. */
+  #attend(slot: number, passage: Passage): Passage {
+    if (passage !== READ) return passage;
+    if (this.#isAttended[slot] === 1) return HOLD;
+    this.#isAttended[slot] = 1;
+    return READ;
+  }
+
+  /** The client has not said what it had to. */
+  #refuse(slot: number): Passage {
+    const isHello = this.#stage[slot] === CLIENT_HELLO;
+    const column = isHello ? "deniedClientHello" : "deniedProxyHeader";
+    return this.#deny(slot, column, CLOSING.badPreface);
+  }
+
+  #refuseName(slot: number, received: number): Passage {
+    const { kernel, table } = this.#parts;
+    const client = table.fd[2 * slot]! as Fd;
+    // A socket that is closed with bytes unread resets, and the alert might not be seen.
+    kernel.discard(client, received);
+    sendSmall(kernel, client, UNRECOGNIZED_NAME_ALERT, UNRECOGNIZED_NAME_ALERT.length, false);
+    return this.#deny(slot, "deniedServerName", CLOSING.noRoute);
+  }
+
+  #deny(slot: number, column: FrontendColumn, closing: Closing): Passage {
+    const { table, tally } = this.#parts;
+    tally.frontend(table.frontend(slot), column);
+    return closing;
+  }
+}
+
+/** What a frontend has read from its clients. */
+interface Rules {
+  /** Who has to send a PROXY header; `null` where nobody knows of such. */
+  readonly trusted: PrefixSet | null;
+  /** Where server names lead; `null` where nobody asks. */
+  readonly names: ServerNames | null;
+  /** −1 for none. */
+  readonly defaultBackend: number;
+  readonly timeoutMs: number;
+  /** Of backends for which clients' sockets are kept alive in another way than accepted. */
+  readonly keepalives: ReadonlyMap<number, KeepalivePlan>;
+}
+
+function rulesOf(frontend: Frontend, backends: readonly Backend[]): Rules | null {
+  const { backend, clientHelloTimeoutMs, proxyProtocolFrom, routes } = frontend;
+  if (proxyProtocolFrom === null && routes.length === 0) return null;
+  const names = routes.flatMap(({ serverNames, backend }) =>
+    serverNames.map((name) => ({ name, value: backend }))
+  );
+  return {
+    trusted: proxyProtocolFrom && new PrefixSet(proxyProtocolFrom.flatMap(prefixOf)),
+    names: routes.length === 0 ? null : new ServerNames(names),
+    defaultBackend: backend,
+    timeoutMs: clientHelloTimeoutMs,
+    keepalives: keepalivesOf([backend, ...routes.map((route) => route.backend)], backends),
+  };
+}
+
+function prefixOf(text: string): Prefix[] {
+  const prefix = parsePrefix(text);
+  return prefix ? [prefix] : [];
+}
+
+/** A listener has those of the first backend. */
+function keepalivesOf(
+  indexes: readonly number[],
+  backends: readonly Backend[],
+): Map<number, KeepalivePlan> {
+  const plans = indexes.flatMap((index) => {
+    const backend = backends[index];
+    return backend ? [[index, backend.keepalive] as const] : [];
+  });
+  const first = JSON.stringify(plans[0]?.[1]);
+  return new Map(plans.filter(([, plan]) => JSON.stringify(plan) !== first));
+}
+
+/** No more than so much is ever waited for: a header and a ClientHello, and a record's header. */
+const MAX_PREFACE_BYTES = MAX_HEADER_BYTES + MAX_WIRE_BYTES + 5;
+
+/** A socket that is readable and has nothing new is left alone for so long. */
+const PAUSE_MS = 50;
+
+/** Stages of a slot. */
+const HEADER = 0;
+const NO_HEADER = 1;
+const CLIENT_HELLO = 2;
