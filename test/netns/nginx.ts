@@ -13,6 +13,8 @@ export interface NginxOptions {
   readonly port?: number;
   /** A second port, for checks alone: they must not be counted with clients. */
   readonly checkPort?: number;
+  /** Further servers, as its configuration has them; `DIRECTORY` is the host's own. */
+  readonly further?: string;
 }
 
 /** A running nginx: any path answers the host's name, `/files/` what is in the host's directory. */
@@ -26,8 +28,10 @@ export class Nginx {
   }
 
   /** Starts one, and waits until it accepts connections. */
-  static async start(host: Host, { port = 80, checkPort }: NginxOptions = {}): Promise<Nginx> {
-    const file = host.write("nginx.conf", configuration(host, port, checkPort));
+  static async start(host: Host, options: NginxOptions = {}): Promise<Nginx> {
+    const { port = 80, checkPort, further = "" } = options;
+    const servers = further.replaceAll("DIRECTORY", host.directory);
+    const file = host.write("nginx.conf", configuration(host, port, checkPort, servers));
     const nginx = new Nginx(host, file);
     await eventually(`nginx on ${host.name} listens`, () => {
       if (nginx.#process.ended) throw new Error(nginx.#process.output);
@@ -42,7 +46,12 @@ export class Nginx {
   }
 }
 
-function configuration(host: Host, port: number, checkPort: number | undefined): string {
+function configuration(
+  host: Host,
+  port: number,
+  checkPort: number | undefined,
+  further: string,
+): string {
   const check = checkPort === undefined ? "" : `  server {
     listen ${checkPort};
     location / { return 200 "${host.name} is well\\n"; }
@@ -66,6 +75,7 @@ http {
     location /slow/ { alias ${host.directory}/files/; limit_rate 1m; }
   }
 ${check}
+${further}
 }
 `;
 }
