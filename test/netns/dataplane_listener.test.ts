@@ -10,6 +10,7 @@ import {
   IPPROTO_TCP,
   SO_KEEPALIVE,
   SOL_SOCKET,
+  TCP_DEFER_ACCEPT,
   TCP_KEEPCNT,
   TCP_KEEPIDLE,
   TCP_KEEPINTVL,
@@ -33,6 +34,16 @@ const CLIENTS = {
 };
 
 describe("openListener()", () => {
+  it("has the kernel wait for first bytes where clients speak first", () => {
+    const plan = listenerAt(unusedPort());
+    const plain = must("listen", openListener(plan, CLIENTS));
+    const waiting = must("listen", openListener(plan, { ...CLIENTS, clientSpeaksFirst: true }));
+    expect(getOption(plain, IPPROTO_TCP, TCP_DEFER_ACCEPT)).toBe(0);
+    expect(getOption(waiting, IPPROTO_TCP, TCP_DEFER_ACCEPT)).toBe(1);
+    close(plain);
+    close(waiting);
+  });
+
   it("gives accepted sockets all they need", async () => {
     const port = unusedPort();
     const plan = listenerAt(port);
