@@ -16,6 +16,7 @@ import type {
 import { pollerMemory, reclaimPoller } from "../prober/poller.ts";
 import { reclaimScripts, scriptMemory } from "../prober/script_probe.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
+import type { ConnectionLogShape } from "../memory/connection_log.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { CannotRun } from "./cannot_run.ts";
 import { connectionMemory, reclaim } from "../dataplane/connection_memory.ts";
@@ -39,6 +40,8 @@ export interface EngineParts {
   readonly dataplaneWorkers: number;
   /** Connections that each data-plane worker may hold. */
   readonly connectionsPerWorker: number;
+  /** Where each data-plane worker writes down connections that end; `null` where it does not. */
+  readonly connectionLog: (worker: number) => ConnectionLogShape | null;
 }
 
 /** All worker threads. */
@@ -160,6 +163,7 @@ export class Engines {
           wake,
           maxConnections,
           connections,
+          connectionLog: this.#parts.connectionLog(row),
           listeners: this.#listeners(row),
           ...this.#tables(),
         },

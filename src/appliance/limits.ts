@@ -40,5 +40,5 @@ function openFilesLimit(): number {
 const DESCRIPTORS_A_CONNECTION = 2;
 /** For the runtime, the log, the admin API and its callers, netlink and raw sockets. */
 const RESERVED = 256;
-/** Some 150 bytes of tables each, of which about 40 are memory before the first connection. */
+/** Some 220 bytes of tables each, of which about 40 are memory before the first connection. */
 const MOST_CONNECTIONS = 1_000_000;

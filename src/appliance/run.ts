@@ -13,6 +13,7 @@ import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 import { createMetrics } from "../metrics/registry.ts";
 import { Availability } from "./availability.ts";
 import { CannotRun } from "./cannot_run.ts";
+import { newConnectionLogs } from "./connection_logs.ts";
 import { build } from "./bundle.ts";
 import { Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
@@ -84,6 +85,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const servers = new Servers(plan.backends, memory);
   const routers = new Routers(plan.virtualRouters, memory.routers, facts, plan.syncGroups);
   const frontends = new Frontends(plan, memory.frontendCounters, dataplaneWorkers);
+  const connectionLogs = newConnectionLogs({ plan, memory, servers, dataplaneWorkers });
   const engines = new Engines({
     plan,
     memory,
@@ -92,18 +94,12 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     routers,
     dataplaneWorkers,
     connectionsPerWorker: connectionsPerWorker(dataplaneWorkers, plan),
+    connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
   });
   const { threads } = engines;
   const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers };
   const availability = new Availability({ ...parts, engines });
-  const overrides = new Overrides({
-    servers,
-    kill: (backend, server) => killAll(engines, servers, backend, server),
-    note: (message) => {
-      log.write("info", message);
-      availability.recorder.record({ kind: "change", message });
-    },
-  });
+  const overrides = newOverrides({ servers, engines, availability, log });
   const shown = { ...parts, file, threads, availability, overrides, log };
   const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
@@ -115,6 +111,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const failed = new Promise<never>((_, reject) => {
     engines.onFailure = (message) => reject(new CannotRun(message));
   });
+  connectionLogs?.start();
   try {
     const started = engines.start().then(() => {
       // A signal may have come first.
@@ -135,6 +132,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   } finally {
     await within(STOP_MS, engines.stop());
     frontends.close();
+    await within(STOP_MS, connectionLogs?.stop() ?? Promise.resolve());
     await availability.stop();
     await within(STOP_MS, admin.stop());
     signals.close();
@@ -143,14 +141,23 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   log.write("info", "stopped");
 }
 
-async function killAll(
-  engines: Engines,
-  servers: Servers,
-  backend: string,
-  server: string,
-): Promise<number> {
-  const row = servers.rowOf(backend, server);
-  return row === undefined ? 0 : await engines.cuts.server(row);
+function newOverrides({ servers, engines, availability, log }: {
+  readonly servers: Servers;
+  readonly engines: Engines;
+  readonly availability: Availability;
+  readonly log: Log;
+}): Overrides {
+  return new Overrides({
+    servers,
+    kill: async (backend, server) => {
+      const row = servers.rowOf(backend, server);
+      return row === undefined ? 0 : await engines.cuts.server(row);
+    },
+    note: (message) => {
+      log.write("info", message);
+      availability.recorder.record({ kind: "change", message });
+    },
+  });
 }
 
 /** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */

@@ -89,6 +89,11 @@ export class Servers {
     return entry ? `${entry.backend.name}/${entry.plan.name}` : `row ${row}`;
   }
 
+  /** The name of a server within its backend. */
+  nameAt(row: number): string {
+    return this.#entries[row]?.plan.name ?? "-";
+  }
+
   /** How many servers of a backend take new connections. */
   usable(backend: string): number {
     return this.#of(backend).filter(({ row }) => this.#memory.servers.takesConnections(row)).length;

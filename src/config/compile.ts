@@ -25,7 +25,11 @@ export function compile(compilation: Compilation): Plan {
   return freeze({
     node,
     hash,
-    log: { level: config.log.level, format: config.log.format },
+    log: {
+      level: config.log.level,
+      format: config.log.format,
+      connections: config.log.connections,
+    },
     stateDirectory: config.stateDirectory,
     workers: config.workers === "auto" ? null : config.workers,
     engine: config.engine,

@@ -24,7 +24,6 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
 /** Values by the key they are for. */
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   "engine": ["uring"],
-  "log.connections": ["json", "tcplog"],
   "backends.*.balance": ["source", "random", "first"],
   "backends.*.whenEmpty": ["hold"],
 };

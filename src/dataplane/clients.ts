@@ -6,7 +6,7 @@
 import { isMapped } from "../core/net/address.ts";
 import { Endpoints } from "../core/wire/proxy_protocol.ts";
 import type { Fd } from "../linux/libc.ts";
-import { AF_INET } from "../linux/socket.ts";
+import { AF_INET, AF_INET6 } from "../linux/socket.ts";
 import { SOCKADDR_IN6_BYTES } from "../linux/sockaddr.ts";
 import type { ConnectionTable } from "./connection_table.ts";
 import type { Kernel } from "./kernel.ts";
@@ -72,11 +72,26 @@ export class Clients {
     this.#believed[at + 34] = ends.sourcePort & 0xff;
     this.#believed[at + 35] = ends.destinationPort >> 8;
     this.#believed[at + 36] = ends.destinationPort & 0xff;
+    this.#publish(slot, ends);
   }
 
   /** The slot has another client from now on. */
   forget(slot: number): void {
     this.#believed[slot * BELIEVED_BYTES] = 0;
+  }
+
+  /** Whoever lists or logs the connection is to see who was believed, as a socket address. */
+  #publish(slot: number, { family, source, sourcePort }: Endpoints): void {
+    const { clients } = this.#table;
+    const at = SOCKADDR_IN6_BYTES * slot;
+    const isIpv4 = family === 4;
+    clients[at] = isIpv4 ? AF_INET : AF_INET6;
+    clients[at + 1] = 0;
+    clients[at + 2] = sourcePort >> 8;
+    clients[at + 3] = sourcePort & 0xff;
+    for (let octet = 0; octet < (isIpv4 ? 4 : 16); octet++) {
+      clients[at + (isIpv4 ? 4 : 8) + octet] = source[octet]!;
+    }
   }
 
   /** The address of the `sockaddr_in` or `sockaddr_in6`. @returns its family. */

@@ -1,9 +1,11 @@
 /**
- * What of a worker's connections must outlive it: descriptors, and what was counted where. The
- * worker writes it in passing; nobody reads it before the worker is gone.
+ * What of a worker's connections others may see: descriptors and what was counted where, which must
+ * outlive the worker, and the facts by which connections are listed. The worker writes it in
+ * passing and locks nothing.
  */
 
 import type { Fd } from "../linux/libc.ts";
+import { SOCKADDR_IN6_BYTES } from "../linux/sockaddr.ts";
 import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
@@ -13,8 +15,7 @@ import type { StartOrder } from "./orders.ts";
 
 /** Zeroed memory for a worker's `maxConnections`. 0 means none, in every cell. */
 export function connectionMemory(maxConnections: number): SharedArrayBuffer {
-  const cells = HEADER + maxConnections * COLUMNS;
-  return new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
+  return new SharedArrayBuffer(placesOf(maxConnections).bytes);
 }
 
 /** The parts of {@linkcode connectionMemory}, as the worker writes them. */
@@ -29,6 +30,20 @@ export interface ConnectionMemory {
   readonly rows: Int32Array<SharedArrayBuffer>;
   /** By slot: 1 + the index of the frontend that counts the connection as open. */
   readonly frontends: Int32Array<SharedArrayBuffer>;
+  /** By slot: the index of the backend. */
+  readonly backends: Int32Array<SharedArrayBuffer>;
+  /** By slot and side: changes with each new descriptor. */
+  readonly generations: Int32Array<SharedArrayBuffer>;
+  /** By slot: when the client was accepted, and when the last byte moved. */
+  readonly acceptedAt: Float64Array<SharedArrayBuffer>;
+  readonly lastActiveAt: Float64Array<SharedArrayBuffer>;
+  /** By slot and side: bytes moved to the other side, not yet counted and counted. */
+  readonly moved: Float64Array<SharedArrayBuffer>;
+  readonly counted: Float64Array<SharedArrayBuffer>;
+  /** By slot: its phase. */
+  readonly phases: Uint8Array<SharedArrayBuffer>;
+  /** By slot: the client's socket address; of family 0 where nobody has asked for it. */
+  readonly clients: Uint8Array<SharedArrayBuffer>;
 }
 
 /** Lays the parts over the memory. */
@@ -36,15 +51,31 @@ export function layConnections(
   memory: SharedArrayBuffer,
   maxConnections: number,
 ): ConnectionMemory {
-  const at = (cell: number) => cell * Int32Array.BYTES_PER_ELEMENT;
   const n = maxConnections;
+  const { cell, byte } = placesOf(n);
   return {
-    poller: new Int32Array(memory, 0, 1),
-    pipes: new Int32Array(memory, at(1), 2 * MAX_PIPES),
-    fds: new Int32Array(memory, at(HEADER), 2 * n),
-    rows: new Int32Array(memory, at(HEADER + 2 * n), n),
-    frontends: new Int32Array(memory, at(HEADER + 3 * n), n),
+    acceptedAt: new Float64Array(memory, 0, n),
+    lastActiveAt: new Float64Array(memory, 8 * n, n),
+    moved: new Float64Array(memory, 16 * n, 2 * n),
+    counted: new Float64Array(memory, 32 * n, 2 * n),
+    poller: new Int32Array(memory, cell(0), 1),
+    pipes: new Int32Array(memory, cell(1), 2 * MAX_PIPES),
+    fds: new Int32Array(memory, cell(HEADER), 2 * n),
+    rows: new Int32Array(memory, cell(HEADER + 2 * n), n),
+    frontends: new Int32Array(memory, cell(HEADER + 3 * n), n),
+    backends: new Int32Array(memory, cell(HEADER + 4 * n), n),
+    generations: new Int32Array(memory, cell(HEADER + 5 * n), 2 * n),
+    phases: new Uint8Array(memory, byte, n),
+    clients: new Uint8Array(memory, byte + n, SOCKADDR_IN6_BYTES * n),
   };
+}
+
+/** Where the 32-bit cells are and where the bytes begin; before them are 64-bit numbers. */
+function placesOf(n: number) {
+  const cell = (index: number) => NUMBERS * n * 8 + index * 4;
+  const byte = cell(HEADER + CELLS * n);
+  // Whole cells, so that all of it can be cleared as such.
+  return { cell, byte, bytes: Math.ceil((byte + (1 + SOCKADDR_IN6_BYTES) * n) / 4) * 4 };
 }
 
 /**
@@ -87,5 +118,7 @@ export function reclaim(
 export const MAX_PIPES = 64;
 
 const HEADER = 1 + 2 * MAX_PIPES;
-const COLUMNS = 4;
+/** Of 32 bits, and of 64: by slot. */
+const CELLS = 7;
+const NUMBERS = 6;
 const CLOSED = FRONTEND_COUNTERS.indexOf("closed");

@@ -8,6 +8,7 @@
  */
 
 import type { Fd } from "../linux/libc.ts";
+import { SOCKADDR_IN6_BYTES } from "../linux/sockaddr.ts";
 import { NO_BUFFER } from "./buffers.ts";
 import { layConnections } from "./connection_memory.ts";
 import { NO_PIPE } from "./pipes.ts";
@@ -16,24 +17,35 @@ import { NO_PIPE } from "./pipes.ts";
 export class ConnectionTable {
   readonly capacity: number;
   /** By slot: see `FREE` and its siblings. */
-  readonly phase: Uint8Array;
+  readonly phase: Uint8Array<SharedArrayBuffer>;
   /** By slot: index of the listener that the client connected to. */
   readonly listener: Int32Array;
   /** By slot: index of the backend that it goes to; connections of one frontend may differ. */
-  readonly backend: Int32Array;
+  readonly backend: Int32Array<SharedArrayBuffer>;
   /** By slot: index of the server in its backend; NO_SERVER before one is chosen. */
   readonly server: Int32Array;
   /** By slot: attempts to connect that have failed. */
   readonly failures: Uint16Array;
   /** By slot: when the last byte moved, either way. */
-  readonly lastActiveAt: Float64Array;
+  readonly lastActiveAt: Float64Array<SharedArrayBuffer>;
+  /** By slot: when the client was accepted. */
+  readonly acceptedAt: Float64Array<SharedArrayBuffer>;
+  /** By slot: when the first attempt to connect began, and when one was successful; 0 for never. */
+  readonly assignedAt: Float64Array;
+  readonly connectedAt: Float64Array;
+  /** By slot: the row of the server of the last attempt; of no meaning before the first. */
+  readonly lastRow: Int32Array;
+  /** By slot: whether it was given another server after a failure. */
+  readonly redispatched: Uint8Array;
+  /** By slot: the client's socket address, where somebody has asked for it. */
+  readonly clients: Uint8Array<SharedArrayBuffer>;
   /** By slot: when the last attempt to connect began. */
   readonly attemptAt: Float64Array;
 
   /** By side: its descriptor; 0 for none. Shared, so that a crash leaves no descriptor behind. */
   readonly fd: Int32Array<SharedArrayBuffer>;
   /** By side: tells its descriptor's events from those of the ones before. */
-  readonly generation: Int32Array;
+  readonly generation: Int32Array<SharedArrayBuffer>;
   /** By side: see `ENDING` and its siblings. */
   readonly flags: Uint16Array;
   /** By side: the buffer that holds bytes read from it and not yet written. */
@@ -47,7 +59,9 @@ export class ConnectionTable {
   /** By side: full reads in a row; with a pipe, small wake-ups in a row. */
   readonly streak: Uint8Array;
   /** By side: bytes moved from it to the other one and not yet counted. */
-  readonly moved: Float64Array;
+  readonly moved: Float64Array<SharedArrayBuffer>;
+  /** By side: bytes moved from it to the other one, and counted. */
+  readonly counted: Float64Array<SharedArrayBuffer>;
 
   readonly #row: Int32Array<SharedArrayBuffer>;
   readonly #frontend: Int32Array<SharedArrayBuffer>;
@@ -58,22 +72,29 @@ export class ConnectionTable {
   constructor(memory: SharedArrayBuffer, capacity: number) {
     const shared = layConnections(memory, capacity);
     this.capacity = capacity;
-    this.phase = new Uint8Array(capacity);
+    this.phase = shared.phases;
     this.listener = new Int32Array(capacity);
-    this.backend = new Int32Array(capacity);
+    this.backend = shared.backends;
     this.server = new Int32Array(capacity);
     this.failures = new Uint16Array(capacity);
-    this.lastActiveAt = new Float64Array(capacity);
+    this.lastActiveAt = shared.lastActiveAt;
+    this.acceptedAt = shared.acceptedAt;
+    this.assignedAt = new Float64Array(capacity);
+    this.connectedAt = new Float64Array(capacity);
+    this.lastRow = new Int32Array(capacity);
+    this.redispatched = new Uint8Array(capacity);
+    this.clients = shared.clients;
     this.attemptAt = new Float64Array(capacity);
     this.fd = shared.fds;
-    this.generation = new Int32Array(2 * capacity);
+    this.generation = shared.generations;
     this.flags = new Uint16Array(2 * capacity);
     this.buffer = new Int32Array(2 * capacity).fill(NO_BUFFER);
     this.buffered = new Int32Array(2 * capacity);
     this.pipe = new Int32Array(2 * capacity).fill(NO_PIPE);
     this.piped = new Int32Array(2 * capacity);
     this.streak = new Uint8Array(2 * capacity);
-    this.moved = new Float64Array(2 * capacity);
+    this.moved = shared.moved;
+    this.counted = shared.counted;
     this.#row = shared.rows;
     this.#frontend = shared.frontends;
     // Low slots first: what is used often stays in few cache lines and pages.
@@ -98,6 +119,10 @@ export class ConnectionTable {
     this.listener[slot] = listener;
     this.failures[slot] = 0;
     this.lastActiveAt[slot] = now;
+    this.acceptedAt[slot] = now;
+    this.assignedAt[slot] = 0;
+    this.connectedAt[slot] = 0;
+    this.redispatched[slot] = 0;
     this.fd[2 * slot] = client;
     this.#frontend[slot] = frontend + 1;
     return slot;
@@ -111,10 +136,13 @@ export class ConnectionTable {
       this.flags[side]! &= QUEUED;
       this.streak[side] = 0;
       this.moved[side] = 0;
+      this.counted[side] = 0;
     }
     this.phase[slot] = FREE;
     this.setRow(slot, NO_ROW);
     this.#frontend[slot] = 0;
+    // Of family 0: the next client is another one.
+    this.clients[SOCKADDR_IN6_BYTES * slot] = 0;
     this.#free[this.#available++] = slot;
   }
 

@@ -39,6 +39,8 @@ export interface LifeParts extends Parts {
 
 /** All connections of a worker. `now` is the time of the wake-up. */
 export class Connections implements DriverEvents {
+  /** Told of each client that is taken up. */
+  onOpen: (slot: number) => void = () => {};
   /** Told of each connection that ends, while its slot still says all about it. */
   onEnd: (slot: number, closing: Closing, now: number) => void = () => {};
   readonly #parts: LifeParts;
@@ -56,6 +58,7 @@ export class Connections implements DriverEvents {
     table.backend[slot] = chooser.defaultBackend(frontend);
     if (slot >= this.#used) this.#used = slot + 1;
     tally.frontend(frontend, "opened");
+    this.onOpen(slot);
     this.#admit(slot, gate.enter(slot, now), now);
   }
 

@@ -67,6 +67,7 @@ export class Connector {
     const { chooser, table, tally } = this.#parts;
     table.phase[slot] = RELAYING;
     table.lastActiveAt[slot] = now;
+    table.connectedAt[slot] = now;
     const backend = chooser.backendOf(slot);
     tally.connected(table.row(slot), backend, now - table.attemptAt[slot]!);
   }
@@ -106,8 +107,10 @@ export class Connector {
     const row = chooser.row(slot);
     chooser.addActive(row, 1);
     table.setRow(slot, row);
+    table.lastRow[slot] = row;
     table.phase[slot] = CONNECTING;
     table.attemptAt[slot] = now;
+    if (table.assignedAt[slot] === 0) table.assignedAt[slot] = now;
     const address = chooser.address(slot);
     const family = address[0] === AF_INET ? AF_INET : AF_INET6;
     const server = kernel.socket(family, SOCK_STREAM, IPPROTO_TCP);
@@ -163,6 +166,7 @@ export class Connector {
     const { chooser, table, tally } = this.#parts;
     tally.server(chooser.row(slot), "redispatches");
     table.server[slot] = server;
+    table.redispatched[slot] = 1;
     return this.#attempt(slot, now);
   }
 }

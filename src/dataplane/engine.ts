@@ -11,6 +11,7 @@ import { Chooser } from "./chooser.ts";
 import { Clients } from "./clients.ts";
 import { CLOSING } from "./closing.ts";
 import { layConnections } from "./connection_memory.ts";
+import { ConnectionRecorder } from "./connection_recorder.ts";
 import { ConnectionTable } from "./connection_table.ts";
 import { Connections } from "./connections.ts";
 import { Connector, type Parts } from "./connector.ts";
@@ -67,6 +68,7 @@ export class Engine implements Watcher {
     const greeting = new Greeting(kernel, table, chooser, clients);
     this.#connections = new Connections({ ...this.#parts, connector, gate, greeting, intake });
     driver.events = this.#connections;
+    this.#logConnections();
     this.#acceptor = new Acceptor(
       this.#parts,
       (client, listener) => {
@@ -122,6 +124,15 @@ export class Engine implements Watcher {
       case "stop":
         return this.#stop();
     }
+  }
+
+  #logConnections(): void {
+    const { connectionLog } = this.#start;
+    if (!connectionLog) return;
+    const { kernel, table } = this.#parts;
+    const recorder = new ConnectionRecorder(this.#start, connectionLog, table, kernel);
+    this.#connections.onOpen = (slot) => recorder.opened(slot);
+    this.#connections.onEnd = (slot, closing, now) => recorder.ended(slot, closing, now);
   }
 
   #listen(listeners: readonly Listener[]): void {

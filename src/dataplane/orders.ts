@@ -8,6 +8,7 @@
 
 import type { BackendPlan, FrontendPlan, Protocol } from "../core/plan/plan.ts";
 import type { Fd } from "../linux/libc.ts";
+import type { ConnectionLogShape } from "../memory/connection_log.ts";
 import type { CountersShape } from "../memory/counters.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
 import type { Row } from "../memory/server_table.ts";
@@ -48,6 +49,8 @@ export interface StartOrder {
    * crash.
    */
   readonly connections: SharedArrayBuffer;
+  /** Where connections that end are written down; `null` where they are not. */
+  readonly connectionLog: ConnectionLogShape | null;
   /** The ServerTable's memory. */
   readonly servers: SharedArrayBuffer;
   /** The WorkerTable's memory. */

@@ -73,6 +73,7 @@ export class Tally {
       this.#servers.add(this.#worker, row, SERVER_COLUMNS[serverColumn], bytes);
       this.#frontends.add(this.#worker, frontend, FRONTEND_COLUMNS[frontendColumn], bytes);
       table.moved[side]! -= bytes;
+      table.counted[side]! += bytes;
     }
   }
 }

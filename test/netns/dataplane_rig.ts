@@ -91,6 +91,7 @@ export class Dataplane implements AsyncDisposable {
         backends: [backend],
         maxConnections,
         connections: connectionMemory(maxConnections),
+        connectionLog: null,
         servers: this.servers.buffer,
         workers: this.workers.buffer,
         serverCounters: this.#serverCounters.shape,

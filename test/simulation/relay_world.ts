@@ -7,6 +7,7 @@ import { connectionMemory } from "../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
 import type { Backend, Frontend, Report, StartOrder } from "../../src/dataplane/orders.ts";
 import { EAGAIN } from "../../src/linux/errno.ts";
+import type { ConnectionLogShape } from "../../src/memory/connection_log.ts";
 import { Counters } from "../../src/memory/counters.ts";
 import { Histogram } from "../../src/memory/histogram.ts";
 import { type Row, ServerTable } from "../../src/memory/server_table.ts";
@@ -28,6 +29,7 @@ export interface WorldOptions {
   readonly backend?: Partial<Backend>;
   /** Further backends. */
   readonly others?: readonly Backend[];
+  readonly connectionLog?: ConnectionLogShape | null;
 }
 
 /** One engine with one frontend and one backend. */
@@ -42,7 +44,7 @@ export class World {
 
   constructor(options: WorldOptions = {}) {
     const { seed = 1, servers = 2, maxConnections = 64 } = options;
-    const { frontend = {}, backend = {}, others = [] } = options;
+    const { frontend = {}, backend = {}, others = [], connectionLog = null } = options;
     this.kernel = new FakeKernel(randomOf(seed));
     this.listener = this.kernel.listen();
     this.wake = this.kernel.eventfd();
@@ -69,6 +71,7 @@ export class World {
       backends: [{ ...backendOf(rows), ...backend }, ...others],
       maxConnections,
       connections: connectionMemory(maxConnections),
+      connectionLog,
       servers: this.servers.buffer,
       workers: new WorkerTable(1).buffer,
       serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length)).shape,

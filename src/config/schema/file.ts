@@ -24,7 +24,9 @@ const LogSchema = keys({
   level: choice(["debug", "info", "warn", "error"]).prefault("info")
     .describe("The least level that is logged."),
   format: choice(["text", "json"]).prefault("text").describe("One line of text, or of JSON."),
-  connections: choice(["none"]).prefault("none").describe("Connections are not logged."),
+  connections: choice(["none", "json", "tcplog"]).prefault("none").describe(
+    "A line for each connection that ends, on standard output: JSON, or as HAProxy writes it.",
+  ),
 });
 
 const TokenSchema = keys({

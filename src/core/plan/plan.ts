@@ -32,6 +32,8 @@ export interface Plan {
 export interface LogPlan {
   readonly level: "debug" | "info" | "warn" | "error";
   readonly format: "text" | "json";
+  /** What is written for each connection that ends, to standard output. */
+  readonly connections: "none" | "json" | "tcplog";
 }
 
 /** Where the admin API answers. */

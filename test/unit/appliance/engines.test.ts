@@ -78,7 +78,12 @@ describe("Engines", () => {
     frontends = new Frontends(plan, memory.frontendCounters, 2);
     const routers = new Routers(plan.virtualRouters, memory.routers, FACTS);
     const parts = { plan, memory, servers, frontends, routers };
-    engines = new Engines({ ...parts, dataplaneWorkers: 2, connectionsPerWorker: 4 });
+    engines = new Engines({
+      ...parts,
+      dataplaneWorkers: 2,
+      connectionsPerWorker: 4,
+      connectionLog: () => null,
+    });
   });
 
   afterEach(() => {

@@ -27,7 +27,7 @@ describe("connectionsPerWorker()", () => {
 
   it("leaves the memory for them below what a small host has", () => {
     const { byteLength } = connectionMemory(connectionsPerWorker(1, plan(), Infinity));
-    expect(byteLength).toBeLessThan(20e6);
+    expect(byteLength).toBeLessThan(128e6);
   });
 
   it("refuses a limit that leaves none, and says how to raise it", () => {
