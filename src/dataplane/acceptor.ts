@@ -11,8 +11,8 @@ import { type Driver, READABLE, type Watcher } from "./driver.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Listener } from "./orders.ts";
 
-/** Told of each client accepted. */
-export type OnClient = (client: Fd, listener: number) => void;
+/** Told of each client accepted, with the time of the wake-up. */
+export type OnClient = (client: Fd, listener: number, now: number) => void;
 /** Told, rarely, that clients have to wait, and why. */
 export type OnShortage = (missing: "connections" | "descriptors") => void;
 
@@ -83,7 +83,7 @@ export class Acceptor implements Watcher {
       if (this.#paused) return false;
       if (this.#table.available === 0) return this.pause("connections", now);
       const client = this.#kernel.accept(fd);
-      if (client >= 0) this.#onClient(client, index);
+      if (client >= 0) this.#onClient(client, index, now);
       else if (client === -EAGAIN) return false;
       else if (isShortage(-client)) return this.pause("descriptors", now);
       // Anything else is the end of one client that was in the queue: see accept(2).

@@ -71,9 +71,9 @@ export class Engine implements Watcher {
     this.#logConnections();
     this.#acceptor = new Acceptor(
       this.#parts,
-      (client, listener) => {
+      (client, listener, now) => {
         const { frontend } = this.#acceptor.listener(listener);
-        this.#connections.open(client, listener, frontend, this.#now);
+        this.#connections.open(client, listener, frontend, now);
       },
       (missing) => this.#reportShortage(missing),
     );

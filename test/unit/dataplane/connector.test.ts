@@ -115,6 +115,18 @@ describe("an accepted connection", () => {
     expect(world.server(0, "connectTimeout")).toBe(1);
   });
 
+  it("waits no shorter for having come after a silence", () => {
+    const backend = { connectTimeoutMs: 300, retries: 0 };
+    const { world } = worldOf({ answers: ["silent"], backend });
+    // The engine has looked at the clock last when it left its last sign of life.
+    world.pass(1240);
+    const client = dial(world);
+    world.pass(280);
+    expect(client.isDead).toBe(false);
+    world.pass(100);
+    expect(client.isDead).toBe(true);
+  });
+
   it("tries the same server again after a pause, so often and no more", () => {
     const { world, tried } = worldOf({ answers: [ECONNREFUSED], backend: { retries: 3 } });
     const client = dial(world);
