@@ -34,10 +34,14 @@ export const HealthSchema = z.strictObject({
   code: z.string().nullable().describe(
     "Result of the last check, such as L4OK, L4CON, L6TOUT, L7STS",
   ),
+  status: z.int().nullable().describe("HTTP status of the last check; null: it had none"),
   latencySeconds: z.number().min(0).nullable().describe("How long the last check took"),
   checkedAt: instant("When the last check ended"),
   changedAt: instant("When the state last changed"),
   failure: z.string().nullable().describe("What the last failed check said"),
+  failureCode: z.string().nullable().describe("How it ended; PASSIVE: no check, but connections"),
+  failureStatus: z.int().nullable().describe("Its HTTP status; null: it had none"),
+  failedAt: instant("When it ended"),
 }).openapi("Health");
 
 /** What becomes, at a time, of connections that are still open. */

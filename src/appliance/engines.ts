@@ -24,6 +24,7 @@ import { Cuts } from "./cuts.ts";
 import { EngineWorker } from "./engine_worker.ts";
 import type { Frontends } from "./frontends.ts";
 import { type Log, logOf } from "./log.ts";
+import type { Row } from "../memory/server_table.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -78,6 +79,7 @@ export class Engines {
     this.cuts = new Cuts(this.#dataplane);
     this.speaker = this.#speakerLink(parts.dataplaneWorkers);
     this.#prober = this.#proberWorker(parts.dataplaneWorkers + 1);
+    parts.servers.onMarkedDown = (row) => void this.#cut(row);
     parts.servers.onAdminChange = (row, state) => this.#prober.post({ kind: "admin", row, state });
   }
 
@@ -236,6 +238,7 @@ export class Engines {
         kind: "start",
         servers: servers.checked(),
         serverTable: memory.servers.buffer,
+        serverCounters: memory.serverCounters.shape,
         workerTable: memory.workers.buffer,
         worker: row,
         descriptors,
@@ -321,6 +324,14 @@ export class Engines {
       ...(text !== "" && { cause: text }),
     });
     this.onHealth(this.#parts.servers.name(row), result);
+  }
+
+  /** A server is down, and its connections are not to outlive it. */
+  async #cut(row: Row): Promise<void> {
+    const connections = await this.cuts.server(row);
+    if (connections === 0) return;
+    const name = this.#parts.servers.name(row);
+    this.#proberLog.write("warn", `reset the connections of server ${name}`, { connections });
   }
 
   /** The answer of a worker to an order; one that is not running, or dies, owes none. */

@@ -5,8 +5,10 @@
  */
 
 import type { Backend, Health, Override, Server } from "../admin/model.ts";
+import { ramped, rampShare, rampStepMs } from "../core/health/slow_start.ts";
 import { overridden, type OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
+import { monotonicMs } from "../linux/clock.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
 import { SERVER_COUNTERS, SERVER_FAILURES } from "../memory/traffic.ts";
 import type { CheckedServer, CheckResult } from "../prober/orders.ts";
@@ -25,11 +27,23 @@ interface Entry {
   lastFailure: CheckResult | null;
   /** Monotonic; `null` until a check has changed the health. */
   healthChangedAt: number | null;
+  /** Since when its share grows, monotonic; `null` while it has all of it. */
+  rampSince: number | null;
+  /** Whether it has been away since the start: then it comes back slowly. */
+  wasAway: boolean;
+}
+
+/** Time, for servers that come back slowly; tests put their own in its place. */
+export interface Time {
+  /** Monotonic, in milliseconds. */
+  now(): number;
+  later(delayMs: number, then: () => void): void;
 }
 
 /** All servers of one plan. */
 export class Servers {
   readonly #memory: SharedMemory;
+  readonly #time: Time;
   readonly #backends: readonly BackendPlan[];
   /** By row. */
   readonly #entries: Entry[] = [];
@@ -37,11 +51,15 @@ export class Servers {
   /** A server's admin state has been changed: whoever checks it must know. */
   onAdminChange: (row: Row, state: AdminState) => void = () => {};
 
+  /** A server is down or in maint, and its connections are to be reset. */
+  onMarkedDown: (row: Row) => void = () => {};
+
   /** A server may take connections now, or no longer. */
   onChange: () => void = () => {};
 
   /** Gives every server its row and enters what the file says of it. */
-  constructor(backends: readonly BackendPlan[], memory: SharedMemory) {
+  constructor(backends: readonly BackendPlan[], memory: SharedMemory, time: Time = REAL_TIME) {
+    this.#time = time;
     this.#memory = memory;
     this.#backends = backends;
     for (const backend of backends) {
@@ -69,10 +87,12 @@ export class Servers {
   noteCheck(result: CheckResult): void {
     const entry = this.#entries[result.row];
     if (!entry) return;
-    entry.lastCheck = result;
+    if (result.code !== "PASSIVE") entry.lastCheck = result;
     if (!result.ok) entry.lastFailure = result;
     if (!result.changed) return;
     entry.healthChangedAt = result.at;
+    if (result.health === "up") this.#comeBack(entry);
+    else this.#goAway(entry);
     this.onChange();
   }
 
@@ -155,9 +175,10 @@ export class Servers {
     entry.facts = facts;
     const { weight, state } = overridden(entry.plan, facts);
     const stateChanges = state !== this.#memory.servers.admin(entry.row);
-    this.#memory.servers.setWeight(entry.row, weight);
+    this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
     this.#memory.servers.setAdmin(entry.row, state);
     if (stateChanges) this.onAdminChange(entry.row, state);
+    if (stateChanges && state === "maint") this.#goAway(entry);
     this.onChange();
   }
 
@@ -168,9 +189,40 @@ export class Servers {
     this.#memory.servers.setAdmin(row, plan.state);
     this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
     const said = { facts: [], lastCheck: null, lastFailure: null, healthChangedAt: null };
-    const entry: Entry = { row, backend, plan, ...said };
+    const entry: Entry = { row, backend, plan, ...said, rampSince: null, wasAway: false };
     this.#entries.push(entry);
     return entry;
+  }
+
+  /** From now on it is not here; when it comes back, it comes slowly. */
+  #goAway(entry: Entry): void {
+    entry.wasAway = true;
+    entry.rampSince = null;
+    if (entry.backend.onMarkedDown === "shutdown-connections") this.onMarkedDown(entry.row);
+  }
+
+  #comeBack(entry: Entry): void {
+    if (!entry.wasAway || entry.backend.slowStartMs === null) return;
+    entry.wasAway = false;
+    const since = this.#time.now();
+    entry.rampSince = since;
+    this.#ramp(entry, since, entry.backend.slowStartMs);
+  }
+
+  #ramp(entry: Entry, since: number, slowStartMs: number): void {
+    // It may have gone away in the meantime, and even have come back again.
+    if (entry.rampSince !== since) return;
+    if (this.#time.now() - since >= slowStartMs) entry.rampSince = null;
+    const { weight } = overridden(entry.plan, entry.facts);
+    this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
+    if (entry.rampSince === null) return;
+    this.#time.later(rampStepMs(slowStartMs), () => this.#ramp(entry, since, slowStartMs));
+  }
+
+  /** What balancing goes by: the weight, or as much of it as a server has that comes back. */
+  #effective({ backend: { slowStartMs, balance }, rampSince }: Entry, weight: number): number {
+    if (rampSince === null || slowStartMs === null || !RAMPED.has(balance)) return weight;
+    return ramped(weight, rampShare(this.#time.now() - rampSince, slowStartMs));
   }
 
   #entry(backend: string, server: string): Entry | undefined {
@@ -197,7 +249,7 @@ export class Servers {
       weight: {
         configured: plan.weight,
         runtime: override?.weight ?? null,
-        effective: weight,
+        effective: this.#effective(entry, weight),
       },
       connections: {
         active: Math.max(0, this.#memory.servers.active(row)),
@@ -216,13 +268,25 @@ export class Servers {
     return {
       state: this.#memory.servers.health(row),
       code: lastCheck?.code ?? null,
+      status: lastCheck?.status ?? null,
       latencySeconds: lastCheck && lastCheck.durationMs / 1e3,
       checkedAt: lastCheck && wallTime(lastCheck.at),
       changedAt: healthChangedAt === null ? null : wallTime(healthChangedAt),
       failure: lastFailure && lastFailure.text,
+      failureCode: lastFailure && lastFailure.code,
+      failureStatus: lastFailure?.status ?? null,
+      failedAt: lastFailure && wallTime(lastFailure.at),
     };
   }
 }
+
+/** Ways of balancing whose choice may change from one connection to the next. */
+const RAMPED: ReadonlySet<BackendPlan["balance"]> = new Set(["roundrobin", "leastconn"]);
+
+const REAL_TIME: Time = {
+  now: monotonicMs,
+  later: (delayMs, then) => Deno.unrefTimer(setTimeout(then, delayMs)),
+};
 
 /** Facts about one server in one piece; what is said of all of them is what was said last. */
 function overrideOf(facts: readonly OverrideFact[]): Override | null {

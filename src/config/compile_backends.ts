@@ -20,18 +20,25 @@ export function compileBackends(compilation: Compilation): BackendPlan[] {
 
 function compileBackend(compilation: Compilation, name: string, backend: FullBackend): BackendPlan {
   const path: Path = ["backends", name];
+  const { report } = compilation;
   const { timeouts, keepalive, check } = backend;
   checkKeepalive(compilation, [...path, "keepalive"], keepalive);
   const servers = Object.entries(backend.servers).map(([server, settings]) =>
     compileServer(compilation, path, server, settings, backend.proxyProtocol)
   );
   if (backend.profile === "kube-apiserver") refuseProxyProtocol(compilation, path, backend);
+  if (check === "none" && report.given([...path, "passive"]) && backend.passive !== "none") {
+    const text = "passive feeds a check, and there is none: leave it out, or set check";
+    report.problem([...path, "passive"], text, [[...path, "check"]]);
+  }
   const needsPort = check !== "none" && check.type !== "script" && check.port === undefined;
   if (needsPort) requirePorts(compilation, path, servers);
   return {
     name,
     balance: backend.balance,
-    check: check === "none" ? null : compileCheck(compilation, [...path, "check"], check),
+    check: check === "none"
+      ? null
+      : compileCheck(compilation, [...path, "check"], check, backend.passive),
     connectTimeoutMs: milliseconds(timeouts.connect),
     idleTimeoutMs: milliseconds(timeouts.idle),
     halfClosedTimeoutMs: milliseconds(timeouts.halfClosed),
@@ -45,6 +52,8 @@ function compileBackend(compilation: Compilation, name: string, backend: FullBac
     },
     retries: backend.retries,
     redispatch: backend.redispatch,
+    onMarkedDown: backend.onMarkedDown,
+    slowStartMs: backend.slowStart === undefined ? null : milliseconds(backend.slowStart),
     udp: {
       idleTimeoutMs: milliseconds(backend.udp.idle),
       replies: backend.udp.replies ?? null,

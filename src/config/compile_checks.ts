@@ -5,12 +5,17 @@
 import { formatAddress, parseAddress } from "../core/net/address.ts";
 import type { CheckPlan, CheckRequest, HttpCheck, TlsCheck } from "../core/plan/plan.ts";
 import { type Compilation, readSecret } from "./compilation.ts";
-import type { FullCheck } from "./defaults.ts";
+import type { FullBackend, FullCheck } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
 import type { Path } from "./problem.ts";
 
 /** Compiles one check, whose defaults are filled in. */
-export function compileCheck(compilation: Compilation, path: Path, check: FullCheck): CheckPlan {
+export function compileCheck(
+  compilation: Compilation,
+  path: Path,
+  check: FullCheck,
+  passive: FullBackend["passive"],
+): CheckPlan {
   const address = check.address === undefined ? undefined : parseAddress(check.address);
   refuseForeignKeys(compilation, path, check);
   return {
@@ -23,6 +28,7 @@ export function compileCheck(compilation: Compilation, path: Path, check: FullCh
     address: address ? formatAddress(address.bytes) : null,
     port: check.port ?? null,
     request: compileRequest(compilation, path, check),
+    passive: passive === "none" ? null : passive,
   };
 }
 

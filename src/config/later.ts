@@ -15,7 +15,7 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
     "deny",
     "tls",
   ],
-  "backends.*": ["passive", "onMarkedDown", "slowStart", "sourceAddress"],
+  "backends.*": ["sourceAddress"],
   "backends.*.timeouts": ["queue"],
   "backends.*.serverDefaults": ["maxConnections", "maxQueue"],
   "backends.*.servers.*": ["backup", "maxConnections"],

@@ -65,5 +65,7 @@ const PROFILES: ReadonlyMap<
       fall: 2,
     },
     timeouts: { idle: "24h" },
+    onMarkedDown: "shutdown-connections",
+    slowStart: "30s",
   }],
 ]);

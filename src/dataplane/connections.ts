@@ -153,7 +153,12 @@ export class Connections implements DriverEvents {
     const { connector, driver, table, tally, wheel } = this.#parts;
     const row = table.row(slot);
     const column = COUNTED[closing];
-    if (column !== undefined && row !== NO_ROW) tally.server(row, column);
+    if (column !== undefined && row !== NO_ROW) {
+      tally.server(row, column);
+      if (closing === CLOSING.serverReset && this.#isEarly(slot, now)) {
+        tally.server(row, "earlyReset");
+      }
+    }
     tally.moved(table, slot);
     this.onEnd(slot, closing, now);
     tally.frontend(table.frontend(slot), "closed");
@@ -161,6 +166,12 @@ export class Connections implements DriverEvents {
     wheel.cancel(slot);
     table.phase[slot] = LEAVING;
     driver.end(slot, !IN_ORDER.includes(closing));
+  }
+
+  /** Whether the server has been silent: what it says is not counted for a second at least. */
+  #isEarly(slot: number, now: number): boolean {
+    const { table } = this.#parts;
+    return table.moved[2 * slot + 1] === 0 && now - table.attemptAt[slot]! < EARLY_MS;
   }
 
   #isOpen(slot: number): boolean {
@@ -217,6 +228,9 @@ export class Connections implements DriverEvents {
     if (progress !== PENDING) this.end(slot, progress, now);
   }
 }
+
+/** A server that resets a connection later than this has had its reasons. */
+const EARLY_MS = 1_000;
 
 /** Ends that are no reset. */
 const IN_ORDER: readonly Closing[] = [CLOSING.finished, CLOSING.noRoute];

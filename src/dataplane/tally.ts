@@ -90,6 +90,7 @@ const SERVER_COLUMNS: Readonly<Record<ServerColumn, number>> = {
   redispatches: SERVER_COUNTERS.indexOf("redispatches"),
   clientReset: SERVER_COUNTERS.indexOf("clientReset"),
   serverReset: SERVER_COUNTERS.indexOf("serverReset"),
+  earlyReset: SERVER_COUNTERS.indexOf("earlyReset"),
   idleTimeout: SERVER_COUNTERS.indexOf("idleTimeout"),
 };
 

@@ -16,6 +16,8 @@ export const SERVER_COUNTERS = [
   "redispatches",
   "clientReset",
   "serverReset",
+  /** Of `serverReset` those whose server had not said a word. */
+  "earlyReset",
   "idleTimeout",
 ] as const;
 

@@ -3,6 +3,7 @@
  */
 
 import type { CheckPlan } from "../core/plan/plan.ts";
+import type { CountersShape } from "../memory/counters.ts";
 import type { AdminState, Health, Row } from "../memory/server_table.ts";
 
 /** What the appliance posts to the prober. */
@@ -18,6 +19,8 @@ export interface StartOrder {
    * (the prober has been restarted) stays so with full count until checks say otherwise.
    */
   readonly serverTable: SharedArrayBuffer;
+  /** What the data plane counts of each server: columns SERVER_COUNTERS, by row. */
+  readonly serverCounters: CountersShape;
   /** Memory of the `WorkerTable`, and the prober's row in it. */
   readonly workerTable: SharedArrayBuffer;
   readonly worker: number;
@@ -94,7 +97,7 @@ export interface CheckResult {
  * How far a check came and how it ended, in HAProxy's words: layer 4 is the connection, layer 6
  * TLS, layer 7 HTTP, DNS or what was expected, PROC a script; TOUT is a timeout, CON a failed
  * connection, RSP an invalid answer, STS an answer with a status that was not asked for, and
- * SOCKERR a failure of our own host.
+ * SOCKERR a failure of our own host. PASSIVE is no check: connections of clients have failed.
  */
 export type CheckCode =
   | "L4OK"
@@ -107,6 +110,7 @@ export type CheckCode =
   | "L7TOUT"
   | "L7RSP"
   | "L7STS"
+  | "PASSIVE"
   | "PROCOK"
   | "PROCERR"
   | "PROCTOUT"

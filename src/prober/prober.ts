@@ -4,6 +4,7 @@
  * no clock but the one it is given.
  */
 
+import { afterErrors, errorsInARow, type Traffic } from "../core/health/passive.ts";
 import {
   carriedOver,
   type HealthState,
@@ -24,6 +25,8 @@ export interface ProberHost {
   readonly startProbe: StartProbe;
   /** Whether a check of this server may begin now; if not, it is asked again a little later. */
   hasRoom(server: CheckedServer): boolean;
+  /** How a server's connections have fared since the last time. */
+  traffic(row: Row): Traffic;
   report(report: Report): void;
   /**
    * Asks for {@linkcode Prober.turn} at this instant (`Infinity`: not at all), in place of any
@@ -40,7 +43,10 @@ export class Prober {
   /** Their index is their key in the schedule. */
   readonly #servers: readonly Checked[];
   readonly #byRow: ReadonlyMap<Row, Checked>;
+  /** Those whose connections are listened to. */
+  readonly #passive: readonly Checked[];
   readonly #schedule: Schedule;
+  #lookAt = Infinity;
   #results: CheckResult[] = [];
   #flushAt = Infinity;
   #wakeAt = Infinity;
@@ -66,6 +72,8 @@ export class Prober {
     this.#byRow = new Map(this.#servers.map((server) => [server.row, server]));
     this.#schedule = new Schedule(servers.length);
     const now = host.now();
+    this.#passive = this.#servers.filter(({ checked }) => checked.check.passive !== null);
+    if (this.#passive.length > 0) this.#lookAt = now;
     for (const server of this.#servers) {
       table.setHealth(server.row, server.state.health);
       if (server.admin !== "maint") this.#schedule.set(server.index, now);
@@ -90,10 +98,12 @@ export class Prober {
       }
     }
     if (this.#lateMs > 0) this.#host.report(lateness(this.#lateMs));
+    if (now >= this.#lookAt) this.#lookAtTraffic(now);
     if (now >= this.#flushAt) this.#flush();
     // Probes that have begun get their share of the thread before more of them do.
     const restMs = startable > 0 ? REST_MS : BACKLOG_REST_MS;
-    this.#wakeAt = Math.min(Math.max(this.#schedule.nextAt(), now + restMs), this.#flushAt);
+    const checkAt = Math.max(this.#schedule.nextAt(), now + restMs);
+    this.#wakeAt = Math.min(checkAt, this.#flushAt, this.#lookAt);
     this.#host.wakeAt(this.#wakeAt);
   }
 
@@ -166,13 +176,51 @@ export class Prober {
       server: server.index,
       round: server.round++,
     });
-    this.#schedule.set(server.index, at + intervalMs);
+    this.#plan(server, at + intervalMs);
     const durationMs = at - check.startedAt;
     const changed = health !== before;
-    this.#results.push({ ...outcome, row: server.row, at, durationMs, ok, health, changed });
+    this.#note({ ...outcome, row: server.row, at, durationMs, ok, health, changed });
+    this.#wakeBy(at + intervalMs);
+  }
+
+  #lookAtTraffic(now: number): void {
+    this.#lookAt = now + TRAFFIC_MS;
+    for (const server of this.#passive) {
+      const errors = errorsInARow(server.errors, this.#host.traffic(server.row));
+      server.errors = server.state.health === "up" ? errors : 0;
+      const limit = server.checked.check.passive?.errorLimit ?? Infinity;
+      if (server.errors >= limit) this.#heed(server, now);
+    }
+  }
+
+  /** Too many connections have failed in a row. */
+  #heed(server: Checked, at: number): void {
+    const { checked: { check, backend }, row, errors } = server;
+    if (!check.passive) return;
+    const usable = this.#servers.filter((one) =>
+      one.checked.backend === backend && this.#table.takesConnections(one.row)
+    );
+    const isLast = usable.length <= 1;
+    server.errors = 0;
+    server.state = afterErrors(check, server.state, check.passive.action, isLast);
+    const { health } = server.state;
+    this.#table.setHealth(row, health);
+    const text = `${errors} connections in a row failed`;
+    const changed = health !== "up";
+    this.#note({ code: "PASSIVE", text, row, at, durationMs: 0, ok: false, health, changed });
+    if (!server.check) this.#plan(server, Math.min(server.nextAt, at + check.fastIntervalMs));
+  }
+
+  #plan(server: Checked, at: number): void {
+    server.nextAt = at;
+    this.#schedule.set(server.index, at);
+  }
+
+  #note(result: CheckResult): void {
+    this.#results.push(result);
+    const { at, changed } = result;
     this.#flushAt = Math.min(this.#flushAt, changed ? at : at + RESULTS_MS);
     this.#wakeBy(this.#flushAt);
-    this.#wakeBy(at + intervalMs);
   }
 
   #halt(server: Checked): void {
@@ -203,6 +251,10 @@ class Checked {
   admin: AdminState;
   state: HealthState;
   round = 0;
+  /** Connections in a row that have failed. */
+  errors = 0;
+  /** When the next check is due, if none is under way. */
+  nextAt = 0;
   /** The check under way. */
   check: Check | undefined;
 
@@ -245,6 +297,9 @@ const ROOM_MS = 50;
 /** A timeout that is noticed later than this says more about us than about the server. */
 const LATE_MS = 100;
 const SPARED_MS = 20;
+
+/** How often the connections of clients are looked at. */
+const TRAFFIC_MS = 500;
 
 /** Results that change nothing may wait this long for others, to share one message. */
 const RESULTS_MS = 200;

@@ -13,6 +13,7 @@ import { Prober } from "./prober.ts";
 import { ScriptProbes } from "./script_probe.ts";
 import { startSocketProbe } from "./socket_probe.ts";
 import { TlsProbes } from "./tls_probe.ts";
+import { TrafficWatch } from "./traffic.ts";
 
 let prober: Prober | undefined;
 let poller: Poller | undefined;
@@ -43,11 +44,12 @@ function start(order: StartOrder): void {
   const sockets = new Poller(order.descriptors);
   poller = sockets;
   const tls = new TlsProbes();
+  const traffic = new TrafficWatch(order.serverCounters);
   const scripts = new ScriptProbes(order.scripts);
   workers = new WorkerTable(order.workerTable);
   worker = order.worker;
   prober = new Prober(
-    { now: monotonicMs, startProbe, hasRoom, report, wakeAt },
+    { now: monotonicMs, startProbe, hasRoom, traffic: (row) => traffic.look(row), report, wakeAt },
     { table: new ServerTable(order.serverTable), seed: order.seed, servers: order.servers },
   );
   report({ kind: "ready" });

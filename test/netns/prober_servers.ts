@@ -122,6 +122,7 @@ export function checkedServer(port: number, check: Partial<CheckPlan>, row = 0):
       address: "127.0.0.1",
       port,
       request: { type: "tcp" },
+      passive: null,
       ...check,
     },
   };

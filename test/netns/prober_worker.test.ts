@@ -1,7 +1,9 @@
 import type { Socket } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { monotonicMs } from "../../src/linux/clock.ts";
+import { Counters } from "../../src/memory/counters.ts";
 import { type Row, ServerTable } from "../../src/memory/server_table.ts";
+import { SERVER_COUNTERS } from "../../src/memory/traffic.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
 import type { CheckedServer, CheckResult, Order, Report } from "../../src/prober/orders.ts";
 import { pollerMemory } from "../../src/prober/poller.ts";
@@ -16,6 +18,7 @@ class ProberThread {
   readonly workers = new WorkerTable(1);
   readonly results: CheckResult[] = [];
   readonly scripts = scriptMemory();
+  readonly counters: Counters;
   readonly kinds = new Set<Report["kind"]>();
   readonly #worker = new Worker(new URL("../../src/prober/worker.ts", import.meta.url), {
     type: "module",
@@ -23,6 +26,8 @@ class ProberThread {
 
   constructor(checked: readonly CheckedServer[]) {
     this.table = new ServerTable(Math.max(1, checked.length));
+    const columns = SERVER_COUNTERS.length;
+    this.counters = new Counters({ rows: checked.length, columns, stripes: 1 });
     this.#worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
       this.kinds.add(report.kind);
       if (report.kind === "results") this.results.push(...report.results);
@@ -35,6 +40,7 @@ class ProberThread {
       worker: 0,
       descriptors: pollerMemory(checked.length),
       scripts: this.scripts,
+      serverCounters: this.counters.shape,
       seed: 1,
     });
   }

@@ -60,6 +60,8 @@ const DEFAULT_BACKEND: BackendPlan = {
   keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
   retries: 3,
   redispatch: true,
+  onMarkedDown: "keep-connections",
+  slowStartMs: null,
   udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
   servers: [DEFAULT_SERVER],
 };

@@ -40,6 +40,24 @@ export const BackendSchema = keys({
   }).prefault({}).describe("TCP keepalive, on both sides."),
   retries: whole(0, 100).prefault(3).describe("Further attempts when a connect fails."),
   redispatch: flag().prefault(true).describe("Let the last attempt go to another server."),
+  passive: z.union([
+    z.literal("none"),
+    keys({
+      errorLimit: whole(1, 1_000_000).prefault(10)
+        .describe("Connections in a row that fail, or are reset before the server has spoken."),
+      action: choice(["fail-check", "fast-interval", "sudden-death", "mark-down"])
+        .prefault("fail-check")
+        .describe(
+          "What follows beside a check after fastInterval: a failed check; nothing; that the " +
+            "next failed check decides; down at once.",
+        ),
+    }),
+  ], { error: "none, or a map of errorLimit and action" }).prefault({})
+    .describe("What the connections of clients say about a server; never about the last usable."),
+  onMarkedDown: choice(["keep-connections", "shutdown-connections"]).prefault("keep-connections")
+    .describe("What becomes of a server's connections when it goes down or into maint."),
+  slowStart: duration(1).optional()
+    .describe("A server that comes back has all of its weight and limits after so long."),
   whenEmpty: choice(["reject"]).prefault("reject")
     .describe("What a client meets when no server is usable: a reset at once."),
   proxyProtocol: choice(VERSIONS).optional()

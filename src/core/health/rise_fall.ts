@@ -71,4 +71,5 @@ function fullCount({ rise, fall }: HealthRules): number {
   return rise + fall - 1;
 }
 
-const FULLY_DOWN: HealthState = { health: "down", count: 0 };
+/** Down, and not on its way up. */
+export const FULLY_DOWN: HealthState = { health: "down", count: 0 };

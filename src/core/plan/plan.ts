@@ -264,6 +264,10 @@ export interface BackendPlan {
   readonly keepalive: KeepalivePlan;
   readonly retries: number;
   readonly redispatch: boolean;
+  /** What becomes of a server's connections when it goes down or into maint. */
+  readonly onMarkedDown: "keep-connections" | "shutdown-connections";
+  /** How long a server that comes back takes to have all of its share; `null` means no time. */
+  readonly slowStartMs: number | null;
   readonly udp: UdpPlan;
   readonly servers: readonly ServerPlan[];
 }
@@ -315,6 +319,14 @@ export interface CheckPlan {
   readonly address: string | null;
   readonly port: number | null;
   readonly request: CheckRequest;
+  /** What the connections of clients say beside it; `null` means that nobody listens to them. */
+  readonly passive: PassivePlan | null;
+}
+
+/** After so many failed connections in a row, this is made of it. */
+export interface PassivePlan {
+  readonly errorLimit: number;
+  readonly action: "fail-check" | "fast-interval" | "sudden-death" | "mark-down";
 }
 
 /** What is asked of the server. */

@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from "vitest";
 import { Servers } from "../../../src/appliance/servers.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import type { OverrideFact, StateFact, WeightFact } from "../../../src/core/plan/override.ts";
-import type { BackendPlan } from "../../../src/core/plan/plan.ts";
+import type { BackendPlan, CheckPlan } from "../../../src/core/plan/plan.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
+import type { CheckCode } from "../../../src/prober/orders.ts";
 import { backendPlan } from "../plans.ts";
 
 describe("Servers", () => {
@@ -82,6 +83,65 @@ describe("Servers", () => {
     });
   });
 
+  it("tells of a server that is down whose connections are not to outlive it", () => {
+    const heard: Row[] = [];
+    const some = watched({ onMarkedDown: "shutdown-connections" });
+    some.servers.onMarkedDown = (row) => heard.push(row);
+    some.note("up");
+    some.note("down");
+    expect(heard).toEqual([0]);
+    some.servers.override("web", "s1", [fact("s1", { field: "state", value: "drain" })]);
+    expect(heard).toEqual([0]);
+    some.servers.override("web", "s1", [fact("s1", { field: "state", value: "maint" })]);
+    expect(heard).toEqual([0, 0]);
+  });
+
+  it("gives a server that comes back its weight by and by, but not at the start", () => {
+    const some = watched({ slowStartMs: 40_000 });
+    some.note("up");
+    expect(some.weight()).toBe(100);
+    some.note("down");
+    some.note("up");
+    const weights = [0, 10_000, 10_000, 19_000, 1_000].map((ms) => some.pass(ms));
+    expect(weights).toEqual([1, 25, 50, 95, 100]);
+    expect(some.servers.find("web", "s1")?.weight).toMatchObject({ effective: 100 });
+    some.pass(100_000);
+    expect(some.waiting()).toBe(0);
+  });
+
+  it("forgets the slow start of a server that goes again, and obeys a new weight in it", () => {
+    const some = watched({ slowStartMs: 40_000 });
+    for (const health of ["up", "down", "up"] as const) some.note(health);
+    expect(some.pass(20_000)).toBe(50);
+    some.servers.override("web", "s1", [fact("s1", { field: "weight", value: 40 })]);
+    expect(some.weight()).toBe(20);
+    some.note("down");
+    some.pass(10_000);
+    some.note("up");
+    expect(some.pass(10_000)).toBe(10);
+    expect(some.servers.find("web", "s1")?.weight).toMatchObject({ runtime: 40, effective: 10 });
+  });
+
+  it("comes slowly also out of maint", () => {
+    const some = watched({ slowStartMs: 40_000 });
+    some.note("up");
+    some.servers.override("web", "s1", [fact("s1", { field: "state", value: "maint" })]);
+    some.servers.override("web", "s1", []);
+    some.note("up");
+    expect(some.pass(20_000)).toBe(50);
+  });
+
+  it("takes failed connections for no check", () => {
+    const some = watched({});
+    some.note("up");
+    some.note("down", "PASSIVE");
+    expect(some.servers.find("web", "s1")?.health).toMatchObject({
+      code: "L4OK",
+      failureCode: "PASSIVE",
+      failedAt: expect.any(String),
+    });
+  });
+
   it("knows no server of another name", () => {
     expect(servers.find("web", "nobody")).toBeUndefined();
     expect(servers.planOf("nowhere", "s1")).toBeUndefined();
@@ -97,6 +157,58 @@ function fact(
     ? { ...said, ...what, file: "ready", deadline: null }
     : { ...said, ...what, file: 100 };
 }
+
+/** One server with a check, in virtual time. */
+function watched(said: Partial<BackendPlan>) {
+  let now = 1_000;
+  let timers: { at: number; then: () => void }[] = [];
+  const backends = [{ ...backend("web", 1), check: CHECK, ...said }];
+  const memory = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 1);
+  const servers = new Servers(backends, memory, {
+    now: () => now,
+    later: (delayMs, then) => timers.push({ at: now + delayMs, then }),
+  });
+  const first = 0 as Row;
+  const weight = () => memory.servers.weight(first);
+  return {
+    servers,
+    weight,
+    waiting: () => timers.length,
+    /** A check, or what failed connections say, has changed its health. */
+    note: (health: "up" | "down", code: CheckCode = health === "up" ? "L4OK" : "L4CON") => {
+      memory.servers.setHealth(first, health);
+      const ok = health === "up";
+      const result = { row: first, at: now, durationMs: 1, text: "", changed: true };
+      servers.noteCheck({ ...result, code, ok, health });
+    },
+    /** Lets time pass. @returns the weight after it. */
+    pass: (ms: number) => {
+      const until = now + ms;
+      for (;;) {
+        const next = timers.toSorted((one, other) => one.at - other.at)[0];
+        if (!next || next.at > until) break;
+        timers = timers.filter((timer) => timer !== next);
+        now = next.at;
+        next.then();
+      }
+      now = until;
+      return weight();
+    },
+  };
+}
+
+const CHECK: CheckPlan = {
+  intervalMs: 2_000,
+  fastIntervalMs: 2_000,
+  downIntervalMs: 2_000,
+  timeoutMs: 2_000,
+  rise: 2,
+  fall: 3,
+  address: null,
+  port: null,
+  request: { type: "tcp" },
+  passive: null,
+};
 
 const AT = "2026-01-02T03:04:05.000Z";
 

@@ -73,6 +73,41 @@ describe("udp", () => {
   );
 });
 
+describe("passive", () => {
+  it.each([
+    ["retries: 1", { errorLimit: 10, action: "fail-check" }],
+    ["passive: { errorLimit: 3 }", { errorLimit: 3, action: "fail-check" }],
+    ["passive: { action: mark-down }", { errorLimit: 10, action: "mark-down" }],
+    ["passive: none", null],
+  ])("%s", (keys, passive) => expect(backend(keys)?.check?.passive).toEqual(passive));
+
+  it.each([
+    ["passive: { errorLimit: 0 }", "a whole number from 1"],
+    ["passive: { action: down }", "fail-check, fast-interval, sudden-death, mark-down"],
+    ["check: none\n    passive: { errorLimit: 3 }", "passive feeds a check, and there is none"],
+  ])("%s is refused", (keys, words) => {
+    expect(problems(keys)).toEqual([expect.stringContaining(words)]);
+  });
+
+  it("asks for no check by default", () => expect(problems("check: none")).toEqual([]));
+});
+
+describe("what becomes of servers that go and come", () => {
+  it("is nothing by default", () => {
+    expect(backend("retries: 1")).toMatchObject({
+      onMarkedDown: "keep-connections",
+      slowStartMs: null,
+    });
+  });
+
+  it("is what the file says", () => {
+    expect(backend("onMarkedDown: shutdown-connections\n    slowStart: 30s")).toMatchObject({
+      onMarkedDown: "shutdown-connections",
+      slowStartMs: 30_000,
+    });
+  });
+});
+
 describe("keepalive", () => {
   it.each(["idle: 1500ms", "interval: 10h", "idle: 10ms"])("{ %s } is refused", (key) => {
     expect(problems(`keepalive: { ${key} }`)).toHaveLength(1);

@@ -13,6 +13,7 @@ describe("check", () => {
       address: null,
       port: null,
       request: { type: "tcp" },
+      passive: { errorLimit: 10, action: "fail-check" },
     });
   });
 

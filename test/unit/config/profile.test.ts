@@ -19,6 +19,8 @@ describe("applyProfiles", () => {
         fall: 2,
       },
       timeouts: { idle: "24h" },
+      onMarkedDown: "shutdown-connections",
+      slowStart: "30s",
     });
   });
 

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { CheckPlan } from "../../../src/core/plan/plan.ts";
+import type { Traffic } from "../../../src/core/health/passive.ts";
+import type { CheckPlan, PassivePlan } from "../../../src/core/plan/plan.ts";
 import { type AdminState, type Row, ServerTable } from "../../../src/memory/server_table.ts";
 import type { CheckResult, LogReport, Report } from "../../../src/prober/orders.ts";
 import type { Outcome } from "../../../src/prober/probe.ts";
@@ -18,6 +19,7 @@ const CHECK: CheckPlan = {
   address: null,
   port: null,
   request: { type: "tcp" },
+  passive: null,
 };
 
 function row(at: number): Row {
@@ -36,6 +38,8 @@ class Bench {
   /** All that were started: row and instant. */
   readonly started: { readonly row: number; readonly at: number }[] = [];
   readonly abandoned: number[] = [];
+  /** What the next look at the connections of a row finds. */
+  readonly traffic = new Map<number, Traffic>();
   /** Whether a check of a row may begin. */
   hasRoom: (row: number) => boolean = () => true;
   #wakeAt = Infinity;
@@ -68,6 +72,11 @@ class Bench {
         };
       },
       hasRoom: ({ row }) => this.hasRoom(row),
+      traffic: (row) => {
+        const seen = this.traffic.get(row) ?? { errors: 0, successes: 0 };
+        this.traffic.delete(row);
+        return seen;
+      },
       report: (report) => this.#hear(report),
       wakeAt: (at) => this.#wakeAt = at,
     }, { table: this.table, seed: 1, servers });
@@ -213,6 +222,69 @@ describe("Prober: timeouts", () => {
     bench.pass(30);
     expect(bench.results).toMatchObject([{ row: 0, code: "L4OK" }, { row: 1, code: "L4TOUT" }]);
     expect(bench.logs.length).toBe(1);
+  });
+});
+
+describe("Prober: connections of clients", () => {
+  const passive = { errorLimit: 10, action: "fail-check" } as const;
+  const bench = (action: PassivePlan["action"], count = 2) => {
+    const takeConnections = (table: ServerTable) => {
+      for (let at = 0; at < count; at++) table.setWeight(row(at), 100);
+    };
+    const made = new Bench(count, takeConnections, { ...CHECK, passive: { ...passive, action } });
+    for (let at = 0; at < count; at++) made.end(at, OK);
+    made.pass(100);
+    return made;
+  };
+
+  it("count as a failed check when too many in a row fail, and hasten the next one", () => {
+    const made = bench("fail-check");
+    made.traffic.set(0, { errors: 9, successes: 0 });
+    made.pass(450);
+    expect(made.results.length).toBe(2);
+    made.traffic.set(0, { errors: 1, successes: 0 });
+    made.pass(700);
+    expect(made.results.at(-1)).toMatchObject({
+      row: 0,
+      code: "PASSIVE",
+      text: "10 connections in a row failed",
+      health: "up",
+      changed: false,
+    });
+    made.pass(500);
+    expect(made.started.filter(({ row }) => row === 0).length).toBe(2);
+    expect(made.started.filter(({ row }) => row === 1).length).toBe(1);
+    for (const outcome of [REFUSED, REFUSED]) {
+      expect(made.table.health(row(0))).toBe("up");
+      made.end(0, outcome);
+      made.pass(600);
+    }
+    expect(made.table.health(row(0))).toBe("down");
+  });
+
+  it("are forgiven by one that succeeds", () => {
+    const made = bench("mark-down");
+    for (const traffic of [{ errors: 9, successes: 0 }, { errors: 5, successes: 1 }]) {
+      made.traffic.set(0, traffic);
+      made.pass(500);
+    }
+    made.traffic.set(0, { errors: 9, successes: 0 });
+    made.pass(500);
+    expect(made.table.health(row(0))).toBe("up");
+  });
+
+  it("never take the last usable server away", () => {
+    const made = bench("mark-down");
+    const failing = { errors: 50, successes: 0 };
+    made.traffic.set(0, failing).set(1, failing);
+    made.pass(600);
+    expect([0, 1].map((at) => made.table.health(row(at)))).toEqual(["down", "up"]);
+    expect(made.results.filter(({ changed, ok }) => changed && !ok)).toMatchObject([
+      { row: 0, code: "PASSIVE", text: "50 connections in a row failed", health: "down" },
+    ]);
+    made.pass(600);
+    made.end(1, REFUSED);
+    expect(made.table.health(row(1))).toBe("down");
   });
 });
 

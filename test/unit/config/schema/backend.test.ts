@@ -10,6 +10,8 @@ it("BackendSchema has the defaults of the documentation", () => {
     keepalive: { idle: "60s", interval: "10s", probes: 6 },
     retries: 3,
     redispatch: true,
+    passive: { errorLimit: 10, action: "fail-check" },
+    onMarkedDown: "keep-connections",
     whenEmpty: "reject",
     serverDefaults: { weight: 100 },
     servers: {},
