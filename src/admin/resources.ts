@@ -25,7 +25,10 @@ import { wantsStream } from "./streams.ts";
 
 /** Adds every GET below `/v1`. */
 export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
-  const stream = new StatusStream(() => JSON.stringify(statusOf(appliance)));
+  const stream = new StatusStream(
+    () => JSON.stringify(statusOf(appliance)),
+    (end) => appliance.followEvents((event) => event === null && end()),
+  );
   router.openapi(
     get("/v1/status", "Everything in one document, or a stream of it", StatusSchema),
     (context) => {

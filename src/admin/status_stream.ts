@@ -8,17 +8,21 @@ import type { SSEStreamingApi } from "hono/streaming";
 /** Gives one status document, as text, to any number of readers. */
 export class StatusStream {
   readonly #text: () => string;
+  readonly #onEnd: (end: () => void) => () => void;
   readonly #readers = new Set<(text: string) => void>();
   #timer: ReturnType<typeof setInterval> | undefined;
 
-  constructor(text: () => string) {
+  /** @param onEnd calls back when the appliance ends, unless what it returns is called before. */
+  constructor(text: () => string, onEnd: (end: () => void) => () => void) {
     this.#text = text;
+    this.#onEnd = onEnd;
   }
 
-  /** Writes the status now and then every second, until the reader goes away. */
+  /** Writes the status now and then every second, until the reader goes away or the appliance. */
   async follow(stream: SSEStreamingApi): Promise<void> {
     let next: string | undefined = this.#text();
     let wake = () => {};
+    let isOver = false;
     const reader = (text: string) => {
       // Who reads slowly misses some: the last one tells all.
       next = text;
@@ -26,8 +30,12 @@ export class StatusStream {
     };
     this.#add(reader);
     stream.onAbort(() => wake());
+    const forget = this.#onEnd(() => {
+      isOver = true;
+      wake();
+    });
     try {
-      while (!stream.aborted && !stream.closed) {
+      while (!stream.aborted && !stream.closed && !isOver) {
         if (next === undefined) {
           await new Promise<void>((resolve) => wake = resolve);
           continue;
@@ -37,6 +45,7 @@ export class StatusStream {
         await stream.writeSSE({ data });
       }
     } finally {
+      forget();
       this.#remove(reader);
     }
   }

@@ -8,17 +8,11 @@ import { check, type CheckOptions, type Host } from "./check.ts";
 import { events, type EventsOptions, why } from "./events.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { failover, type FailoverOptions, standby, type StandbyOptions } from "./handover.ts";
-import {
-  asClient,
-  clientFor,
-  type ClientOptions,
-  type End,
-  notYet,
-  notYetOption,
-} from "./options.ts";
+import { asClient, clientFor, type ClientOptions, type End, notYet } from "./options.ts";
 import { addServerVerbs } from "./server_verbs.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
+import { watchStatus } from "./watch.ts";
 
 /** What the command line cannot do by itself. */
 export interface Commands {
@@ -116,9 +110,10 @@ function addStatus(program: Command, terminal: Terminal, end: End): void {
     .description("One screen: virtual routers, frontends, backends, servers.")
     .option("--json", "print the document of GET /v1/status")
     .option("--live", "print nothing; end with 0 or 1, as /livez answers: for health checks")
-    .addOption(notYetOption("--watch"))
+    .option("--watch", "keep showing it; with --json a line for each time")
     .action(async (options) => {
       using client = clientFor(options, terminal);
+      if (options.watch) await watchStatus(client, options, terminal);
       end(await status(client, options, terminal));
     });
 }

@@ -2,7 +2,7 @@
  * Options that several verbs share, and how they are read. It carries nothing out.
  */
 
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
 import { AdminClient } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import type { Terminal } from "./terminal.ts";
@@ -32,15 +32,6 @@ export function clientFor(options: ClientOptions, terminal: Terminal): AdminClie
   const address = options.admin ?? (terminal.env("LINTEL_ADMIN") || DEFAULT_ADMIN);
   const file = options.tokenFile ?? (terminal.env("LINTEL_TOKEN_FILE") || undefined);
   return new AdminClient({ address, token: file === undefined ? undefined : readToken(file) });
-}
-
-/** An option of the interface that does not exist so far: refused by name, never ignored. */
-export function notYetOption(flags: string): Option {
-  const option = new Option(flags, "(not supported yet)");
-  const refuse = () => {
-    throw notYet(option.long ?? flags);
-  };
-  return option.argParser(refuse);
 }
 
 /** The failure of what does not exist so far. */

@@ -2,6 +2,12 @@
  * Where a verb reads its surroundings and writes what it says. Tests put their own in its place.
  */
 
+/** How much fits on a terminal. */
+export interface Screen {
+  readonly columns: number;
+  readonly rows: number;
+}
+
 /** Standard output and error, the environment, the clock. */
 export interface Terminal {
   /** Data: what another program may read. */
@@ -13,6 +19,8 @@ export interface Terminal {
   readonly colours: boolean;
   /** Whether standard error is a terminal, where a line can be written over. */
   readonly live: boolean;
+  /** The size of standard output as it is now; `undefined` where it is no terminal. */
+  screen(): Screen | undefined;
   /** Monotonic. */
   now(): number;
   pause(durationMs: number): Promise<void>;
@@ -26,6 +34,7 @@ export function processTerminal(): Terminal {
     err: (text) => write(Deno.stderr, text),
     env: (name) => Deno.env.get(name),
     colours: !plain && Deno.stdout.isTerminal(),
+    screen: () => Deno.stdout.isTerminal() ? Deno.consoleSize() : undefined,
     live: !plain && Deno.stderr.isTerminal(),
     now: () => performance.now(),
     pause: (durationMs) => new Promise((resolve) => setTimeout(resolve, durationMs)),

@@ -159,6 +159,11 @@ export class FakeAppliance implements Appliance {
     for (const tell of this.followers) tell(event);
   }
 
+  /** It stops: whoever follows is told. */
+  end() {
+    for (const tell of this.followers) tell(null);
+  }
+
   metrics() {
     return Promise.resolve("lintel_up 1\n");
   }

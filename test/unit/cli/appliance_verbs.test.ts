@@ -52,6 +52,41 @@ function setActive(...counts: number[]) {
   });
 }
 
+describe("status --watch", () => {
+  /** A terminal whose owner interrupts as soon as the appliance has ended. */
+  function impatient() {
+    const terminal = new FakeTerminal(overSocket());
+    const out = terminal.out.bind(terminal);
+    terminal.out = (text) => {
+      out(text);
+      appliance.end();
+    };
+    terminal.onPause = () => {
+      throw new Error("interrupted");
+    };
+    return terminal;
+  }
+
+  it("draws over itself what fits, and says that the appliance is away", async () => {
+    const terminal = impatient();
+    terminal.size = { columns: 20, rows: 4 };
+    await expect(lintel("status --watch", terminal)).rejects.toThrow("interrupted");
+    const [first, second] = terminal.stdout.split("\x1b[H").slice(1);
+    const lines = first!.split("\n");
+    expect(lines).toHaveLength(4);
+    expect(lines[0]).toBe("lb1  lintel 0.1.0 (e\x1b[K");
+    expect(lines[2]).toMatch(/^… and \d+ more lines/);
+    expect(second).toContain("the appliance has en\x1b[K");
+  });
+
+  it("is for terminals, and with --json for programs", async () => {
+    expect(await lintel("status --watch")).toMatchObject({ exitCode: 2, stdout: "" });
+    const terminal = impatient();
+    await expect(lintel("status --watch --json", terminal)).rejects.toThrow("interrupted");
+    expect(JSON.parse(terminal.stdout)).toMatchObject({ node: "lb1" });
+  });
+});
+
 describe("status", () => {
   it("prints one screen", async () => {
     const { exitCode, stdout } = await lintel("status");

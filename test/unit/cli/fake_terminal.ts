@@ -2,7 +2,7 @@
  * A terminal in memory whose clock moves only by pausing.
  */
 
-import type { Terminal } from "../../../src/cli/terminal.ts";
+import type { Screen, Terminal } from "../../../src/cli/terminal.ts";
 
 /** What was written, and an environment to read. */
 export class FakeTerminal implements Terminal {
@@ -10,6 +10,7 @@ export class FakeTerminal implements Terminal {
   stderr = "";
   colours = false;
   live = false;
+  size: Screen | undefined;
   /** Called at every pause, when time has moved. */
   onPause: () => void = () => {};
   readonly #env: Readonly<Record<string, string>>;
@@ -25,6 +26,10 @@ export class FakeTerminal implements Terminal {
 
   err(text: string) {
     this.stderr += text;
+  }
+
+  screen() {
+    return this.size;
   }
 
   env(name: string) {
