@@ -9,6 +9,7 @@ import { formatAddress } from "../../src/core/net/address.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { EAGAIN } from "../../src/linux/errno.ts";
 import { RouteEvents } from "../../src/linux/netlink.ts";
+import { Pressure } from "./pressure.ts";
 
 /** A host got the address, or lost it. Instants are CLOCK_MONOTONIC in milliseconds. */
 export interface Change {
@@ -24,6 +25,7 @@ export class VipWatch implements Disposable {
   readonly #changes: Change[] = [];
   readonly #timer: ReturnType<typeof setInterval>;
   readonly #stalls: { readonly at: number; readonly ms: number }[] = [];
+  readonly #pressure = new Pressure();
   #lookedAt = monotonicMs();
 
   constructor(vip: string, ...hosts: readonly Host[]) {
@@ -79,10 +81,13 @@ export class VipWatch implements Disposable {
     return this.#longest(since, (holders) => holders === 0);
   }
 
-  /** How long this very process was kept from looking, at worst: bounds are that much wider. */
+  /**
+   * How long the machine kept programs from running: this very one at worst, or some that waited
+   * for a CPU. Bounds are that much wider.
+   */
   stallMs(since: number): number {
     const stalls = this.#stalls.filter(({ at }) => at >= since).map(({ ms }) => ms);
-    return Math.max(0, ...stalls);
+    return Math.max(this.#pressure.since(since), ...stalls);
   }
 
   [Symbol.dispose](): void {
@@ -124,6 +129,7 @@ export class VipWatch implements Disposable {
   }
 
   #look(): void {
+    this.#pressure.keep();
     const at = monotonicMs();
     const stallMs = at - this.#lookedAt - LOOK_EVERY_MS;
     if (stallMs > NOTABLE_STALL_MS) this.#stalls.push({ at, ms: stallMs });
