@@ -16,6 +16,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "iproute2": "an independent view on links and addresses",
   "keepalived": "the peer that we must get on with",
   "libcap2-bin": "gives the binary its capabilities: setcap",
+  "libfaketime": "lets a wall clock step",
   "nftables": "keeps packets from being sent",
   "nginx-light": "servers behind us",
   "prometheus": "scrapes us, and reads the alerts that we ship",

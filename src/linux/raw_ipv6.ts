@@ -69,6 +69,7 @@ export function receiveIpv6(fd: Fd, message: IncomingMessage): Packet | undefine
 
 export const IPV6_MULTICAST_IF = 17;
 export const IPV6_MULTICAST_LOOP = 19;
+export const IPV6_RECVERR = 25;
 export const IPV6_MULTICAST_ALL = 29;
 export const IPV6_HDRINCL = 36;
 

@@ -228,6 +228,7 @@ export const IPPROTO_IPV6 = 41;
 export const IP_TOS = 1;
 export const IP_HDRINCL = 3;
 export const IP_PKTINFO = 8;
+export const IP_RECVERR = 11;
 export const IP_FREEBIND = 15;
 export const IP_MULTICAST_IF = 32;
 export const IP_MULTICAST_TTL = 33;

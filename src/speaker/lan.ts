@@ -10,6 +10,7 @@ import type { Expectation } from "../core/wire/vrrp.ts";
 import { GROUP_IPV4, GROUP_IPV6, PROTOCOL_VRRP } from "../core/wire/vrrp.ts";
 import { type Packet, parseIpv4 } from "../core/wire/ipv4.ts";
 import type { Link } from "../core/wire/rtnetlink.ts";
+import { ENOBUFS } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import { IncomingMessage } from "../linux/message.ts";
 import { packetSocket } from "../linux/packet.ts";
@@ -20,6 +21,7 @@ import {
   IPV6_MULTICAST_ALL,
   IPV6_MULTICAST_IF,
   IPV6_MULTICAST_LOOP,
+  IPV6_RECVERR,
   joinGroupIpv6,
   receiveIpv6,
 } from "../linux/raw_ipv6.ts";
@@ -30,6 +32,7 @@ import {
   IP_HDRINCL,
   IP_MULTICAST_ALL,
   IP_MULTICAST_LOOP,
+  IP_RECVERR,
   IPPROTO_IP,
   IPPROTO_IPV6,
   recv,
@@ -112,6 +115,9 @@ export class Lan implements Disposable {
     length: number,
     destination: Uint8Array<ArrayBuffer>,
   ): number {
+    const result = sendto(this.#sender, packet, length, destination);
+    if (result >= 0 || result === -ENOBUFS) return result;
+    // It may be what became of an earlier packet, told by ICMP, which has kept this one back.
     return sendto(this.#sender, packet, length, destination);
   }
 
@@ -146,10 +152,12 @@ function openReceiver(opened: Fd[], { name, index }: Link): number {
     failure(joinGroup(fd, GROUP_IPV4, index));
 }
 
+/** Without `IP_RECVERR` the kernel would be silent of packets that a full queue has refused. */
 function openSender(opened: Fd[], { name, index }: Link): number {
   const fd = socket(AF_INET, SOCK_RAW, PROTOCOL_VRRP);
   return keep(opened, fd) || failure(attachDropAll(fd)) || failure(bindToDevice(fd, name)) ||
     failure(setOption(fd, IPPROTO_IP, IP_HDRINCL, 1)) ||
+    failure(setOption(fd, IPPROTO_IP, IP_RECVERR, 1)) ||
     failure(setMulticastInterface(fd, index)) ||
     failure(setOption(fd, IPPROTO_IP, IP_MULTICAST_LOOP, 0));
 }
@@ -169,6 +177,7 @@ function openSenderIpv6(opened: Fd[], { name, index }: Link): number {
   const fd = socket(AF_INET6, SOCK_RAW, PROTOCOL_VRRP);
   return keep(opened, fd) || failure(attachDropAll(fd)) || failure(bindToDevice(fd, name)) ||
     failure(setOption(fd, IPPROTO_IPV6, IPV6_HDRINCL, 1)) ||
+    failure(setOption(fd, IPPROTO_IPV6, IPV6_RECVERR, 1)) ||
     failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_IF, index)) ||
     failure(setOption(fd, IPPROTO_IPV6, IPV6_MULTICAST_LOOP, 0));
 }

@@ -264,7 +264,7 @@ export class Participant {
     const { restored, problems } = this.#addresses.restore();
     this.#complain(problems);
     for (const address of restored) this.#remarks.onLoss(address, this.#latenessMs, now);
-    if (restored.length > 0) this.#remarks.sent(this.#transmitter.announce(1));
+    if (restored.length > 0) this.#announce(1);
   }
 
   /** Time has passed: the deadline lay `latenessMs` ago. */
@@ -284,10 +284,11 @@ export class Participant {
       case "sendAdvertisement": {
         const result = this.#transmitter.advertise(output.priority, output.intervalMs);
         // A last word on an interface that has just gone is not expected to get through.
-        return output.priority === PRIORITY_RELEASE ? undefined : this.#remarks.sent(result);
+        if (output.priority !== PRIORITY_RELEASE) this.#remarks.sent("advertisements", result);
+        return;
       }
       case "announceAddresses":
-        return this.#remarks.sent(this.#transmitter.announce(output.copies));
+        return this.#announce(output.copies);
       case "addAddresses":
         return this.#complain(this.#addresses.add());
       case "renewAddresses":
@@ -299,6 +300,10 @@ export class Participant {
         return this.#report({ kind: "releaseConnections", router: this.plan.name, addresses });
       }
     }
+  }
+
+  #announce(copies: number): void {
+    this.#remarks.sent("announcements", this.#transmitter.announce(copies));
   }
 
   #complain(problems: readonly AddressProblem[]): void {

@@ -50,9 +50,11 @@ export class Remarks {
   }
 
   /** The kernel's answer to something sent: a refusal is said once, until it is over. */
-  sent(result: number): void {
-    if (result >= 0) return this.forget("send");
-    this.once("send", "warn", `sending fails: ${errorName(-result)}; it is tried again each time`);
+  sent(what: "advertisements" | "announcements", result: number): void {
+    const key = `send ${what}`;
+    if (result >= 0) return this.forget(key);
+    const message = `sending ${what} fails: ${errorName(-result)}; it is tried again each time`;
+    this.once(key, "warn", message);
   }
 
   /** An advertisement that was not taken. */

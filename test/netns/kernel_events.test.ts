@@ -183,11 +183,36 @@ describe("an Active", () => {
     ]);
     await lb1.run(["nft", "add rule inet lab out ip protocol 112 drop"]);
     await eventually("errors are counted", () => (one.counted()?.sendErrors ?? 0) > 5);
-    expect(one.said.filter((line) => /sending fails: EPERM/.test(line))).toHaveLength(1);
+    expect(one.said.filter((line) => /sending advertisements fails: EPERM/.test(line)))
+      .toHaveLength(1);
     expect(one.counted()?.state).toBe("active");
     await lb1.run(["nft", "delete table inet lab"]);
     const sent = one.counted()?.advertisementsSent ?? 0;
     await eventually("it is sent again", () => (one.counted()?.advertisementsSent ?? 0) > sent + 5);
+    await one.stop();
+  });
+});
+
+describe("an Active whose queue is full", () => {
+  it("counts what is refused, says it once of each kind, and recovers", async () => {
+    const announce = { repeat: 1, delayMs: 0, refreshMs: 150, refreshRepeat: 1 };
+    const one = new SpeakerHost(lb1, [{ ...PLAN, announce }]);
+    await one.is("active");
+    // Every packet is longer than that.
+    await lb1.run(["tc", "qdisc", "add", "dev", "eth0", "root", "bfifo", "limit", "1"]);
+    await eventually("errors are counted", () => (one.counted()?.sendErrors ?? 0) > 10);
+    for (const what of ["advertisements", "announcements"]) {
+      const line = `sending ${what} fails: ENOBUFS`;
+      expect(one.said.filter((said) => said.includes(line)), line).toHaveLength(1);
+    }
+    expect(one.counted()?.state).toBe("active");
+    await lb1.run(["tc", "qdisc", "del", "dev", "eth0", "root"]);
+    const { advertisementsSent = NaN, sendErrors } = one.counted() ?? {};
+    await eventually(
+      "it is sent again",
+      () => (one.counted()?.advertisementsSent ?? 0) > advertisementsSent + 5,
+    );
+    expect(one.counted()?.sendErrors).toBeLessThanOrEqual((sendErrors ?? 0) + 3);
     await one.stop();
   });
 });

@@ -128,6 +128,29 @@ it("a unicast router with peers behind a router takes what has lost a hop", asyn
   await two.is("active");
 });
 
+it("a unicast router takes turns with a Keepalived behind a router", async () => {
+  const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
+  const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
+  const between = lab.host("between", { addresses: ["10.1.0.1/24"], lan: "one" });
+  lab.attach(between, "two", ["10.2.0.1/24"]);
+  between.sysctl("net.ipv4.ip_forward", 1);
+  const keepalived = new Keepalived(far, {
+    ...{ version: 3, priority: 100, intervalMs: 100, vip: VIP },
+    unicast: { source: "10.2.0.2", peer: "10.1.0.2" },
+  });
+  await keepalived.process.printed(/Startup complete/);
+  const one = new SpeakerHost(near, [{ ...unicastPlan("10.1.0.2", "10.2.0.2"), priority: 150 }]);
+  await one.is("active");
+  await eventually("Keepalived yields", () => !far.holds(VIP) && near.holds(VIP));
+  await one.stop();
+  await eventually("Keepalived takes over", () => far.holds(VIP) && !near.holds(VIP));
+  const two = new SpeakerHost(near, [{ ...unicastPlan("10.1.0.2", "10.2.0.2"), priority: 50 }]);
+  await eventually("it is heard", () => (two.counted()?.advertisementsReceived ?? 0) > 3);
+  expect(two.counted()).toMatchObject({ state: "backup", rejected: {} });
+  await keepalived.stop();
+  await two.is("active");
+});
+
 function pair(): { ours: Host; theirs: Host } {
   return {
     ours: lab.host("ours", { addresses: [`${OURS}/24`, "fd00::2/64"] }),

@@ -101,14 +101,20 @@ it("takes turns with a Keepalived that does the same", async () => {
   const one = new SpeakerHost(lb1, [{ ...PLAN, priority: 50 }]);
   await one.is("backup");
   await watch.only(lb2);
+  expect(await reaches(client, VIP)).toBe(true);
+  expect(await neighbour()).toBe(MAC);
   await keepalived.stop();
   await one.is("active");
-  expect(await answerers(client, VIP, [])).toEqual([MAC]);
+  // By the same entry; the switch has learnt the other port by our first advertisement.
   expect(await reaches(client, VIP)).toBe(true);
+  expect(await neighbour()).toBe(MAC);
+  expect(await answerers(client, VIP, [])).toEqual([MAC]);
   const back = new Keepalived(lb2, {
     ...{ version: 3, priority: 200, intervalMs: 100, vip: VIP, lines: ["use_vmac"] },
   });
   await eventually("Keepalived has it back", () => watch.holders().join() === "lb2");
+  expect(await reaches(client, VIP)).toBe(true);
+  expect(await neighbour()).toBe(MAC);
   expect(one.counted()?.rejected).toEqual({});
   await back.stop();
 });

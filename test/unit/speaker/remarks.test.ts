@@ -32,10 +32,14 @@ describe("Remarks", () => {
 
   it("says that sending fails, and nothing more until it has worked", () => {
     const { remarks, said } = listen();
-    for (const result of [-1, -105, 32, -105]) remarks.sent(result);
+    for (const result of [-1, -105, 32, -105]) {
+      remarks.sent("advertisements", result);
+      // That these can be sent says nothing of those.
+      remarks.sent("announcements", 42);
+    }
     expect(said).toEqual([
-      "api: sending fails: EPERM; it is tried again each time",
-      "api: sending fails: ENOBUFS; it is tried again each time",
+      "api: sending advertisements fails: EPERM; it is tried again each time",
+      "api: sending advertisements fails: ENOBUFS; it is tried again each time",
     ]);
   });
 
