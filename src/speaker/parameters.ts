@@ -6,8 +6,17 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { lastInterval } from "../core/vrrp/handover.ts";
 import { PRIORITY_OWNER, type VirtualRouter } from "../core/vrrp/router.ts";
 
-/** The parameters at the start; `grouped` says whether it is in a group with others. */
-export function parametersOf(plan: VirtualRouterPlan, grouped: boolean): VirtualRouter {
+/**
+ * The parameters at the start.
+ *
+ * @param grouped whether it is in a group with others.
+ * @param insistMs as in {@linkcode VirtualRouter}, if the file wants any refresh at all.
+ */
+export function parametersOf(
+  plan: VirtualRouterPlan,
+  grouped: boolean,
+  insistMs: number | null = null,
+): VirtualRouter {
   return {
     version: plan.version,
     priority: plan.priority,
@@ -19,6 +28,7 @@ export function parametersOf(plan: VirtualRouterPlan, grouped: boolean): Virtual
     grouped,
     renewIntervalMs: renewInterval(plan),
     announce: plan.announce,
+    insistMs: plan.announce.refreshMs === null ? null : insistMs,
   };
 }
 

@@ -26,6 +26,7 @@ import { causeOf } from "./cause.ts";
 import type { Claim } from "./claims.ts";
 import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
+import { LastWords } from "./last_words.ts";
 import type { Report } from "./orders.ts";
 import { lastIntervalOf, parametersOf } from "./parameters.ts";
 import type { NoPlace, Place } from "./place.ts";
@@ -39,6 +40,8 @@ export interface Surroundings {
   readonly report: (report: Report) => void;
   /** Names of the virtual routers that are in a group with others. */
   readonly grouped: ReadonlySet<string>;
+  /** How often the addresses are announced while peers may be silent. */
+  readonly insistMs: number;
 }
 
 /** A virtual router in which this node takes part. */
@@ -54,6 +57,7 @@ export class Participant {
   readonly #addresses: VirtualAddresses;
   readonly #transmitter: Transmitter;
   readonly #remarks: Remarks;
+  readonly #lastWords: LastWords;
   readonly #table: RouterTable;
   readonly #report: (report: Report) => void;
   /** Parameters, and what moves them while it runs. */
@@ -65,7 +69,6 @@ export class Participant {
   #reason: TransitionReason | null = null;
   #since: number;
   #heard: { readonly advertisement: Advertisement; readonly at: number } | undefined;
-  /** When the last advertisement of a peer was heard. */
   #heardAt: number | null = null;
   /** How late the thread was when it woke up last. */
   #latenessMs = 0;
@@ -83,7 +86,8 @@ export class Participant {
   constructor(plan: VirtualRouterPlan, row: number, around: Surroundings, now: number) {
     this.plan = plan;
     this.#row = row;
-    this.#router = parametersOf(plan, around.grouped.has(plan.name));
+    this.#router = parametersOf(plan, around.grouped.has(plan.name), around.insistMs);
+    this.#lastWords = new LastWords(plan, this.#router.insistMs);
     this.#addresses = new VirtualAddresses(plan, around.route);
     this.#table = around.table;
     this.#report = around.report;
@@ -219,7 +223,10 @@ export class Participant {
     if (this.#state.name !== "active") return;
     // Gaps are counted between advertisements of an Active that we wait for.
     this.#heard = undefined;
-    if (priority !== PRIORITY_RELEASE) this.onConflict(now);
+    if (priority === PRIORITY_RELEASE) return;
+    this.#lastWords.hear(formatAddress(source), now);
+    this.#router = { ...this.#router, insistMs: this.#lastWords.insistMs };
+    this.onConflict(now);
   }
 
   /** The other routers decide how fast a planned handover may be. */
@@ -273,8 +280,7 @@ export class Participant {
     if (latenessMs > 0) this.#table.noteLateness(this.#row, latenessMs);
     if (latenessMs > this.plan.advertisementIntervalMs / 2) {
       this.#table.count(this.#row, "lateWakeups");
-      const message = `this thread was not run in time: ${latenessMs.toFixed(0)} ms late`;
-      this.#remarks.sometimes("late", "warn", message, now);
+      this.#remarks.onLateness(latenessMs, now);
     }
     this.give({ kind: "timer" }, now);
   }
@@ -295,10 +301,12 @@ export class Participant {
         return this.#complain(this.#addresses.renew());
       case "removeAddresses":
         return this.#complain(this.#addresses.remove());
-      case "releaseConnections": {
-        const addresses = this.addresses.map(formatAddress);
-        return this.#report({ kind: "releaseConnections", router: this.plan.name, addresses });
-      }
+      case "releaseConnections":
+        return this.#report({
+          kind: "releaseConnections",
+          router: this.plan.name,
+          addresses: this.addresses.map(formatAddress),
+        });
     }
   }
 
@@ -325,9 +333,7 @@ export class Participant {
     const heard = this.#heard?.advertisement;
     const silenceMs = this.#heardAt === null ? null : now - this.#heardAt;
     const { yield: cause } = this.standing;
-    const { isStandby } = this;
-    const place = this.#why;
-    const known = { priority, heard, silenceMs, place, yield: cause };
+    const known = { priority, heard, silenceMs, place: this.#why, yield: cause };
     this.#report({
       kind: "transition",
       router: this.plan.name,
@@ -341,9 +347,14 @@ export class Participant {
       lastAdvertisementAgeMs: silenceMs,
       latenessMs: this.#latenessMs,
       points: this.#points,
-      yield: cause ?? (isStandby ? "standby" : null),
+      yield: cause ?? (this.isStandby ? "standby" : null),
     });
-    if (to === "active") this.#heard = undefined;
+    if (to !== "active") return;
+    if (heard && (reason === "preempt" || reason === "owner")) {
+      this.#lastWords.relieve(formatAddress(heard.source), now);
+      this.#router = { ...this.#router, insistMs: this.#lastWords.insistMs };
+    }
+    this.#heard = undefined;
   }
 
   #publish(): void {

@@ -81,6 +81,12 @@ export class Remarks {
     this.sometimes(`loss ${address}`, "warn", `${address} ${how}: put back, announced anew`, now);
   }
 
+  /** This thread has not been run in time. */
+  onLateness(latenessMs: number, now: number): void {
+    const message = `this thread was not run in time: ${latenessMs.toFixed(0)} ms late`;
+    this.sometimes("late", "warn", message, now);
+  }
+
   /** What is odd about an advertisement that is taken all the same. */
   onAdvertisement(plan: VirtualRouterPlan, heard: Advertisement, now: number): void {
     const otherForm = plan.version === 3 && heard.checksum !== sentForm(plan);

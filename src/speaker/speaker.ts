@@ -72,7 +72,9 @@ export class Speaker implements Disposable {
     const now = monotonicMs();
     const groups = options.groups.filter(({ members }) => members.length > 1);
     const grouped = new Set(groups.flatMap(({ members }) => members));
-    const around = { route: this.#route, table, report, grouped };
+    const addresses = routers.flatMap((plan) => [...plan.addresses, ...plan.excludedAddresses]);
+    const insistMs = addresses.length * INSIST_MS;
+    const around = { route: this.#route, table, report, grouped, insistMs };
     this.#participants = routers.map((plan, row) => new Participant(plan, row, around, now));
     const named = (names: readonly string[]) =>
       this.#participants.filter(({ plan }) => names.includes(plan.name));
@@ -369,3 +371,6 @@ const HELD_UP_MS = 20;
 const LATE_MS = 5;
 
 const SURVEY_RETRY_MS = 1_000;
+
+/** For each address of this node: 20 announcements a second in all are nothing to a network. */
+const INSIST_MS = 50;

@@ -34,6 +34,7 @@ export const ROUTER: VirtualRouter = {
   grouped: false,
   renewIntervalMs: 250,
   announce: { repeat: 5, delayMs: 5_000, refreshMs: 10_000, refreshRepeat: 1 },
+  insistMs: null,
 };
 
 /** A virtual router under trial. */

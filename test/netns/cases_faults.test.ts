@@ -13,6 +13,7 @@ import { routerPlan } from "../unit/plans.ts";
 import { answerers } from "./arp.ts";
 import { figures, isSoak } from "./figures.ts";
 import { Frames } from "./frames.ts";
+import { Keepalived } from "./keepalived.ts";
 import { SpeakerHost } from "./speaker_host.ts";
 import { activeDownMs } from "./standard.ts";
 import { VipWatch } from "./vip_watch.ts";
@@ -68,6 +69,30 @@ describe("a partition", () => {
     for (const speaker of speakers) expect(speaker.counted()?.rejected).toEqual({});
   });
 
+  it("from a Keepalived that yields silently leaves no client in the dark either", async () => {
+    const keepalived = new Keepalived(lb2, {
+      ...{ version: 3, intervalMs: TIMING.intervalMs, vip: VIP, priority: PRIORITY.lb2 },
+    });
+    await keepalived.process.printed(/Startup complete/);
+    const speaker = new SpeakerHost(lb1, [plan({ priority: PRIORITY.lb1 })]);
+    await watch.only(lb1, 15_000);
+    await using probe = Probe.start(VIP, client, [lb1, lb2]);
+    await probe.settled(0, 5_000);
+    lab.partition(lb1);
+    await eventually("Keepalived serves", () => probe.isServedBy(1, 60));
+    // Its own bursts must be over, and it hears us before we hear it.
+    await delay(5_500);
+    await refuse(lb2, "output");
+    const since = monotonicMs();
+    lab.heal(lb1);
+    await probe.settled(0, 5_000);
+    const gapMs = probe.longestGapMs(since);
+    figures("heal, a silent Keepalived", { gapMs });
+    expect(gapMs).toBeLessThan(TIMING.intervalMs + 50 + watch.stallMs(since));
+    expect(speaker.counted()).toMatchObject({ state: "active", rejected: {} });
+    await keepalived.stop();
+  });
+
   it("of one direction does not make the better node flap: it insists", async () => {
     const [speaker] = await both();
     const frames = await Frames.start(client, "arp");
@@ -114,17 +139,20 @@ it("loses three advertisements of ten, and both agree again in the end", async (
 /** Both nodes; lb1 is Active. */
 async function both(more: Partial<VirtualRouterPlan> = {}): Promise<SpeakerHost[]> {
   const speakers = [lb1, lb2].map((host, node) =>
-    new SpeakerHost(host, [routerPlan({
-      addresses: [{ address: VIP, prefixLength: 32 }],
-      advertisementIntervalMs: TIMING.intervalMs,
-      priority: [PRIORITY.lb1, PRIORITY.lb2][node]!,
-      ...more,
-    })])
+    new SpeakerHost(host, [plan({ priority: [PRIORITY.lb1, PRIORITY.lb2][node]!, ...more })])
   );
   await watch.only(lb1, 15_000);
   await delay(activeDownMs(TIMING, PRIORITY.lb2));
   await watch.only(lb1);
   return speakers;
+}
+
+function plan(more: Partial<VirtualRouterPlan>): VirtualRouterPlan {
+  return routerPlan({
+    addresses: [{ address: VIP, prefixLength: 32 }],
+    advertisementIntervalMs: TIMING.intervalMs,
+    ...more,
+  });
 }
 
 /** The host's own packet filter drops advertisements. */

@@ -85,7 +85,10 @@ export const VirtualRouterSchema = keys({
       .describe("Announcements of each address sent on becoming Active."),
     delay: duration(0).prefault("5s").describe("A second burst so much later; 0s means none."),
     refresh: durationOrNone(1000).prefault("10s")
-      .describe("Announced anew this often while Active."),
+      .describe(
+        "Announced anew this often while Active. Unless none: also with each advertisement, 20 " +
+          "times a second at most, while a peer may yield without a word, as Keepalived does.",
+      ),
     refreshRepeat: whole(1, 100).prefault(1).describe("Announcements of each address then."),
   }).prefault({}).describe(
     "Gratuitous ARPs and unsolicited neighbour advertisements, which tell the network that an " +

@@ -45,6 +45,7 @@ export function takeOver(
       announceAt: Infinity,
       announceAgainAt: againAt(router, now),
       refreshAt: refreshAt(router, now),
+      saidAt: now,
     },
     outputs: [
       advertisement(router, priority),
@@ -72,6 +73,7 @@ export function resume(router: VirtualRouter, state: Leaving, now: Instant): Ste
       announceAt: Infinity,
       announceAgainAt: Infinity,
       refreshAt: refreshAt(router, now),
+      saidAt: now,
     },
     outputs: [
       advertisement(router, priority),
@@ -106,10 +108,20 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
   } else if (now >= state.refreshAt) {
     outputs.push({ kind: "announceAddresses", copies: router.announce.refreshRepeat });
     next = { ...announced(router, next, now), announceAt };
-  } else if (announceAt !== state.announceAt) {
-    next = { ...next, announceAt };
+  } else {
+    if (announceAt !== state.announceAt) next = { ...next, announceAt };
+    if (next.advertisedAt === now && insists(router, state, now)) {
+      outputs.push({ kind: "announceAddresses", copies: 1 });
+      next = { ...next, saidAt: now };
+    }
   }
   return { state: next, outputs };
+}
+
+/** Whether an advertisement is the time to announce the addresses, too: the nearest to it. */
+function insists(router: VirtualRouter, { saidAt }: Active, now: Instant): boolean {
+  const { insistMs, advertisementIntervalMs } = router;
+  return insistMs !== null && now - saidAt >= insistMs - advertisementIntervalMs / 2;
 }
 
 /** Keeps the phase of advertisements after a small lateness, and never makes up for a great one. */
@@ -125,6 +137,7 @@ function announced(router: VirtualRouter, state: Active, now: Instant): Active {
     announceFrom: Math.max(state.announceFrom, now - ANNOUNCE_GAP_MS) + ANNOUNCE_GAP_MS,
     announceAt: Infinity,
     refreshAt: refreshAt(router, now),
+    saidAt: now,
   };
 }
 

@@ -24,6 +24,12 @@ export interface VirtualRouter {
   /** How often addresses are renewed while Active; `null` if they do not expire. */
   readonly renewIntervalMs: number | null;
   readonly announce: Announcing;
+  /**
+   * With an advertisement the addresses are announced, too, if they have not been for so long: a
+   * peer that yields without a word after a partition leaves its MAC address with the neighbours,
+   * and nobody hears of it. `null` where all peers are known to say a last word.
+   */
+  readonly insistMs: number | null;
 }
 
 /** How often the addresses are announced by gratuitous ARP or unsolicited NA. */

@@ -67,6 +67,8 @@ export interface Active extends Common {
   readonly announceAgainAt: Instant;
   /** When the addresses are announced anew for no other reason, or `Infinity`. */
   readonly refreshAt: Instant;
+  /** When they were last announced for whatever reason. */
+  readonly saidAt: Instant;
 }
 
 /**

@@ -12,6 +12,12 @@ describe("parametersOf()", () => {
     expect(parametersOf(routerPlan({ priority: 255 }), false).renewIntervalMs).toBeNull();
   });
 
+  it("insists where anything is announced anew at all", () => {
+    expect(parametersOf(routerPlan(), false, 50).insistMs).toBe(50);
+    const announce = { ...routerPlan().announce, refreshMs: null };
+    expect(parametersOf(routerPlan({ announce }), false, 50).insistMs).toBeNull();
+  });
+
   it("takes the rest from the plan", () => {
     expect(parametersOf(routerPlan({ preemptDelayMs: 700 }), true))
       .toMatchObject({ priority: 100, preempt: true, preemptDelayMs: 700, grouped: true });

@@ -18,6 +18,19 @@ describe("an Active", () => {
     expect(wakes.filter((did) => did.includes("renew")).length).toBeGreaterThanOrEqual(4);
   });
 
+  it("announces with an advertisement where peers may be silent, at most so often", () => {
+    const announced = (advertisementIntervalMs: number, insistMs: number | null) => {
+      const changes = { renewIntervalMs: null, advertisementIntervalMs, insistMs };
+      const did = new Trial(changes).active().pass(1_000).did;
+      return did.filter((one) => one === "announce 1").length;
+    };
+    expect(announced(1_000, null)).toBe(0);
+    expect(announced(1_000, 50)).toBe(1);
+    expect(announced(100, 50)).toBe(10);
+    expect(announced(10, 50)).toBe(20);
+    expect(announced(100, 200)).toBe(5);
+  });
+
   it("renews nothing that does not expire", () => {
     expect(new Trial({ renewIntervalMs: null }).active().pass(2500).did)
       .toEqual(["advertise 100", "advertise 100"]);

@@ -24,6 +24,7 @@ const ACTIVE: Active = {
   announceAt: 50_000,
   announceAgainAt: 50_000,
   refreshAt: 50_000,
+  saidAt: 0,
 };
 const LEAVING: Leaving = {
   name: "leaving",
