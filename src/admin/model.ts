@@ -130,6 +130,7 @@ export const FrontendSchema = z.strictObject({
     sent: count("Sent to clients"),
   }),
   denied: byReason("Connections refused by reason"),
+  evictedSessions: count("UDP sessions that were ended to make room for new ones"),
 }).openapi("Frontend");
 
 /** The last advertisement accepted from another router. */

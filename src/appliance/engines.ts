@@ -21,6 +21,7 @@ import type { Plan } from "../core/plan/plan.ts";
 import { CannotRun } from "./cannot_run.ts";
 import { connectionMemory, reclaim } from "../dataplane/connection_memory.ts";
 import { Cuts } from "./cuts.ts";
+import { sessionMemory } from "../dataplane/udp/session_memory.ts";
 import { EngineWorker } from "./engine_worker.ts";
 import type { Frontends } from "./frontends.ts";
 import { type Log, logOf } from "./log.ts";
@@ -43,6 +44,8 @@ export interface EngineParts {
   readonly connectionsPerWorker: number;
   /** Where each data-plane worker writes down connections that end; `null` where it does not. */
   readonly connectionLog: (worker: number) => ConnectionLogShape | null;
+  /** UDP sessions that each data-plane worker may hold. */
+  readonly sessionsPerWorker: number;
 }
 
 /** All worker threads. */
@@ -151,6 +154,7 @@ export class Engines {
     const name = `dataplane-${row}`;
     const log = logOf(name);
     const connections = connectionMemory(maxConnections);
+    const sessions = sessionMemory(this.#parts.sessionsPerWorker);
     let started: DataplaneStart;
     const worker: EngineWorker<DataplaneOrder, DataplaneReport> = new EngineWorker({
       engine: "dataplane",
@@ -166,6 +170,7 @@ export class Engines {
           maxConnections,
           connections,
           connectionLog: this.#parts.connectionLog(row),
+          sessions,
           listeners: this.#listeners(row),
           ...this.#tables(),
         },
@@ -204,6 +209,7 @@ export class Engines {
       backends: plan.backends.map((backend) => ({ ...backend, rows: servers.rows(backend.name) })),
       servers: memory.servers.buffer,
       workers: memory.workers.buffer,
+      sessionCounts: memory.sessionCounts.shape,
       serverCounters: memory.serverCounters.shape,
       frontendCounters: memory.frontendCounters.shape,
       connectDurations: memory.connectDurations.shape,

@@ -5,7 +5,13 @@
 
 import type { Frontend } from "../admin/model.ts";
 import { listenerName } from "../core/plan/diff.ts";
-import { backendsOf, type FrontendPlan, type ListenerPlan, type Plan } from "../core/plan/plan.ts";
+import {
+  backendsOf,
+  type FrontendPlan,
+  type ListenerPlan,
+  type Plan,
+  type Protocol,
+} from "../core/plan/plan.ts";
 import { type ClientOptions, openListener } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -21,6 +27,8 @@ export class Frontends {
   readonly #counters: Counters;
   /** By worker. */
   readonly #listeners: Listener[][];
+  /** The protocols whose listeners have been closed for good. */
+  readonly #closed = new Set<Protocol>();
   /** Virtual routers whose listeners have been given up. */
   readonly #released = new Set<string>();
   /** Those of them whose listeners should have come back, and could not. */
@@ -102,12 +110,18 @@ export class Frontends {
     );
   }
 
-  /** Closes all listeners, once no worker accepts any more. */
+  /**
+   * Closes the listeners for connections, once no worker accepts any more. Those for datagrams are
+   * what open sessions go on by.
+   */
+  closeForConnections(): void {
+    this.#close("tcp");
+  }
+
+  /** Closes all listeners that are still open, once no worker uses them any more. */
   close(): void {
-    for (const listener of this.#listeners.flat()) {
-      if (!this.#isReleased(listener)) close(listener.fd);
-    }
-    this.#listeners.length = 0;
+    this.#close("tcp");
+    this.#close("udp");
   }
 
   /** All frontends in the file's order. */
@@ -125,7 +139,7 @@ export class Frontends {
           address: one.address,
           port: one.port,
           virtualRouter: one.virtualRouter,
-          bound: this.#listeners.length > 0 && !this.#isReleased(one),
+          bound: !this.#closed.has(one.protocol) && !this.#isReleased(one),
         })),
         backend: plan.backend,
         routes: plan.routes.map(({ serverNames, backend }) => ({
@@ -144,8 +158,17 @@ export class Frontends {
           serverName: count("deniedServerName"),
           prefaceTimeout: count("deniedPrefaceTimeout"),
         },
+        evictedSessions: count("evicted"),
       };
     });
+  }
+
+  #close(protocol: Protocol): void {
+    if (this.#closed.has(protocol)) return;
+    this.#closed.add(protocol);
+    for (const listener of this.#listeners.flat()) {
+      if (listener.protocol === protocol && !this.#isReleased(listener)) close(listener.fd);
+    }
   }
 
   #isReleased({ virtualRouter }: { readonly virtualRouter: string | null }): boolean {

@@ -18,10 +18,9 @@ export function connectionsPerWorker(
   plan: Plan,
   limit = openFilesLimit(),
 ): number {
-  const listeners = plan.frontends.reduce((sum, one) => sum + one.listeners.length, 0);
-  const servers = plan.backends.reduce((sum, backend) => sum + backend.servers.length, 0);
-  const kept = RESERVED + servers + workers * (listeners + 2 * MAX_PIPES);
-  const held = Math.min((limit - kept) / DESCRIPTORS_A_CONNECTION, MOST_CONNECTIONS);
+  const kept = keptDescriptors(workers, plan);
+  const rest = limit - kept - workers * sessionsPerWorker(workers, plan, limit);
+  const held = Math.min(rest / DESCRIPTORS_A_CONNECTION, MOST_CONNECTIONS);
   const connections = Math.floor(held / workers);
   if (connections < 1) {
     throw new CannotRun(
@@ -30,6 +29,51 @@ export function connectionsPerWorker(
     );
   }
   return connections;
+}
+
+/**
+ * UDP sessions that each data-plane worker may hold: as many as the file allows, since clients may
+ * all come to one worker, and half of the descriptors at most where there are connections too.
+ */
+export function sessionsPerWorker(
+  workers: number,
+  plan: Plan,
+  limit = openFilesLimit(),
+): number {
+  const listeners = plan.frontends.flatMap((frontend) => frontend.listeners);
+  const hasConnections = listeners.some(({ protocol }) => protocol === "tcp");
+  const rest = Math.max(0, limit - keptDescriptors(workers, plan));
+  const share = hasConnections ? rest / 2 : rest - workers * DESCRIPTORS_A_CONNECTION;
+  const wanted = wantedSessions(plan);
+  return Math.max(0, Math.min(wanted, MOST_CONNECTIONS, Math.floor(share / workers)));
+}
+
+/** What is to be said where there is no room for all the sessions of the file. */
+export function sessionShortage(
+  workers: number,
+  plan: Plan,
+  limit = openFilesLimit(),
+): string | undefined {
+  const sessions = workers * sessionsPerWorker(workers, plan, limit);
+  const wanted = wantedSessions(plan);
+  if (sessions >= wanted) return undefined;
+  return `the limit of ${limit} open files leaves room for ${sessions} UDP sessions, and the ` +
+    `file allows ${wanted}: raise it (ulimit -n, LimitNOFILE=), or lower udp.maxSessions`;
+}
+
+function wantedSessions({ frontends, backends }: Plan): number {
+  const names = new Set(
+    frontends.filter(({ listeners }) => listeners.some(({ protocol }) => protocol === "udp"))
+      .map(({ backend }) => backend),
+  );
+  return backends.filter(({ name }) => names.has(name))
+    .reduce((sum, { udp }) => sum + udp.maxSessions, 0);
+}
+
+function keptDescriptors(workers: number, { frontends, backends }: Plan): number {
+  const listeners = frontends.reduce((sum, one) => sum + one.listeners.length, 0);
+  const servers = backends.reduce((sum, backend) => sum + backend.servers.length, 0);
+  return RESERVED + servers + workers * (listeners + 2 * MAX_PIPES);
 }
 
 function openFilesLimit(): number {

@@ -19,7 +19,7 @@ import { Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
-import { connectionsPerWorker } from "./limits.ts";
+import { connectionsPerWorker, sessionShortage, sessionsPerWorker } from "./limits.ts";
 import { Overrides } from "./overrides.ts";
 import { Routers } from "./routers.ts";
 import { RunningAppliance } from "./running.ts";
@@ -95,7 +95,10 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     dataplaneWorkers,
     connectionsPerWorker: connectionsPerWorker(dataplaneWorkers, plan),
     connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
+    sessionsPerWorker: sessionsPerWorker(dataplaneWorkers, plan),
   });
+  const shortage = sessionShortage(dataplaneWorkers, plan);
+  if (shortage) log.write("warn", shortage);
   const { threads } = engines;
   const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers };
   const availability = new Availability({ ...parts, engines });
@@ -173,7 +176,7 @@ async function leaveAndDrain(
     engines.leaveAtOnce();
   });
   await within(LEAVE_MS, engines.leave());
-  const drained = engines.drain(() => frontends.close());
+  const drained = engines.drain(() => frontends.closeForConnections());
   await within(stopTimeoutMs, Promise.race([drained, impatient]));
 }
 

@@ -9,6 +9,7 @@ import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
 import { RouterTable } from "../memory/router_table.ts";
 import { ServerTable } from "../memory/server_table.ts";
+import { SessionCounts } from "../memory/session_counts.ts";
 import {
   CONNECT_BOUNDS,
   FRONTEND_COUNTERS,
@@ -24,6 +25,7 @@ export interface SharedMemory {
   readonly serverCounters: Counters;
   /** Columns FRONTEND_COUNTERS, by index of the frontend. */
   readonly frontendCounters: Counters;
+  readonly sessionCounts: SessionCounts;
   /** By index of the backend. */
   readonly connectDurations: Histogram;
   /** By row of the worker. */
@@ -48,6 +50,10 @@ export function createSharedMemory(
       rows: plan.frontends.length,
       columns: FRONTEND_COUNTERS.length,
       stripes,
+    }),
+    sessionCounts: new SessionCounts({
+      workers: dataplaneWorkers,
+      backends: plan.backends.length,
     }),
     connectDurations: new Histogram({
       bounds: CONNECT_BOUNDS,

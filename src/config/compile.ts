@@ -14,6 +14,7 @@ import { compileTrackers } from "./compile_trackers.ts";
 import { checkNodes, compileVirtualRouters } from "./compile_virtual_routers.ts";
 import type { Compilation } from "./compilation.ts";
 import { milliseconds } from "./duration.ts";
+import { checkUdp } from "./udp_rules.ts";
 
 /** The plan; it can be run only if nothing was reported. */
 export function compile(compilation: Compilation): Plan {
@@ -22,6 +23,7 @@ export function compile(compilation: Compilation): Plan {
   const admin: AdminPlan = compileAdmin(compilation);
   const virtualRouters = compileVirtualRouters(compilation);
   const frontends = compileFrontends(compilation, virtualRouters, admin);
+  checkUdp(compilation, frontends);
   return freeze({
     node,
     hash,

@@ -82,10 +82,6 @@ function compileListener(
     report.problem(path, listen);
     return [];
   }
-  if (listen.protocol === "udp") {
-    report.problem(path, `UDP is not supported yet: found "${text}"`);
-    return [];
-  }
   const listeners = expand(compilation, path, listen, virtualRouters);
   for (const listener of listeners) {
     const other = taken.take(listener, String(path[1]));

@@ -3,6 +3,7 @@
  * given back here, and nowhere else.
  */
 
+import { NO_SERVER } from "../core/balance/balancer.ts";
 import {
   type Members,
   NOTHING_TRIED,
@@ -83,12 +84,20 @@ export class Chooser {
   }
 
   /**
-   * Chooses a server of a backend for what is no connection of the table.
+   * Claims a place at a server of a backend for what is no connection of the table; given back by
+   * {@linkcode release}.
    *
    * @param key stands for the client: see `clientKey`.
    */
-  pick(backend: number, key: number): number {
-    return this.#rosters[backend]!.pick(key, NOTHING_TRIED);
+  claimFor(backend: number, key: number): number {
+    const server = this.#rosters[backend]!.pick(key, NOTHING_TRIED);
+    if (server !== NO_SERVER) this.addActive(this.rowOf(backend, server), 1);
+    return server;
+  }
+
+  /** Gives a place at the server of a row back. */
+  release(row: number): void {
+    this.addActive(row, -1);
   }
 
   /** Notes that the attempt to connect to the slot's server was in vain. */
@@ -115,15 +124,33 @@ export class Chooser {
 
   /** The address to connect to, valid until it is asked for again. */
   address(slot: number): Uint8Array<ArrayBuffer> {
-    const server = this.#table.server[slot]!;
-    const address = this.#addresses[this.backendOf(slot)]![server]!;
-    if (this.backend(slot).servers[server]!.port === null) {
-      const port = this.#ports[this.#table.listener[slot]!]!;
+    const port = this.#ports[this.#table.listener[slot]!]!;
+    return this.addressOf(this.backendOf(slot), this.#table.server[slot]!, port);
+  }
+
+  /**
+   * The address of a server, valid until it is asked for again.
+   *
+   * @param port the one that the client used: servers without one of their own have the same.
+   */
+  addressOf(backend: number, server: number, port: number): Uint8Array<ArrayBuffer> {
+    const address = this.#addresses[backend]![server]!;
+    if (this.#backends[backend]!.servers[server]!.port === null) {
       // sin_port and sin6_port are at the same place, in network byte order.
       address[2] = port >> 8;
       address[3] = port & 0xff;
     }
     return address;
+  }
+
+  /** The row of a server. */
+  rowOf(backend: number, server: number): Row {
+    return this.#backends[backend]!.rows[server]!;
+  }
+
+  /** Whether the server of a row may keep the sessions it has. */
+  keepsSessions(row: number): boolean {
+    return this.#states.keepsSessions(row as Row);
   }
 }
 

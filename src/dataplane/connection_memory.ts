@@ -12,6 +12,7 @@ import { type Row, ServerTable } from "../memory/server_table.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { type Kernel, linux } from "./kernel.ts";
 import type { StartOrder } from "./orders.ts";
+import { reclaimSessions } from "./udp/session_memory.ts";
 
 /** Zeroed memory for a worker's `maxConnections`. 0 means none, in every cell. */
 export function connectionMemory(maxConnections: number): SharedArrayBuffer {
@@ -82,7 +83,7 @@ function placesOf(n: number) {
  * Resets what a crashed worker has left and settles its counts. Call it only once the worker is
  * gone, before its successor starts; a worker that ended in order has left nothing.
  *
- * @returns how many connections were reset.
+ * @returns how many connections and UDP sessions there were.
  */
 export function reclaim(
   start: StartOrder,
@@ -111,7 +112,7 @@ export function reclaim(
     if (fd !== 0) kernel.close(fd as Fd);
   }
   new Int32Array(start.connections).fill(0);
-  return connections;
+  return connections + reclaimSessions(start, kernel);
 }
 
 /** How many pipes a worker may hold, for the directions that move most. */

@@ -3,6 +3,7 @@
  * is the driver's affair, what becomes of a connection is decided elsewhere.
  */
 
+import { Datagrams } from "../linux/datagrams.ts";
 import { must } from "../linux/errno.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor } from "./acceptor.ts";
@@ -24,6 +25,7 @@ import { Preface } from "./preface.ts";
 import type { CutOrder, Listener, Order, Report, StartOrder } from "./orders.ts";
 import { Tally } from "./tally.ts";
 import { TimerWheel } from "./timer_wheel.ts";
+import { Sessions } from "./udp/sessions.ts";
 
 /** One worker's forwarding, turn by turn. */
 export class Engine implements Watcher {
@@ -34,6 +36,8 @@ export class Engine implements Watcher {
   readonly #parts: Parts;
   readonly #connections: Connections;
   readonly #acceptor: Acceptor;
+  /** None where nothing listens on UDP. */
+  readonly #sessions: Sessions | undefined;
   #now: number;
   #beatAt: number;
   #sweepAt: number;
@@ -77,6 +81,11 @@ export class Engine implements Watcher {
       },
       (missing) => this.#reportShortage(missing),
     );
+    if (start.sessions.byteLength > 0) {
+      const datagrams = (capacity: number) => new Datagrams(capacity);
+      const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
+      this.#sessions = new Sessions(start, { ...this.#parts, datagrams }, seed);
+    }
     must("watch", driver.watch(start.wake, READABLE, this, 0));
     this.#listen(start.listeners);
   }
@@ -88,15 +97,16 @@ export class Engine implements Watcher {
 
   /** Waits for something to do, half a second at most, and does it. Orders are for the caller. */
   turn(): void {
-    const { driver, table, wheel } = this.#parts;
+    const { driver, wheel } = this.#parts;
     const now = driver.turn(this.#waitMs());
     this.#now = now;
     for (let slot = wheel.expire(now); slot >= 0; slot = wheel.expire(now)) {
       this.#connections.expire(slot, now);
     }
+    this.#sessions?.flush();
     this.#acceptor.resume(now);
     if (now >= this.#beatAt) this.#beat(now);
-    if (this.#isDraining && table.open === 0) this.#drained();
+    if (this.#isDraining && this.#open === 0) this.#drained();
     if (this.#isWoken) this.#kernel.clear(this.#start.wake);
     this.#isWoken = false;
   }
@@ -119,6 +129,7 @@ export class Engine implements Watcher {
         return this.#cut(order);
       case "drain":
         this.#acceptor.drain(this.#now);
+        this.#sessions?.drain();
         this.#isDraining = true;
         return this.#report({ kind: "draining" });
       case "stop":
@@ -135,9 +146,15 @@ export class Engine implements Watcher {
     this.#connections.onEnd = (slot, closing, now) => recorder.ended(slot, closing, now);
   }
 
+  /** Connections and sessions. */
+  get #open(): number {
+    return this.#parts.table.open + (this.#sessions?.open ?? 0);
+  }
+
   #listen(listeners: readonly Listener[]): void {
     for (const listener of listeners) {
-      this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
+      if (listener.protocol === "udp") this.#sessions?.listen(listener);
+      else this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
     }
   }
 
@@ -149,7 +166,8 @@ export class Engine implements Watcher {
       CLOSING.released,
       this.#now,
     );
-    this.#report({ kind: "released", virtualRouter, connections });
+    const sessions = this.#sessions?.release(virtualRouter, this.#now) ?? 0;
+    this.#report({ kind: "released", virtualRouter, connections: connections + sessions });
   }
 
   #cut({ id, which }: CutOrder): void {
@@ -172,6 +190,7 @@ export class Engine implements Watcher {
   #stop(): void {
     if (this.#isStopped) return;
     const connections = this.#connections.cut(() => true, CLOSING.stopping, this.#now);
+    this.#sessions?.stop(this.#now);
     this.#parts.driver.close();
     this.#workers.setConnections(this.#start.worker, 0);
     this.#isStopped = true;
@@ -187,7 +206,8 @@ export class Engine implements Watcher {
   #beat(now: number): void {
     const { worker } = this.#start;
     this.#workers.beat(worker, now);
-    this.#workers.setConnections(worker, this.#parts.table.open);
+    this.#workers.setConnections(worker, this.#open);
+    this.#sessions?.expire(now);
     this.#parts.tally.late(now - this.#beatAt);
     this.#beatAt = now + BEAT_MS;
     if (now < this.#sweepAt) return;

@@ -28,6 +28,8 @@ import {
   SO_RCVBUFFORCE,
   SO_REUSEADDR,
   SO_REUSEPORT,
+  SO_SNDBUF,
+  SO_SNDBUFFORCE,
   SOCK_DGRAM,
   SOCK_STREAM,
   socket,
@@ -62,14 +64,18 @@ export function isWildcard({ address }: Pick<ListenerPlan, "address">): boolean 
 function openUdp(listener: ListenerPlan): Fd {
   return open(listener, (fd) => {
     setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
-    // A worker may be busy for some milliseconds. Without privileges there is less room.
-    if (setOption(fd, SOL_SOCKET, SO_RCVBUFFORCE, ROOM_BYTES) < 0) {
-      setOption(fd, SOL_SOCKET, SO_RCVBUF, ROOM_BYTES);
+    // A worker may be busy for some milliseconds, and answers leave in batches.
+    for (
+      const [force, ask] of [[SO_RCVBUFFORCE, SO_RCVBUF], [SO_SNDBUFFORCE, SO_SNDBUF]] as const
+    ) {
+      // Without privileges there is less room.
+      if (setOption(fd, SOL_SOCKET, force, ROOM_BYTES) < 0) {
+        setOption(fd, SOL_SOCKET, ask, ROOM_BYTES);
+      }
     }
-    if (!isWildcard(listener)) return;
-    // The one that does not fit the socket's family fails, and does not matter.
-    setOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
-    setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1);
+    if (isWildcard(listener) && setOption(fd, IPPROTO_IPV6, IPV6_RECVPKTINFO, 1) < 0) {
+      setOption(fd, IPPROTO_IP, IP_PKTINFO, 1);
+    }
   }, () => 0);
 }
 

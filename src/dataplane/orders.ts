@@ -12,6 +12,7 @@ import type { ConnectionLogShape } from "../memory/connection_log.ts";
 import type { CountersShape } from "../memory/counters.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
 import type { Row } from "../memory/server_table.ts";
+import type { SessionCountsShape } from "../memory/session_counts.ts";
 
 /** What the appliance tells a worker. */
 export type Order =
@@ -51,6 +52,10 @@ export interface StartOrder {
   readonly connections: SharedArrayBuffer;
   /** Where connections that end are written down; `null` where they are not. */
   readonly connectionLog: ConnectionLogShape | null;
+  /** `sessionMemory` (udp/session_memory.ts) for as many UDP sessions as the worker may hold. */
+  readonly sessions: SharedArrayBuffer;
+  /** UDP sessions by worker and index of the backend. */
+  readonly sessionCounts: SessionCountsShape;
   /** The ServerTable's memory. */
   readonly servers: SharedArrayBuffer;
   /** The WorkerTable's memory. */
@@ -148,6 +153,7 @@ export interface Backend extends
     | "keepalive"
     | "retries"
     | "redispatch"
+    | "udp"
     | "servers"
   > {
   /** The row of each of `servers`, in the same order. */

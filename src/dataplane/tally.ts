@@ -29,14 +29,14 @@ export class Tally {
     this.#lag = new Histogram(start.workerLag);
   }
 
-  /** Counts one event of a server. */
-  server(row: number, column: ServerColumn): void {
-    this.#servers.add(this.#worker, row, SERVER_COLUMNS[column], 1);
+  /** Counts one event of a server, or something else in units of `amount`. */
+  server(row: number, column: ServerColumn, amount = 1): void {
+    this.#servers.add(this.#worker, row, SERVER_COLUMNS[column], amount);
   }
 
-  /** Counts one event of a frontend. */
-  frontend(frontend: number, column: FrontendColumn): void {
-    this.#frontends.add(this.#worker, frontend, FRONTEND_COLUMNS[column], 1);
+  /** Counts one event of a frontend, or something else in units of `amount`. */
+  frontend(frontend: number, column: FrontendColumn, amount = 1): void {
+    this.#frontends.add(this.#worker, frontend, FRONTEND_COLUMNS[column], amount);
   }
 
   /** A connection to a server has been made. */
@@ -99,6 +99,7 @@ const FRONTEND_COLUMNS: Readonly<Record<FrontendColumn, number>> = {
   closed: FRONTEND_COUNTERS.indexOf("closed"),
   receivedBytes: FRONTEND_COUNTERS.indexOf("receivedBytes"),
   sentBytes: FRONTEND_COUNTERS.indexOf("sentBytes"),
+  evicted: FRONTEND_COUNTERS.indexOf("evicted"),
   deniedNoServer: FRONTEND_COUNTERS.indexOf("deniedNoServer"),
   deniedLimit: FRONTEND_COUNTERS.indexOf("deniedLimit"),
   deniedShortage: FRONTEND_COUNTERS.indexOf("deniedShortage"),

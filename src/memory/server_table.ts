@@ -46,6 +46,15 @@ export class ServerTable {
       Atomics.load(this.#cells, at + WEIGHT) > 0;
   }
 
+  /**
+   * Whether the UDP sessions that it has may stay: while it drains too, but not once it is gone.
+   */
+  keepsSessions(row: Row): boolean {
+    const at = row * COLUMNS;
+    return Atomics.load(this.#cells, at + ADMIN) !== MAINT &&
+      Atomics.load(this.#cells, at + HEALTH) !== DOWN;
+  }
+
   /** Share of new connections, 0 to 256. */
   weight(row: Row): number {
     return Atomics.load(this.#cells, row * COLUMNS + WEIGHT);
@@ -122,4 +131,6 @@ const COLUMNS = 5;
 const ADMIN_STATES: readonly AdminState[] = ["ready", "drain", "maint"];
 const HEALTHS: readonly Health[] = ["unchecked", "up", "down"];
 const READY = ADMIN_STATES.indexOf("ready");
+const MAINT = ADMIN_STATES.indexOf("maint");
 const UP = HEALTHS.indexOf("up");
+const DOWN = HEALTHS.indexOf("down");

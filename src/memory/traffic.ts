@@ -27,6 +27,7 @@ export const FRONTEND_COUNTERS = [
   "closed",
   "receivedBytes",
   "sentBytes",
+  "evicted",
   "deniedNoServer",
   "deniedLimit",
   "deniedShortage",

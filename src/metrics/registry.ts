@@ -252,6 +252,11 @@ const FRONTENDS: readonly SampledMetric[] = [
       frontends.flatMap(({ name, denied }) => reasons({ frontend: name }, denied)),
   },
   ofFrontend(
+    "lintel_frontend_evicted_sessions_total",
+    "UDP sessions that were ended to make room for new ones.",
+    (one) => one.evictedSessions,
+  ),
+  ofFrontend(
     "lintel_frontend_received_bytes_total",
     "Bytes received from clients.",
     (one) => one.bytes.received,

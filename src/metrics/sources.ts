@@ -38,6 +38,8 @@ export interface FrontendSample {
   readonly connections: { readonly active: number; readonly total: number };
   readonly bytes: { readonly received: number; readonly sent: number };
   readonly denied: ByReason;
+  /** UDP sessions that were ended to make room for new ones. */
+  readonly evictedSessions: number;
 }
 
 /** A backend and its servers. */

@@ -2,6 +2,8 @@
  * Data-plane workers as the appliance runs them, on this host's loopback, with real sockets.
  */
 
+import { sessionMemory } from "../../src/dataplane/udp/session_memory.ts";
+import { SessionCounts } from "../../src/memory/session_counts.ts";
 import { connectionMemory, layConnections } from "../../src/dataplane/connection_memory.ts";
 import { openListener, probePort } from "../../src/dataplane/listener.ts";
 import type {
@@ -68,6 +70,7 @@ export class Dataplane implements AsyncDisposable {
     this.#frontendCounters = new Counters({ ...shape, columns: FRONTEND_COUNTERS.length });
     const durations = new Histogram({ bounds: CONNECT_BOUNDS, rows: 1, stripes: workers });
     const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
+    const counts = new SessionCounts({ workers, backends: 1 });
     const backend = { ...usual(servers), rows, ...options.backend };
     for (let worker = 0; worker < workers; worker++) {
       const plan = {
@@ -92,6 +95,8 @@ export class Dataplane implements AsyncDisposable {
         maxConnections,
         connections: connectionMemory(maxConnections),
         connectionLog: null,
+        sessions: sessionMemory(0),
+        sessionCounts: counts.shape,
         servers: this.servers.buffer,
         workers: this.workers.buffer,
         serverCounters: this.#serverCounters.shape,
@@ -212,6 +217,7 @@ function usual(servers: readonly number[]): Omit<Backend, "rows"> {
     keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
     retries: 3,
     redispatch: true,
+    udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 1000 },
     servers: servers.map((port, row) => ({
       name: `server${row}`,
       address: "127.0.0.1",

@@ -3,6 +3,8 @@
  * stream it belongs, so that whoever receives it can tell whether it is the right one.
  */
 
+import { sessionMemory } from "../../src/dataplane/udp/session_memory.ts";
+import { SessionCounts } from "../../src/memory/session_counts.ts";
 import { connectionMemory } from "../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../src/dataplane/engine.ts";
 import type { Backend, Frontend, Report, StartOrder } from "../../src/dataplane/orders.ts";
@@ -72,6 +74,8 @@ export class World {
       maxConnections,
       connections: connectionMemory(maxConnections),
       connectionLog,
+      sessions: sessionMemory(0),
+      sessionCounts: new SessionCounts({ workers: 1, backends: 1 }).shape,
       servers: this.servers.buffer,
       workers: new WorkerTable(1).buffer,
       serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length)).shape,
@@ -234,6 +238,7 @@ export function backendOf(rows: readonly Row[]): Backend {
     keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
     retries: 3,
     redispatch: true,
+    udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 1000 },
     servers: rows.map((row) => ({
       name: `server${row}`,
       address: "192.0.2.100",

@@ -64,7 +64,8 @@ export const BackendSchema = keys({
     .describe("Sends a PROXY header with the client's address, also in checks of the same port."),
   udp: keys({
     idle: duration(1).prefault("30s").describe("No datagram either way ends a session."),
-    replies: whole(1, 1_000_000).optional().describe("A session ends after so many answers."),
+    replies: whole(1, 1_000_000).optional()
+      .describe("A session ends once each datagram of its client has had so many answers."),
     maxSessions: whole(1, 1_000_000).prefault(65_536)
       .describe("Sessions at once; for a new one more, the one that is idle longest ends."),
   }).prefault({}).describe("Sessions of frontends that listen on UDP."),

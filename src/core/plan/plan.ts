@@ -276,7 +276,7 @@ export interface BackendPlan {
 export interface UdpPlan {
   /** Without a datagram either way. */
   readonly idleTimeoutMs: number;
-  /** A session ends after so many answers; `null` means that answers end none. */
+  /** It ends once each datagram of its client has had so many answers; `null` means never so. */
   readonly replies: number | null;
   /** Of all workers together. */
   readonly maxSessions: number;

@@ -275,6 +275,7 @@ const FRONTEND: Frontend = {
   connections: { active: 3, total: 1234 },
   bytes: { received: 10, sent: 5_000_000_000 },
   denied: { noServer: 1, limit: 0 },
+  evictedSessions: 0,
 };
 
 const VIRTUAL_ROUTER: VirtualRouter = {

@@ -83,6 +83,7 @@ describe("Engines", () => {
       dataplaneWorkers: 2,
       connectionsPerWorker: 4,
       connectionLog: () => null,
+      sessionsPerWorker: 0,
     });
   });
 

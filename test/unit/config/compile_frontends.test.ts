@@ -36,7 +36,7 @@ backends: { web: {} }
     ['"10.0.0.1:80-90", "10.0.0.1:85"', "10.0.0.1:85 is already taken by 10.0.0.1:85 of a"],
     ['"*:9901"', "*:9901 is already taken by *:9901 of admin.probes"],
     ['"vip:nowhere:80"', 'there is no virtual router "nowhere": virtualRouters is empty'],
-    ['"*:80/udp"', "UDP is not supported yet"],
+    ['"*:80/udp", "10.0.0.1:80", "[::1]:80/udp"', "[::1]:80/udp is already taken by *:80/udp of a"],
   ])("%s is refused", (listen, words) => {
     const text = `admin: { probes: "*:9901" }
 frontends: { a: { listen: [${listen}], backend: web } }

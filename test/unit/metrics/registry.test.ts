@@ -60,6 +60,7 @@ function makeSources(): Sources {
       connections: { active: 1, total: 5 },
       bytes: { received: 10, sent: 20 },
       denied: { noServer: 0, limit: 4 },
+      evictedSessions: 6,
     }],
     backends: () => [{
       name: "masters",
@@ -126,6 +127,7 @@ describe("createMetrics", () => {
       lintel_frontend_connections: "gauge",
       lintel_frontend_connections_total: "counter",
       lintel_frontend_denied_connections_total: "counter",
+      lintel_frontend_evicted_sessions_total: "counter",
       lintel_frontend_received_bytes_total: "counter",
       lintel_frontend_sent_bytes_total: "counter",
       lintel_backend_usable_servers: "gauge",
@@ -205,6 +207,7 @@ describe("createMetrics", () => {
     const { value } = await scrape();
     expect(value("lintel_frontend_denied_connections_total", { reason: "noServer" })).toBe(0);
     expect(value("lintel_frontend_denied_connections_total", { reason: "limit" })).toBe(4);
+    expect(value("lintel_frontend_evicted_sessions_total")).toBe(6);
     const failures = { server: "master2", reason: "connectTimeout" };
     expect(value("lintel_server_failures_total", failures)).toBe(0);
     const rejected = "lintel_virtual_router_advertisements_rejected_total";

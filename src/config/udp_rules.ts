@@ -1,0 +1,74 @@
+/**
+ * What does not go together with UDP: keys that only connections have, where nothing but datagrams
+ * can come. It compiles nothing.
+ */
+
+import type { FrontendPlan } from "../core/plan/plan.ts";
+import type { Compilation } from "./compilation.ts";
+import type { Path } from "./problem.ts";
+
+/** Refuses keys that would have no effect, since all their listeners are for UDP. */
+export function checkUdp({ report }: Compilation, frontends: readonly FrontendPlan[]): void {
+  for (const frontend of frontends) {
+    if (!listensOn(frontend, "udp")) continue;
+    const path: Path = ["frontends", frontend.name];
+    if (!listensOn(frontend, "tcp")) {
+      for (const key of FRONTEND_KEYS) {
+        if (!report.given([...path, ...key])) continue;
+        report.problem(
+          [...path, ...key],
+          `${key.join(".")} does not apply to UDP, and ${frontend.name} listens on nothing else: ` +
+            "leave it out",
+          [[...path, "listen"]],
+        );
+      }
+    } else if (frontend.backend === null) {
+      report.problem(
+        path,
+        "datagrams carry no server name to route by: name the backend that takes them",
+        [[...path, "backend"], [...path, "listen"]],
+      );
+    }
+  }
+  for (const backend of new Set(frontends.flatMap(({ backend }) => backend ?? []))) {
+    if (takesConnections(backend, frontends)) continue;
+    for (const key of BACKEND_KEYS) {
+      const path: Path = ["backends", backend, ...key];
+      if (!report.given(path)) continue;
+      report.problem(
+        path,
+        `${
+          key.join(".")
+        } does not apply to UDP, and nothing else comes to ${backend}: leave it out`,
+        [["frontends"]],
+      );
+    }
+  }
+}
+
+function listensOn({ listeners }: FrontendPlan, wanted: "tcp" | "udp"): boolean {
+  return listeners.some(({ protocol }) => protocol === wanted);
+}
+
+/** Also where no listener could be read: whatever is wrong with it has been said. */
+function takesConnections(name: string, frontends: readonly FrontendPlan[]): boolean {
+  return frontends.some((frontend) =>
+    (frontend.backend === name || frontend.routes.some(({ backend }) => backend === name)) &&
+    (listensOn(frontend, "tcp") || !listensOn(frontend, "udp"))
+  );
+}
+
+const FRONTEND_KEYS = [
+  ["routes"],
+  ["clientSpeaksFirst"],
+  ["proxyProtocol"],
+  ["tls"],
+  ["timeouts", "clientHello"],
+];
+
+const BACKEND_KEYS = [
+  ["timeouts", "connect"],
+  ["timeouts", "halfClosed"],
+  ["retries"],
+  ["proxyProtocol"],
+];
