@@ -6,6 +6,7 @@ import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-op
 import type { Context, Env } from "hono";
 import type { Appliance } from "./appliance.ts";
 import { unknownName } from "./problem.ts";
+import { readinessLines } from "./readiness.ts";
 
 /** Adds `/livez`, `/readyz`, `/active` and `/metrics`. */
 export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
@@ -13,10 +14,11 @@ export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appl
     probe("/livez", "Whether the appliance's loops are alive"),
     (context) => verdict(context, appliance.liveness()),
   );
-  router.openapi(
-    probe("/readyz", "Whether listeners are bound and required frontends have a usable server"),
-    (context) => verdict(context, appliance.readiness()),
-  );
+  router.openapi(READYZ, (context) => {
+    const isVerbose = context.req.valid("query").verbose !== undefined;
+    const details = isVerbose ? readinessLines(appliance.frontends(), appliance.backends()) : [];
+    return verdict(context, appliance.readiness(), details);
+  });
   router.openapi(ACTIVE, (context) => {
     const { virtualRouter } = context.req.valid("query");
     const causes = appliance.activeness(virtualRouter);
@@ -32,11 +34,14 @@ export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appl
   });
 }
 
-function verdict(context: Context, causes: readonly string[]): Response {
+function verdict(
+  context: Context,
+  causes: readonly string[],
+  details: readonly string[] = [],
+): Response {
   context.header("cache-control", "no-store");
-  return causes.length === 0
-    ? context.text("ok\n", 200)
-    : context.text(causes.map((cause) => `${cause}\n`).join(""), 503);
+  const lines = [...(causes.length === 0 ? ["ok"] : causes), ...details];
+  return context.text(lines.map((line) => `${line}\n`).join(""), causes.length === 0 ? 200 : 503);
 }
 
 function probe<P extends string>(path: P, summary: string) {
@@ -52,6 +57,18 @@ const PROBE_RESPONSES: RouteConfig["responses"] = {
   200: text("Yes"),
   503: text("No; one line for each cause"),
 };
+
+const READYZ = createRoute({
+  method: "get",
+  path: "/readyz",
+  summary: "Whether listeners are bound and required frontends have a usable server",
+  request: {
+    query: z.strictObject({
+      verbose: z.string().optional().describe("Also where every server stands, and why"),
+    }),
+  },
+  responses: PROBE_RESPONSES,
+});
 
 const ACTIVE = createRoute({
   method: "get",
