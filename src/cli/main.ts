@@ -5,6 +5,7 @@
 
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { check, type CheckOptions, type Host } from "./check.ts";
+import { addCompletion } from "./completion.ts";
 import { events, type EventsOptions, why } from "./events.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { failover, type FailoverOptions, standby, type StandbyOptions } from "./handover.ts";
@@ -70,6 +71,7 @@ function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
   addStandby(program, terminal, end);
   addEvents(program, terminal, end);
   addVersion(program, commands, terminal);
+  addCompletion(program, terminal);
   for (const verb of NOT_YET) {
     program.command(verb)
       .description("(not supported yet)")

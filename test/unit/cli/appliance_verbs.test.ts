@@ -402,3 +402,46 @@ describe("reaching an appliance", () => {
     await other.shutdown();
   });
 });
+
+describe("complete", () => {
+  it.each([
+    ["", ["check", "drain", "status"]],
+    ["dr", ["drain"]],
+    ["drain ", ["masters/master1", "masters/master2", "web/master1"]],
+    ["drain masters/master2", ["masters/master2"]],
+    ["drain --th", ["--then"]],
+    ["drain x --then ", ["kill", "leave"]],
+    ["overrides --clear masters/master1", ["masters/master1"]],
+    ["failover ", ["kube-api"]],
+    ["standby o", ["off", "on"]],
+    ["completion ", ["bash", "fish", "zsh"]],
+  ])("offers what fits %j", async (typed, offered) => {
+    const terminal = new FakeTerminal(overSocket());
+    const { exitCode, stdout } = await runMain(["complete", "--", ...typed.split(" ")], terminal);
+    expect(exitCode).toBe(0);
+    const lines = stdout.trim().split("\n");
+    if (typed === "") expect(lines).toEqual(expect.arrayContaining(offered));
+    else expect(lines).toEqual(offered);
+  });
+
+  it("offers nothing where nobody answers", async () => {
+    const away = new FakeTerminal({ LINTEL_ADMIN: "unix:/nonexistent/admin.sock" });
+    const ended = await runMain(["complete", "--", "drain", ""], away);
+    expect(ended).toEqual({ exitCode: 0, stdout: "", stderr: "" });
+  });
+
+  it("works in a real bash", async () => {
+    const { stdout: script } = await lintel("completion bash");
+    const { stdout } = await new Deno.Command("bash", {
+      args: [
+        "-c",
+        `${script}
+        lintel() { shift 2; echo "asked for $*"; }
+        COMP_WORDS=(lintel drain "web/") COMP_CWORD=2
+        _lintel
+        echo "\${COMPREPLY[@]}"`,
+      ],
+    }).output();
+    expect(new TextDecoder().decode(stdout)).toBe("asked for drain web/\n");
+  });
+});

@@ -32,6 +32,7 @@ const VERBS = [
   "events",
   "why",
   "version",
+  "completion",
 ];
 const LATER = [
   "plan",
@@ -101,7 +102,6 @@ describe("wrong usage ends 2", () => {
     ["plan -c x --exit-code", "plan"],
     ["server add a/b 10.0.0.1:80", "server"],
     ["connections --kill --all", "connections"],
-    ["status --watch", "--watch"],
   ])("lintel %s is not supported yet", async (args, what) => {
     const { exitCode, stderr } = await lintel(args);
     expect(exitCode).toBe(2);
