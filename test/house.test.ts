@@ -28,7 +28,7 @@ import {
 const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   "src/core/net": [],
   "src/core/health": [],
-  "src/core/balance": ["src/core/net"],
+  "src/core/balance": ["src/core/net", "src/core/plan"],
   "src/core/plan": ["src/core/net", "src/core/wire"],
   "src/core/route": [],
   "src/core/track": ["src/core/plan"],

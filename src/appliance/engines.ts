@@ -23,6 +23,7 @@ import { connectionMemory, reclaim } from "../dataplane/connection_memory.ts";
 import { Cuts } from "./cuts.ts";
 import { sessionMemory } from "../dataplane/udp/session_memory.ts";
 import { EngineWorker } from "./engine_worker.ts";
+import type { ConnectionLimits } from "./limits.ts";
 import type { Frontends } from "./frontends.ts";
 import { type Log, logOf } from "./log.ts";
 import type { Row } from "../memory/server_table.ts";
@@ -40,12 +41,12 @@ export interface EngineParts {
   readonly frontends: Frontends;
   readonly routers: Routers;
   readonly dataplaneWorkers: number;
-  /** Connections that each data-plane worker may hold. */
-  readonly connectionsPerWorker: number;
   /** Where each data-plane worker writes down connections that end; `null` where it does not. */
   readonly connectionLog: (worker: number) => ConnectionLogShape | null;
   /** UDP sessions that each data-plane worker may hold. */
   readonly sessionsPerWorker: number;
+  /** How many connections there may be. */
+  readonly connections: ConnectionLimits;
 }
 
 /** All worker threads. */
@@ -150,7 +151,7 @@ export class Engines {
   }
 
   #dataplaneWorker(row: number): EngineWorker<DataplaneOrder, DataplaneReport> {
-    const { memory, connectionsPerWorker: maxConnections } = this.#parts;
+    const { connections: { worker: maxConnections }, memory } = this.#parts;
     const name = `dataplane-${row}`;
     const log = logOf(name);
     const connections = connectionMemory(maxConnections);
@@ -162,7 +163,8 @@ export class Engines {
       row,
       table: memory.workers,
       log,
-      start: (wake) =>
+      start: (wake) => {
+        memory.admission.setWake(row, wake);
         started = {
           kind: "start",
           worker: row,
@@ -173,7 +175,9 @@ export class Engines {
           sessions,
           listeners: this.#listeners(row),
           ...this.#tables(),
-        },
+        };
+        return started;
+      },
       report: (report) => this.#heardDataplane(name, log, report),
       lost: () => {
         const reset = reclaim(started);
@@ -192,24 +196,25 @@ export class Engines {
   }
 
   #tables() {
-    const { plan, memory, servers } = this.#parts;
+    const { connections, plan, memory, servers } = this.#parts;
     const indexOf = (backend: string | null) =>
       plan.backends.findIndex(({ name }) => name === backend);
     return {
       frontends: plan.frontends.map((frontend) => ({
-        name: frontend.name,
+        ...frontend,
         backend: indexOf(frontend.backend),
         routes: frontend.routes.map(({ serverNames, backend }) => ({
           serverNames,
           backend: indexOf(backend),
         })),
-        proxyProtocolFrom: frontend.proxyProtocolFrom,
-        clientHelloTimeoutMs: frontend.clientHelloTimeoutMs,
       })),
       backends: plan.backends.map((backend) => ({ ...backend, rows: servers.rows(backend.name) })),
       servers: memory.servers.buffer,
       workers: memory.workers.buffer,
       sessionCounts: memory.sessionCounts.shape,
+      processConnections: connections.process,
+      admission: memory.admission.shape,
+      queues: memory.queues.shape,
       serverCounters: memory.serverCounters.shape,
       frontendCounters: memory.frontendCounters.shape,
       connectDurations: memory.connectDurations.shape,

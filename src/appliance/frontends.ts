@@ -152,6 +152,9 @@ export class Frontends {
         denied: {
           noServer: count("deniedNoServer"),
           limit: count("deniedLimit"),
+          address: count("deniedAddress"),
+          queueFull: count("deniedQueueFull"),
+          queueTimeout: count("deniedQueueTimeout"),
           shortage: count("deniedShortage"),
           proxyHeader: count("deniedProxyHeader"),
           clientHello: count("deniedClientHello"),

@@ -6,29 +6,42 @@ import type { Plan } from "../core/plan/plan.ts";
 import { MAX_PIPES } from "../dataplane/connection_memory.ts";
 import { CannotRun } from "./cannot_run.ts";
 
+/** How many connections there may be at once. */
+export interface ConnectionLimits {
+  /** In the whole process. */
+  readonly process: number;
+  /** In one data-plane worker: all, if the kernel gives it all, as far as tables may grow. */
+  readonly worker: number;
+}
+
 /**
- * Connections that each data-plane worker may hold, from RLIMIT_NOFILE; a million for all workers
- * together at most, since their tables are laid out at the start.
+ * As many connections as the file says, or as RLIMIT_NOFILE leaves room for. The tables of all
+ * workers together, which are laid out at the start, have room for a million at most.
  *
- * @throws {CannotRun} when the limit leaves none.
+ * @throws {CannotRun} when the limit leaves no room for that.
  * @see getrlimit(2)
  */
-export function connectionsPerWorker(
+export function connectionLimits(
   workers: number,
   plan: Plan,
   limit = openFilesLimit(),
-): number {
-  const kept = keptDescriptors(workers, plan);
-  const rest = limit - kept - workers * sessionsPerWorker(workers, plan, limit);
-  const held = Math.min(rest / DESCRIPTORS_A_CONNECTION, MOST_CONNECTIONS);
-  const connections = Math.floor(held / workers);
-  if (connections < 1) {
+): ConnectionLimits {
+  const kept = keptDescriptors(workers, plan) + workers * sessionsPerWorker(workers, plan, limit);
+  const fitting = Math.floor((limit - kept) / DESCRIPTORS_A_CONNECTION);
+  const wanted = plan.maxConnections ?? 1;
+  if (fitting < wanted) {
+    const needed = kept + DESCRIPTORS_A_CONNECTION * wanted;
+    const what = plan.maxConnections === null
+      ? "one connection"
+      : `maxConnections: ${plan.maxConnections}`;
     throw new CannotRun(
-      `the limit of ${limit} open files leaves none for connections: ${kept} go to listeners, ` +
-        "checks and pipes; raise it (ulimit -n, LimitNOFILE=)",
+      `the limit of ${limit} open files is too low: ${what} takes ${needed}, ${kept} of them for ` +
+        "listeners, checks and pipes; raise the limit (ulimit -n, LimitNOFILE=)" +
+        (plan.maxConnections === null || fitting < 1 ? "" : `, or allow ${fitting} connections`),
     );
   }
-  return connections;
+  const process = Math.min(plan.maxConnections ?? fitting, MOST_CONNECTIONS);
+  return { process, worker: Math.min(process, Math.floor(MOST_CONNECTIONS / workers)) };
 }
 
 /**

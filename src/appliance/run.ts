@@ -19,7 +19,7 @@ import { Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
-import { connectionsPerWorker, sessionShortage, sessionsPerWorker } from "./limits.ts";
+import { connectionLimits, sessionShortage, sessionsPerWorker } from "./limits.ts";
 import { Overrides } from "./overrides.ts";
 import { Routers } from "./routers.ts";
 import { RunningAppliance } from "./running.ts";
@@ -81,6 +81,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const manager = new ServiceManager(Deno.env.toObject());
   raise(CAP_NET_BIND_SERVICE);
   const dataplaneWorkers = plan.workers ?? facts.cpus;
+  const connections = connectionLimits(dataplaneWorkers, plan);
   const memory = createSharedMemory(plan, dataplaneWorkers);
   const servers = new Servers(plan.backends, memory);
   const routers = new Routers(plan.virtualRouters, memory.routers, facts, plan.syncGroups);
@@ -93,7 +94,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     frontends,
     routers,
     dataplaneWorkers,
-    connectionsPerWorker: connectionsPerWorker(dataplaneWorkers, plan),
+    connections,
     connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
     sessionsPerWorker: sessionsPerWorker(dataplaneWorkers, plan),
   });

@@ -186,6 +186,7 @@ export class Servers {
     // Rows are given out here, and only here.
     const row = this.#entries.length as Row;
     this.#memory.servers.setWeight(row, plan.weight);
+    this.#memory.servers.setLimit(row, plan.maxConnections ?? 0);
     this.#memory.servers.setAdmin(row, plan.state);
     this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
     const said = { facts: [], lastCheck: null, lastFailure: null, healthChangedAt: null };
@@ -253,7 +254,7 @@ export class Servers {
       },
       connections: {
         active: Math.max(0, this.#memory.servers.active(row)),
-        queued: 0,
+        queued: this.#memory.queues.queued(row),
         total: count("connections"),
       },
       bytes: { received: count("receivedBytes"), sent: count("sentBytes") },

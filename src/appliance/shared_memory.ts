@@ -5,8 +5,11 @@
 import { REJECTION_REASONS } from "../core/wire/vrrp.ts";
 import { TRANSITIONS } from "../core/vrrp/state.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import { countQueues } from "../dataplane/queues.ts";
+import { Admission } from "../memory/admission.ts";
 import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
+import { QueueTable } from "../memory/queue_table.ts";
 import { RouterTable } from "../memory/router_table.ts";
 import { ServerTable } from "../memory/server_table.ts";
 import { SessionCounts } from "../memory/session_counts.ts";
@@ -21,6 +24,10 @@ import { WorkerTable } from "../memory/worker_table.ts";
 /** All tables. */
 export interface SharedMemory {
   readonly servers: ServerTable;
+  /** Gates of the process and of each frontend. */
+  readonly admission: Admission;
+  /** By server row: who waits for a place. */
+  readonly queues: QueueTable;
   /** Columns SERVER_COUNTERS, by server row, a stripe for each data-plane worker. */
   readonly serverCounters: Counters;
   /** Columns FRONTEND_COUNTERS, by index of the frontend. */
@@ -45,6 +52,12 @@ export function createSharedMemory(
   const threads = dataplaneWorkers + OTHER_THREADS;
   return {
     servers: new ServerTable(Math.max(1, servers)),
+    admission: new Admission({ workers: stripes, frontends: plan.frontends.length }),
+    queues: new QueueTable({
+      workers: stripes,
+      queues: countQueues(plan.backends),
+      rows: Math.max(1, servers),
+    }),
     serverCounters: new Counters({ rows: servers, columns: SERVER_COUNTERS.length, stripes }),
     frontendCounters: new Counters({
       rows: plan.frontends.length,

@@ -35,13 +35,14 @@ export function compile(compilation: Compilation): Plan {
     stateDirectory: config.stateDirectory,
     workers: config.workers === "auto" ? null : config.workers,
     engine: config.engine,
+    maxConnections: config.maxConnections === "auto" ? null : config.maxConnections,
     stopTimeoutMs: milliseconds(config.stopTimeout),
     admin,
     trackers: compileTrackers(compilation),
     virtualRouters: compileTracks(compilation, virtualRouters, frontends),
     syncGroups: compileSyncGroups(compilation, virtualRouters),
     frontends,
-    backends: compileBackends(compilation),
+    backends: compileBackends(compilation, virtualRouters),
   });
 }
 

@@ -4,21 +4,30 @@
 
 import { parseAddress } from "../core/net/address.ts";
 import { parseEndpoint } from "../core/net/prefix.ts";
-import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
+import type { BackendPlan, ServerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import type { Compilation } from "./compilation.ts";
 import { compileCheck } from "./compile_checks.ts";
+import { compileSourceAddress } from "./compile_limits.ts";
 import type { FullBackend, FullServer } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
 import type { Path } from "./problem.ts";
 
 /** Compiles every backend. */
-export function compileBackends(compilation: Compilation): BackendPlan[] {
+export function compileBackends(
+  compilation: Compilation,
+  virtualRouters: readonly VirtualRouterPlan[],
+): BackendPlan[] {
   return Object.entries(compilation.config.backends).map(([name, backend]) =>
-    compileBackend(compilation, name, backend)
+    compileBackend(compilation, name, backend, virtualRouters)
   );
 }
 
-function compileBackend(compilation: Compilation, name: string, backend: FullBackend): BackendPlan {
+function compileBackend(
+  compilation: Compilation,
+  name: string,
+  backend: FullBackend,
+  virtualRouters: readonly VirtualRouterPlan[],
+): BackendPlan {
   const path: Path = ["backends", name];
   const { report } = compilation;
   const { timeouts, keepalive, check } = backend;
@@ -54,6 +63,15 @@ function compileBackend(compilation: Compilation, name: string, backend: FullBac
     redispatch: backend.redispatch,
     onMarkedDown: backend.onMarkedDown,
     slowStartMs: backend.slowStart === undefined ? null : milliseconds(backend.slowStart),
+    maxQueue: backend.serverDefaults.maxQueue ?? null,
+    queueTimeoutMs: milliseconds(timeouts.queue),
+    whenEmpty: backend.whenEmpty,
+    sourceAddress: compileSourceAddress(
+      compilation,
+      [...path, "sourceAddress"],
+      backend,
+      virtualRouters,
+    ),
     udp: {
       idleTimeoutMs: milliseconds(backend.udp.idle),
       replies: backend.udp.replies ?? null,
@@ -84,7 +102,7 @@ function compileServer(
   { report }: Compilation,
   backend: Path,
   name: string,
-  { address: written, weight, state, proxyProtocol: own }: FullServer,
+  { address: written, weight, backup, maxConnections, state, proxyProtocol: own }: FullServer,
   proxyProtocol: FullBackend["proxyProtocol"],
 ): ServerPlan {
   const entry = [...backend, "servers", name];
@@ -101,6 +119,8 @@ function compileServer(
     family: endpoint?.family ?? 4,
     port: endpoint?.port ?? null,
     weight,
+    backup,
+    maxConnections: maxConnections ?? null,
     state,
     proxyProtocol: own === "none" ? null : own ?? proxyProtocol ?? null,
   };

@@ -13,6 +13,7 @@ import type {
 import { isLinkLocal as isLinkLocalAddress, parseAddress } from "../core/net/address.ts";
 import { formatPrefix, parsePrefix } from "../core/net/prefix.ts";
 import { type Compilation, unknownName } from "./compilation.ts";
+import { compileLimits } from "./compile_limits.ts";
 import type { FullFrontend } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
 import { type Listen, listenersOverlap, parseListen } from "./listen.ts";
@@ -47,6 +48,7 @@ export function compileFrontends(
       proxyProtocolFrom: frontend.proxyProtocol?.from.map(canonicalPrefix) ?? null,
       clientHelloTimeoutMs: milliseconds(frontend.timeouts.clientHello),
       required: frontend.required,
+      ...compileLimits(frontend),
     };
   });
 }

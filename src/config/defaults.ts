@@ -16,6 +16,8 @@ import type {
 export interface FullServer {
   readonly address: string;
   readonly weight: number;
+  readonly backup: boolean;
+  readonly maxConnections?: number | undefined;
   readonly state: "ready" | "drain" | "maint";
   readonly proxyProtocol?: "v1" | "v2" | "none" | undefined;
 }
@@ -100,7 +102,7 @@ function fillFrontend(frontend: FrontendConfig, { backends }: Config): FullFront
 }
 
 function fillBackend(backend: BackendConfig): FullBackend {
-  const { weight } = backend.serverDefaults;
+  const { weight, maxConnections } = backend.serverDefaults;
   return {
     ...backend,
     check: backend.check === "none" ? "none" : fillCheck(backend.check),
@@ -108,10 +110,19 @@ function fillBackend(backend: BackendConfig): FullBackend {
       backend.servers,
       (server) =>
         typeof server === "string"
-          ? { address: server, weight, state: "ready" }
-          : { ...server, weight: server.weight ?? weight },
+          ? { address: server, weight, backup: false, state: "ready", ...limitOf(maxConnections) }
+          : {
+            ...server,
+            weight: server.weight ?? weight,
+            ...limitOf(server.maxConnections ?? maxConnections),
+          },
     ),
   };
+}
+
+/** No limit is no key: a file that has every default filled in stays valid. */
+function limitOf(maxConnections: number | undefined): { maxConnections?: number } {
+  return maxConnections === undefined ? {} : { maxConnections };
 }
 
 function fillCheck(check: CheckConfig): FullCheck {

@@ -5,27 +5,17 @@
 
 /** Keys by the map they stand in; `*` stands for a name that the user chooses. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": ["cluster", "watch", "maxConnections"],
+  "": ["cluster", "watch"],
   "admin": ["tls"],
   "frontends.*": [
     "forwarding",
-    "maxConnections",
-    "connectionRate",
-    "allow",
-    "deny",
     "tls",
   ],
-  "backends.*": ["sourceAddress"],
-  "backends.*.timeouts": ["queue"],
-  "backends.*.serverDefaults": ["maxConnections", "maxQueue"],
-  "backends.*.servers.*": ["backup", "maxConnections"],
 };
 
 /** Values by the key they are for. */
 export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
   "engine": ["uring"],
-  "backends.*.balance": ["source", "random", "first"],
-  "backends.*.whenEmpty": ["hold"],
 };
 
 /** The entry of a table that a path matches. */

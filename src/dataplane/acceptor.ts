@@ -1,33 +1,49 @@
 /**
- * Takes clients from the listeners, and stops taking them while there is no room: in the table, or
- * among the descriptors. It never closes a listener, and never spins on one that it cannot serve.
+ * Takes clients from the listeners, and stops taking them while there is no room: in the table,
+ * among the descriptors, or within the limits of their frontend. It never closes a listener, and
+ * never spins on one that it cannot serve.
  */
 
 import { EAGAIN, isShortage, must } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
+import { type Doors, FULL, OPEN } from "./admission.ts";
 import type { ConnectionTable } from "./connection_table.ts";
 import { SHORTAGE_PAUSE_MS } from "./connector.ts";
 import { type Driver, READABLE, type Watcher } from "./driver.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Listener } from "./orders.ts";
+import type { Tally } from "./tally.ts";
 
 /** Told of each client accepted, with the time of the wake-up. */
 export type OnClient = (client: Fd, listener: number, now: number) => void;
 /** Told, rarely, that clients have to wait, and why. */
 export type OnShortage = (missing: "connections" | "descriptors") => void;
 
+/** What accepting takes. */
+export interface AcceptorParts {
+  readonly kernel: Kernel;
+  readonly driver: Driver;
+  readonly table: ConnectionTable;
+  readonly tally: Tally;
+  readonly doors: Doors;
+}
+
 /** The listeners of one worker, by index in the order they were added. */
 export class Acceptor implements Watcher {
   readonly #kernel: Kernel;
   readonly #driver: Driver;
   readonly #table: ConnectionTable;
+  readonly #tally: Tally;
+  readonly #doors: Doors;
   readonly #onClient: OnClient;
   readonly #onShortage: OnShortage;
   readonly #listeners: Listener[] = [];
   /** By listener: whether clients are wanted. */
   readonly #wanted: boolean[] = [];
-  /** By listener: the driver's handle while it is watched. */
+  /** By listener: the driver's handle while it is watched, else −1. */
   readonly #handles: number[] = [];
+  /** Frontends that may have no more clients: until when, or FULL. */
+  readonly #closed = new Map<number, number>();
   /** Indexes that no connection has come by any more: the next listeners have them. */
   readonly #released: number[] = [];
   #paused = false;
@@ -35,13 +51,15 @@ export class Acceptor implements Watcher {
   #mentionAt = 0;
 
   constructor(
-    { kernel, driver, table }: { kernel: Kernel; driver: Driver; table: ConnectionTable },
+    { kernel, driver, table, tally, doors }: AcceptorParts,
     onClient: OnClient,
     onShortage: OnShortage,
   ) {
     this.#kernel = kernel;
     this.#driver = driver;
     this.#table = table;
+    this.#tally = tally;
+    this.#doors = doors;
     this.#onClient = onClient;
     this.#onShortage = onShortage;
   }
@@ -51,13 +69,21 @@ export class Acceptor implements Watcher {
     const index = this.#released.pop() ?? this.#listeners.length;
     this.#listeners[index] = listener;
     this.#wanted[index] = true;
-    if (!this.#paused) this.#watch(index);
+    this.#handles[index] = UNWATCHED;
+    this.#update(index);
     return index;
   }
 
   /** The listener of an index. */
   listener(index: number): Listener {
     return this.#listeners[index]!;
+  }
+
+  /** How long it is until clients of some frontend may come again. */
+  waitMs(now: number): number {
+    let wait = Infinity;
+    for (const until of this.#closed.values()) wait = Math.min(wait, Math.max(0, until - now));
+    return wait;
   }
 
   /** Whether clients have to wait for room. */
@@ -77,13 +103,19 @@ export class Acceptor implements Watcher {
   accept(index: number, now: number): boolean {
     // An event that was collected before the listener was given up.
     if (!this.#wanted[index]) return false;
-    const { fd } = this.#listeners[index]!;
+    const { fd, frontend } = this.#listeners[index]!;
     for (let turn = 0; turn < ACCEPT_BUDGET; turn++) {
       // Also in between: the last client may have found no descriptor for its server.
       if (this.#paused) return false;
       if (this.#table.available === 0) return this.pause("connections", now);
+      if (!this.#isOpen(frontend, now)) return false;
       const client = this.#kernel.accept(fd);
-      if (client >= 0) this.#onClient(client, index, now);
+      if (client >= 0 && this.#doors.allows(client, frontend)) {
+        this.#onClient(client, index, now);
+        continue;
+      }
+      this.#doors.withdraw(frontend);
+      if (client >= 0) this.#refuse(client, frontend);
       else if (client === -EAGAIN) return false;
       else if (isShortage(-client)) return this.pause("descriptors", now);
       // Anything else is the end of one client that was in the queue: see accept(2).
@@ -96,8 +128,7 @@ export class Acceptor implements Watcher {
     this.#resumeAt = now + PAUSE_MS;
     if (this.#paused) return false;
     this.#paused = true;
-    // Only those: the number of one that was given up may be another descriptor's by now.
-    this.#handles.forEach((handle, index) => this.#wanted[index] && this.#driver.unwatch(handle));
+    this.#updateAll();
     if (now >= this.#mentionAt) {
       this.#mentionAt = now + MENTION_MS;
       this.#onShortage(missing);
@@ -105,12 +136,17 @@ export class Acceptor implements Watcher {
     return false;
   }
 
-  /** Begins again once there is room. Call it now and then. */
-  resume(now: number): void {
+  /**
+   * Begins again once there is room. Call it now and then.
+   *
+   * @param isReminded whether some frontend may have become less crowded.
+   */
+  resume(now: number, isReminded: boolean): void {
+    if (this.#closed.size > 0) this.#reopen(now, isReminded);
     if (!this.#paused || now < this.#resumeAt) return;
     if (this.#table.available < Math.ceil(this.#table.capacity / ROOM_SHARE)) return;
     this.#paused = false;
-    this.#wanted.forEach((isWanted, index) => isWanted && this.#watch(index));
+    this.#updateAll();
   }
 
   /**
@@ -141,17 +177,69 @@ export class Acceptor implements Watcher {
     });
   }
 
-  #watch(index: number): void {
-    const { fd } = this.#listeners[index]!;
-    this.#handles[index] = must("watch", this.#driver.watch(fd, READABLE, this, index));
+  #refuse(client: Fd, frontend: number): void {
+    this.#kernel.lingerReset(client);
+    this.#kernel.close(client);
+    this.#tally.frontend(frontend, "deniedAddress");
+  }
+
+  /** Counts one more client of a frontend in, or closes it for now. */
+  #isOpen(frontend: number, now: number): boolean {
+    if (this.#closed.has(frontend)) return false;
+    const waitMs = this.#doors.enter(frontend, now);
+    if (waitMs === OPEN) return true;
+    if (waitMs === FULL) {
+      this.#doors.await(frontend, true);
+      // A place that became free before this was said has woken nobody.
+      if (this.#doors.enter(frontend, now) === OPEN) {
+        this.#doors.await(frontend, false);
+        return true;
+      }
+    }
+    this.#closed.set(frontend, now + waitMs);
+    this.#updateAll(frontend);
+    return false;
+  }
+
+  #reopen(now: number, isReminded: boolean): void {
+    for (const [frontend, until] of this.#closed) {
+      if (until === FULL ? !isReminded : until > now) continue;
+      if (until === FULL) {
+        const waitMs = this.#doors.enter(frontend, now);
+        if (waitMs === FULL) continue;
+        if (waitMs === OPEN) this.#doors.withdraw(frontend);
+        this.#doors.await(frontend, false);
+      }
+      this.#closed.delete(frontend);
+      this.#updateAll(frontend);
+    }
+  }
+
+  #updateAll(frontend?: number): void {
+    this.#listeners.forEach((listener, index) => {
+      if (frontend === undefined || listener.frontend === frontend) this.#update(index);
+    });
+  }
+
+  /** Watches a listener, or does not any more. */
+  #update(index: number): void {
+    const { fd, frontend } = this.#listeners[index]!;
+    const isWatched = this.#wanted[index] === true && !this.#paused && !this.#closed.has(frontend);
+    const handle = this.#handles[index]!;
+    if (isWatched === handle >= 0) return;
+    if (!isWatched) this.#driver.unwatch(handle);
+    this.#handles[index] = isWatched
+      ? must("watch", this.#driver.watch(fd, READABLE, this, index))
+      : UNWATCHED;
   }
 
   #unwatch(index: number): void {
     this.#wanted[index] = false;
-    if (!this.#paused) this.#driver.unwatch(this.#handles[index]!);
+    this.#update(index);
   }
 }
 
+const UNWATCHED = -1;
 const ACCEPT_BUDGET = 64;
 /**
  * Pauses last this long at least: other threads of the process may hold the descriptors. Who was

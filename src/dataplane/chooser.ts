@@ -3,7 +3,6 @@
  * given back here, and nowhere else.
  */
 
-import { NO_SERVER } from "../core/balance/balancer.ts";
 import {
   type Members,
   NOTHING_TRIED,
@@ -11,7 +10,9 @@ import {
   type ServerStates,
   type Tried,
 } from "../core/balance/roster.ts";
+import { NO_SERVER } from "../core/balance/balancer.ts";
 import { inetAddressOf } from "../linux/sockaddr.ts";
+import { QueueTable } from "../memory/queue_table.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
 import type { ConnectionTable } from "./connection_table.ts";
 import type { Backend, StartOrder } from "./orders.ts";
@@ -39,8 +40,9 @@ export class Chooser {
     this.#states = new ServerTable(start.servers);
     this.#defaults = Int32Array.from(start.frontends, (frontend) => frontend.backend);
     this.#backends = start.backends;
+    const states = statesOf(this.#states, new QueueTable(start.queues));
     this.#rosters = start.backends.map((backend) =>
-      new Roster(membersOf(backend), statesOf(this.#states), start.worker, random)
+      new Roster(membersOf(backend), states, start.worker, random)
     );
     const rows = start.backends.flatMap((backend) => backend.rows);
     this.#backendOfRow = new Int32Array(Math.max(0, ...rows) + 1);
@@ -77,10 +79,19 @@ export class Chooser {
     return this.#backends[this.backendOf(slot)]!;
   }
 
-  /** Chooses a server that the slot has not tried in vain; NO_SERVER if there is none. */
-  choose(slot: number): number {
+  /** Whether some server of a backend can be chosen, be there a place or not. */
+  hasUsable(backend: number): boolean {
+    return this.#rosters[backend]!.hasUsable();
+  }
+
+  /**
+   * Claims a place for a slot at a server that it has not tried in vain.
+   *
+   * @returns the server, which counts the connection from now on; NO_SERVER if none has a place.
+   */
+  claim(slot: number): number {
     this.#tried.look(slot, this.#table.failures[slot]!);
-    return this.#rosters[this.backendOf(slot)]!.pick(0, this.#tried);
+    return this.#claim(this.backendOf(slot), this.#table.clientKey[slot]!, this.#tried);
   }
 
   /**
@@ -90,20 +101,46 @@ export class Chooser {
    * @param key stands for the client: see `clientKey`.
    */
   claimFor(backend: number, key: number): number {
-    const server = this.#rosters[backend]!.pick(key, NOTHING_TRIED);
-    if (server !== NO_SERVER) this.addActive(this.rowOf(backend, server), 1);
-    return server;
+    return this.#claim(backend, key, NOTHING_TRIED);
+  }
+
+  /** Claims a place at the slot's own server. @returns whether there was one. */
+  claimAgain(slot: number): boolean {
+    const row = this.row(slot);
+    if (!this.#states.claim(row)) return false;
+    this.look(row);
+    return true;
+  }
+
+  /** Chooses a server for a slot to wait for; NO_SERVER if no queue has room for it. */
+  chooseQueue(slot: number): number {
+    this.#tried.look(slot, this.#table.failures[slot]!);
+    return this.#rosters[this.backendOf(slot)]!.pickQueue(
+      this.#table.clientKey[slot]!,
+      this.#tried,
+    );
   }
 
   /** Gives a place at the server of a row back. */
   release(row: number): void {
-    this.addActive(row, -1);
+    this.#states.addActive(row as Row, -1);
+    this.look(row);
+  }
+
+  /** Something has changed about the connections of a row, or about those who wait for it. */
+  look(row: number): void {
+    this.#rosters[this.#backendOfRow[row]!]!.look(this.#serverOfRow[row]!);
   }
 
   /** Notes that the attempt to connect to the slot's server was in vain. */
   failed(slot: number): void {
     this.#tried.add(slot, this.#table.failures[slot]!, this.#table.server[slot]!);
     this.#table.failures[slot]!++;
+  }
+
+  /** Another number after each change of who may be chosen. */
+  version(): number {
+    return this.#states.version();
   }
 
   /** Whether the slot's server may still be given a connection. */
@@ -114,12 +151,6 @@ export class Chooser {
   /** The row of the slot's server. */
   row(slot: number): Row {
     return this.backend(slot).rows[this.#table.server[slot]!]!;
-  }
-
-  /** Counts one more active connection of a row, or one less. */
-  addActive(row: number, change: 1 | -1): void {
-    this.#states.addActive(row as Row, change);
-    this.#rosters[this.#backendOfRow[row]!]!.look(this.#serverOfRow[row]!);
   }
 
   /** The address to connect to, valid until it is asked for again. */
@@ -151,6 +182,21 @@ export class Chooser {
   /** Whether the server of a row may keep the sessions it has. */
   keepsSessions(row: number): boolean {
     return this.#states.keepsSessions(row as Row);
+  }
+
+  #claim(backend: number, key: number, tried: Tried): number {
+    const roster = this.#rosters[backend]!;
+    const { balance, rows } = this.#backends[backend]!;
+    for (let turn = 0; turn < CLAIMS; turn++) {
+      const server = roster.pick(key, tried);
+      if (server === NO_SERVER) return NO_SERVER;
+      const claimed = this.#states.claim(rows[server]!);
+      roster.look(server);
+      if (claimed) return server;
+      // Others were faster; a client that has a server of its own waits for that one.
+      if (balance === "source") return NO_SERVER;
+    }
+    return NO_SERVER;
   }
 }
 
@@ -190,25 +236,27 @@ class TriedServers implements Tried {
   }
 }
 
-function membersOf({ balance, servers, rows }: Backend): Members {
+function membersOf({ balance, maxQueue, servers, rows }: Backend): Members {
   return {
     balance,
     names: servers.map(({ name }) => name),
     rows,
-    areBackups: servers.map(() => false),
-    maxQueue: null,
+    areBackups: servers.map(({ backup }) => backup),
+    maxQueue,
   };
 }
 
-function statesOf(table: ServerTable): ServerStates {
+function statesOf(table: ServerTable, queues: QueueTable): ServerStates {
   return {
     version: () => table.version(),
     takesConnections: (row) => table.takesConnections(row as Row),
     weight: (row) => table.weight(row as Row),
     limit: (row) => table.limit(row as Row),
     active: (row) => table.active(row as Row),
-    queued: () => 0,
+    queued: (row) => queues.queued(row),
   };
 }
 
 const REMEMBERED = 4;
+/** More often than that others are not faster in a row. */
+const CLAIMS = 16;

@@ -3,6 +3,7 @@
  * it, or as a PROXY header says that was believed.
  */
 
+import { clientKey } from "../core/balance/hash.ts";
 import { isMapped } from "../core/net/address.ts";
 import { Endpoints } from "../core/wire/proxy_protocol.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -17,6 +18,7 @@ export class Clients {
   readonly #table: ConnectionTable;
   /** By slot: what was believed, as in `Endpoints`; a family of 0 where nothing was. */
   readonly #believed: Uint8Array;
+  readonly #ends = new Endpoints();
   readonly #sockaddr: Uint8Array<ArrayBuffer> = new Uint8Array(SOCKADDR_IN6_BYTES);
 
   /** @param remembers whether anybody is ever believed. */
@@ -60,6 +62,12 @@ export class Clients {
     this.#copyAddress(into.destination);
     into.destinationPort = this.#port();
     return true;
+  }
+
+  /** The key of a slot's client, the same for all its connections; 1 when it is gone. */
+  key(slot: number): number {
+    if (!this.read(slot, this.#ends)) return 1;
+    return clientKey(this.#ends.source, 0, this.#ends.family === 4 ? 4 : 16);
   }
 
   /** From now on the slot's ends are these. */

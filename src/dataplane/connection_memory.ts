@@ -6,8 +6,10 @@
 
 import type { Fd } from "../linux/libc.ts";
 import { SOCKADDR_IN6_BYTES } from "../linux/sockaddr.ts";
+import { Admission } from "../memory/admission.ts";
 import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
+import { QueueTable } from "../memory/queue_table.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { type Kernel, linux } from "./kernel.ts";
@@ -92,6 +94,8 @@ export function reclaim(
   const memory = layConnections(start.connections, start.maxConnections);
   const { fds, rows, frontends } = memory;
   const servers = new ServerTable(start.servers);
+  new Admission(start.admission).forget(start.worker);
+  new QueueTable(start.queues).forget(start.worker);
   const counters = new Counters(start.frontendCounters);
   counters.mend(start.worker);
   new Counters(start.serverCounters).mend(start.worker);

@@ -24,6 +24,8 @@ export class ConnectionTable {
   readonly backend: Int32Array<SharedArrayBuffer>;
   /** By slot: index of the server in its backend; NO_SERVER before one is chosen. */
   readonly server: Int32Array;
+  /** By slot: stands for the client where servers are chosen by source; 0 until it is known. */
+  readonly clientKey: Uint32Array;
   /** By slot: attempts to connect that have failed. */
   readonly failures: Uint16Array;
   /** By slot: when the last byte moved, either way. */
@@ -39,7 +41,7 @@ export class ConnectionTable {
   readonly redispatched: Uint8Array;
   /** By slot: the client's socket address, where somebody has asked for it. */
   readonly clients: Uint8Array<SharedArrayBuffer>;
-  /** By slot: when the last attempt to connect began. */
+  /** By slot: when the last attempt to connect began, or the wait for a place at a server. */
   readonly attemptAt: Float64Array;
 
   /** By side: its descriptor; 0 for none. Shared, so that a crash leaves no descriptor behind. */
@@ -76,6 +78,7 @@ export class ConnectionTable {
     this.listener = new Int32Array(capacity);
     this.backend = shared.backends;
     this.server = new Int32Array(capacity);
+    this.clientKey = new Uint32Array(capacity);
     this.failures = new Uint16Array(capacity);
     this.lastActiveAt = shared.lastActiveAt;
     this.acceptedAt = shared.acceptedAt;
@@ -117,6 +120,7 @@ export class ConnectionTable {
     const slot = this.#free[--this.#available]!;
     this.phase[slot] = CONNECTING;
     this.listener[slot] = listener;
+    this.clientKey[slot] = 0;
     this.failures[slot] = 0;
     this.lastActiveAt[slot] = now;
     this.acceptedAt[slot] = now;
@@ -182,6 +186,8 @@ export const RELAYING = 3;
 export const HELD = 4;
 /** It has ended; its descriptors are being closed. */
 export const LEAVING = 5;
+/** It waits for a place at a server. */
+export const IN_LINE = 6;
 
 /** Flags of a side. */
 

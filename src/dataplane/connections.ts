@@ -3,12 +3,14 @@
  * means in the phase it is in, and for what reason it ends. It waits for nothing and moves no byte.
  *
  * ```text
- * FREE → HELD (the gate wants more) → CONNECTING ⇄ WAITING → RELAYING → LEAVING → FREE
+ * FREE → HELD (the gate wants more) → IN_LINE (no server has a place) → CONNECTING ⇄ WAITING
+ *      → RELAYING → LEAVING → FREE
  * ```
  */
 
 import { EAGAIN, ENOBUFS } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
+import type { Doors } from "./admission.ts";
 import { CLOSING, type Closing } from "./closing.ts";
 import {
   CONNECTING,
@@ -35,6 +37,7 @@ export interface LifeParts extends Parts {
   readonly gate: Gate;
   readonly greeting: Greeting;
   readonly intake: Intake;
+  readonly doors: Doors;
 }
 
 /** All connections of a worker. `now` is the time of the wake-up. */
@@ -94,7 +97,14 @@ export class Connections implements DriverEvents {
   }
 
   ended(slot: number): void {
-    this.#parts.table.release(slot);
+    const { doors, table } = this.#parts;
+    doors.leave(table.frontend(slot));
+    table.release(slot);
+  }
+
+  /** Gives places at servers to those who wait for them. Call it each turn. */
+  serve(now: number): void {
+    this.#parts.connector.serve(now, this.#goOn);
   }
 
   /** The deadline of a slot has come, or a minute has passed. */
@@ -223,6 +233,8 @@ export class Connections implements DriverEvents {
     }
     wheel.schedule(slot, deadline);
   }
+
+  readonly #goOn = (slot: number, progress: Progress, now: number) => this.#go(slot, progress, now);
 
   #go(slot: number, progress: Progress, now: number): void {
     if (progress !== PENDING) this.end(slot, progress, now);

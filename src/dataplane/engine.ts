@@ -7,6 +7,7 @@ import { Datagrams } from "../linux/datagrams.ts";
 import { must } from "../linux/errno.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor } from "./acceptor.ts";
+import { Doors } from "./admission.ts";
 import { Buffers } from "./buffers.ts";
 import { Chooser } from "./chooser.ts";
 import { Clients } from "./clients.ts";
@@ -23,6 +24,8 @@ import { Intake } from "./intake.ts";
 import type { Kernel } from "./kernel.ts";
 import { Preface } from "./preface.ts";
 import type { CutOrder, Listener, Order, Report, StartOrder } from "./orders.ts";
+import { Queues } from "./queues.ts";
+import { SourceAddresses } from "./source_addresses.ts";
 import { Tally } from "./tally.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import { Sessions } from "./udp/sessions.ts";
@@ -34,6 +37,7 @@ export class Engine implements Watcher {
   readonly #kernel: Kernel;
   readonly #workers: WorkerTable;
   readonly #parts: Parts;
+  readonly #connector: Connector;
   readonly #connections: Connections;
   readonly #acceptor: Acceptor;
   /** None where nothing listens on UDP. */
@@ -61,20 +65,30 @@ export class Engine implements Watcher {
     const buffers = new Buffers(BUFFERS);
     const driver = new EpollDriver(kernel, table, memory, buffers);
     this.#parts = { kernel, driver, table, wheel, chooser, tally: new Tally(start) };
-    const connector = new Connector(
-      this.#parts,
+    const doors = new Doors(start, kernel);
+    const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
+    const clients = new Clients(kernel, table, remembers);
+    const sources = new SourceAddresses(
+      start.backends.map(({ sourceAddress }) => sourceAddress),
+      kernel,
+    );
+    this.#connector = new Connector(
+      { ...this.#parts, clients, queues: new Queues(start, kernel), sources },
       (now) => this.#acceptor.pause("descriptors", now),
     );
     const intake = new Intake(kernel, table, buffers);
-    const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
-    const clients = new Clients(kernel, table, remembers);
-    const gate = new Preface(start, { ...this.#parts, clients });
-    const greeting = new Greeting(kernel, table, chooser, clients);
-    this.#connections = new Connections({ ...this.#parts, connector, gate, greeting, intake });
+    this.#connections = new Connections({
+      ...this.#parts,
+      connector: this.#connector,
+      doors,
+      gate: new Preface(start, { ...this.#parts, clients }),
+      greeting: new Greeting(kernel, table, chooser, clients),
+      intake,
+    });
     driver.events = this.#connections;
     this.#logConnections();
     this.#acceptor = new Acceptor(
-      this.#parts,
+      { ...this.#parts, doors },
       (client, listener, now) => {
         const { frontend } = this.#acceptor.listener(listener);
         this.#connections.open(client, listener, frontend, now);
@@ -104,7 +118,11 @@ export class Engine implements Watcher {
       this.#connections.expire(slot, now);
     }
     this.#sessions?.flush();
-    this.#acceptor.resume(now);
+    // Others have given something back, or it is time to make sure that they have not.
+    const isReminded = this.#isWoken || now >= this.#beatAt;
+    if (isReminded) this.#connector.remind();
+    this.#connections.serve(now);
+    this.#acceptor.resume(now, isReminded);
     if (now >= this.#beatAt) this.#beat(now);
     if (this.#isDraining && this.#open === 0) this.#drained();
     if (this.#isWoken) this.#kernel.clear(this.#start.wake);
@@ -200,7 +218,9 @@ export class Engine implements Watcher {
   #waitMs(): number {
     const limit = Math.max(0, this.#beatAt - this.#now);
     const wait = this.#parts.wheel.waitMs(this.#now, limit);
-    return Math.ceil(this.#acceptor.isPaused ? Math.min(wait, PAUSED_MS) : wait);
+    if (this.#connector.isDue) return 0;
+    const paused = this.#acceptor.isPaused ? Math.min(wait, PAUSED_MS) : wait;
+    return Math.ceil(Math.min(paused, this.#acceptor.waitMs(this.#now)));
   }
 
   #beat(now: number): void {

@@ -8,10 +8,11 @@
 
 import { monotonicMs } from "../linux/clock.ts";
 import { epollAdd, epollCreate, epollDelete, EpollEvents, epollModify } from "../linux/epoll.ts";
-import { clear } from "../linux/eventfd.ts";
+import { clear, signal } from "../linux/eventfd.ts";
 import type { Fd } from "../linux/libc.ts";
 import {
   accept,
+  bind,
   close,
   connect,
   discard,
@@ -52,6 +53,8 @@ export interface Kernel extends SocketIo, PipeIo {
   now(): number;
   accept(listener: Fd): Fd;
   socket(domain: number, type: number, protocol: number): Fd;
+  /** Gives a socket its own address. */
+  bind(fd: Fd, address: Uint8Array<ArrayBuffer>): number;
   connect(fd: Fd, address: Uint8Array<ArrayBuffer>): number;
   getOption(fd: Fd, level: number, name: number): number;
   /** The address of a connection's other end, or of this one. */
@@ -60,6 +63,8 @@ export interface Kernel extends SocketIo, PipeIo {
   lingerReset(fd: Fd): number;
   /** Takes the count of an eventfd back to zero. */
   clear(eventfd: Fd): number;
+  /** Adds one to an eventfd: wakes the worker whose it is. */
+  signal(eventfd: Fd): number;
   epollCreate(): Fd;
   epollAdd(epoll: Fd, fd: Fd, events: number, low: number, high: number): number;
   epollModify(epoll: Fd, fd: Fd, events: number, low: number, high: number): number;
@@ -80,6 +85,7 @@ export interface Events {
 export const linux: Kernel = {
   now: monotonicMs,
   accept,
+  bind,
   clear,
   close,
   connect,
@@ -100,6 +106,7 @@ export const linux: Kernel = {
   setOption,
   setPipeSize,
   shutdown,
+  signal,
   socket,
   splice,
 };

@@ -10,7 +10,9 @@ import type { BackendPlan, FrontendPlan, Protocol } from "../core/plan/plan.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { ConnectionLogShape } from "../memory/connection_log.ts";
 import type { CountersShape } from "../memory/counters.ts";
+import type { AdmissionShape } from "../memory/admission.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
+import type { QueueShape } from "../memory/queue_table.ts";
 import type { Row } from "../memory/server_table.ts";
 import type { SessionCountsShape } from "../memory/session_counts.ts";
 
@@ -56,6 +58,10 @@ export interface StartOrder {
   readonly sessions: SharedArrayBuffer;
   /** UDP sessions by worker and index of the backend. */
   readonly sessionCounts: SessionCountsShape;
+  /** Connections at once of the whole process. */
+  readonly processConnections: number;
+  readonly admission: AdmissionShape;
+  readonly queues: QueueShape;
   /** The ServerTable's memory. */
   readonly servers: SharedArrayBuffer;
   /** The WorkerTable's memory. */
@@ -130,7 +136,16 @@ export interface Listener {
 }
 
 /** A frontend, as far as connections depend on it. */
-export interface Frontend extends Pick<FrontendPlan, "proxyProtocolFrom" | "clientHelloTimeoutMs"> {
+export interface Frontend extends
+  Pick<
+    FrontendPlan,
+    | "proxyProtocolFrom"
+    | "clientHelloTimeoutMs"
+    | "maxConnections"
+    | "connectionRate"
+    | "allow"
+    | "deny"
+  > {
   readonly name: string;
   /** Index into `backends`; −1 where only routes lead to any. */
   readonly backend: number;
@@ -154,6 +169,10 @@ export interface Backend extends
     | "retries"
     | "redispatch"
     | "udp"
+    | "maxQueue"
+    | "queueTimeoutMs"
+    | "whenEmpty"
+    | "sourceAddress"
     | "servers"
   > {
   /** The row of each of `servers`, in the same order. */

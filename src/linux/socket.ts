@@ -231,6 +231,7 @@ export const IP_HDRINCL = 3;
 export const IP_PKTINFO = 8;
 export const IP_RECVERR = 11;
 export const IP_FREEBIND = 15;
+export const IP_BIND_ADDRESS_NO_PORT = 24;
 export const IP_MULTICAST_IF = 32;
 export const IP_MULTICAST_TTL = 33;
 export const IP_MULTICAST_LOOP = 34;

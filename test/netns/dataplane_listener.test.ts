@@ -21,6 +21,7 @@ import { eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
 import type { ListenerPlan } from "../../src/core/plan/plan.ts";
 import { Dataplane, unusedPort } from "./dataplane_rig.ts";
+import { serverPlan } from "../unit/plans.ts";
 
 const listenerAt = (
   port: number,
@@ -116,15 +117,7 @@ describe("a data-plane worker", () => {
       () => new Response("six"),
     );
     const { port } = server.addr;
-    const six = {
-      name: "six",
-      address: "::1",
-      family: 6,
-      port,
-      weight: 1,
-      state: "ready",
-      proxyProtocol: null,
-    } as const;
+    const six = serverPlan({ name: "six", address: "::1", family: 6, port });
     await using dataplane = await Dataplane.start({
       servers: [port],
       address: "*",
@@ -142,18 +135,10 @@ describe("a data-plane worker", () => {
       { hostname: "127.0.0.9", port, onListen() {} },
       () => new Response("same port"),
     );
-    const plan = {
-      name: "a",
-      address: "127.0.0.9",
-      family: 4,
-      weight: 1,
-      state: "ready",
-      proxyProtocol: null,
-    } as const;
     await using dataplane = await Dataplane.start({
       servers: [port],
       port,
-      backend: { servers: [{ ...plan, port: null }] },
+      backend: { servers: [serverPlan({ address: "127.0.0.9", port: null })] },
     });
     const response = await fetch(`http://127.0.0.1:${port}/`);
     expect([await response.text(), server.addr.port]).toEqual(["same port", dataplane.port]);

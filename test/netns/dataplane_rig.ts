@@ -18,8 +18,11 @@ import { must } from "../../src/linux/errno.ts";
 import { eventfd, signal } from "../../src/linux/eventfd.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { close } from "../../src/linux/socket.ts";
+import { countQueues } from "../../src/dataplane/queues.ts";
+import { Admission } from "../../src/memory/admission.ts";
 import { Counters } from "../../src/memory/counters.ts";
 import { Histogram } from "../../src/memory/histogram.ts";
+import { QueueTable } from "../../src/memory/queue_table.ts";
 import { type Row, ServerTable } from "../../src/memory/server_table.ts";
 import {
   CONNECT_BOUNDS,
@@ -28,6 +31,7 @@ import {
   SERVER_COUNTERS,
 } from "../../src/memory/traffic.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
+import { NO_LIMITS, serverPlan } from "../unit/plans.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
 
 /** What may be set differently from the usual. */
@@ -40,6 +44,9 @@ export interface DataplaneOptions {
   readonly maxConnections?: number;
   readonly frontend?: Partial<Frontend>;
   readonly backend?: Partial<Backend>;
+  /** Connections that each server may have at once; 0 for any number. */
+  readonly limit?: number;
+  readonly processConnections?: number;
 }
 
 /** One frontend on an unused port, one backend, some workers. */
@@ -48,6 +55,8 @@ export class Dataplane implements AsyncDisposable {
   readonly servers: ServerTable;
   readonly reports: Report[] = [];
   readonly workers: WorkerTable;
+  readonly admission: Admission;
+  readonly queues: QueueTable;
   readonly #threads: { readonly worker: Worker; readonly start: StartOrder }[] = [];
   readonly #listeners: Listener[] = [];
   #died = 0;
@@ -61,6 +70,7 @@ export class Dataplane implements AsyncDisposable {
     this.servers = new ServerTable(Math.max(1, rows.length));
     for (const row of rows) {
       this.servers.setWeight(row, 100);
+      this.servers.setLimit(row, options.limit ?? 0);
       this.servers.setAdmin(row, "ready");
       this.servers.setHealth(row, "up");
     }
@@ -72,6 +82,12 @@ export class Dataplane implements AsyncDisposable {
     const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
     const counts = new SessionCounts({ workers, backends: 1 });
     const backend = { ...usual(servers), rows, ...options.backend };
+    this.admission = new Admission({ workers, frontends: 1 });
+    this.queues = new QueueTable({
+      workers,
+      queues: countQueues([backend]),
+      rows: Math.max(1, rows.length),
+    });
     for (let worker = 0; worker < workers; worker++) {
       const plan = {
         protocol: "tcp",
@@ -85,10 +101,12 @@ export class Dataplane implements AsyncDisposable {
       );
       const listener = { ...plan, fd, frontend: 0 };
       this.#listeners.push(listener);
+      const wake = must("eventfd", eventfd());
+      this.admission.setWake(worker, wake);
       this.spawn({
         kind: "start",
         worker,
-        wake: must("eventfd", eventfd()),
+        wake,
         listeners: [listener],
         frontends: [{ ...USUAL_FRONTEND, ...options.frontend }],
         backends: [backend],
@@ -97,6 +115,9 @@ export class Dataplane implements AsyncDisposable {
         connectionLog: null,
         sessions: sessionMemory(0),
         sessionCounts: counts.shape,
+        processConnections: options.processConnections ?? 1e6,
+        admission: this.admission.shape,
+        queues: this.queues.shape,
         servers: this.servers.buffer,
         workers: this.workers.buffer,
         serverCounters: this.#serverCounters.shape,
@@ -205,6 +226,7 @@ const USUAL_FRONTEND: Frontend = {
   routes: [],
   proxyProtocolFrom: null,
   clientHelloTimeoutMs: 5000,
+  ...NO_LIMITS,
 };
 
 function usual(servers: readonly number[]): Omit<Backend, "rows"> {
@@ -218,14 +240,12 @@ function usual(servers: readonly number[]): Omit<Backend, "rows"> {
     retries: 3,
     redispatch: true,
     udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 1000 },
-    servers: servers.map((port, row) => ({
-      name: `server${row}`,
-      address: "127.0.0.1",
-      family: 4,
-      port,
-      weight: 100,
-      state: "ready",
-      proxyProtocol: null,
-    })),
+    maxQueue: null,
+    queueTimeoutMs: 5000,
+    whenEmpty: "reject",
+    sourceAddress: { ipv4: null, ipv6: null, insteadOf: null },
+    servers: servers.map((port, row) =>
+      serverPlan({ name: `server${row}`, address: "127.0.0.1", port })
+    ),
   };
 }

@@ -28,11 +28,12 @@ import {
   EPIPE,
 } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
-import { inetAddressOf } from "../../src/linux/sockaddr.ts";
+import { inetAddressOf, readInetAddress } from "../../src/linux/sockaddr.ts";
 import {
   SHUT_WR,
   SO_ERROR,
   SO_RCVLOWAT,
+  SOCK_DGRAM,
   SOL_SOCKET,
   TCP_CLOSE_WAIT,
   TCP_INFO,
@@ -88,6 +89,8 @@ export class Endpoint {
   /** A send was refused: tell when there is room. */
   isStarved = false;
   lingersNot = false;
+  /** The address that it was bound to. */
+  boundTo: string | undefined;
   /** So many bytes of what is received lie before urgent data, where a read ends: see tcp(7). */
   urgentAt: number | undefined;
   onChange: () => void = () => {};
@@ -190,6 +193,8 @@ export class Endpoint {
 /** The kernel; the world outside is reached through its `listen`, `dial` and `servers`. */
 export class FakeKernel implements Kernel {
   clock = 1000;
+  /** What it chooses as the source address of a socket that is not bound. */
+  ownAddress = "10.0.0.2";
   /** Descriptors that may be open at once. */
   limit = 1e6;
   /** How likely the error of a call that fails is misread, as has been seen of errno. */
@@ -239,15 +244,18 @@ export class FakeKernel implements Kernel {
   }
 
   /** Writes an eventfd. */
-  signal(fd: Fd): void {
+  signal(fd: Fd): number {
     const counter = this.#things.get(fd);
-    if (counter?.kind === "counter") counter.count++;
+    if (counter?.kind !== "counter") return -EBADF;
+    counter.count++;
     this.#wake(counter);
+    return 8;
   }
 
   /** Connects a client of the world to a listener. */
-  dial(listener: Fd, rooms = [this.room(), this.room()]): Endpoint {
+  dial(listener: Fd, rooms = [this.room(), this.room()], from?: string): Endpoint {
     const [client, accepted] = connected(rooms);
+    if (from !== undefined) accepted.peer = inetAddressOf(from, 40_000);
     const listening = this.#things.get(listener);
     if (listening?.kind === "listening") listening.queue.push(accepted);
     this.#wake(listening);
@@ -380,9 +388,17 @@ export class FakeKernel implements Kernel {
     return accepted ? this.#add(accepted) : -EAGAIN as Fd;
   }
 
-  socket(): Fd {
+  socket(_domain: number, type: number): Fd {
     if (this.open >= this.limit) return -EMFILE as Fd;
-    return this.#add(new Endpoint(this.room()));
+    const end = new Endpoint(this.room());
+    if (type === SOCK_DGRAM) end.local = inetAddressOf(this.ownAddress, 1234);
+    return this.#add(end);
+  }
+
+  bind(fd: Fd, address: Uint8Array<ArrayBuffer>): number {
+    const end = this.#endpoint(fd);
+    if (end) end.boundTo = readInetAddress(address).address;
+    return 0;
   }
 
   connect(fd: Fd, address: Uint8Array): number {

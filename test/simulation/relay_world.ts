@@ -10,8 +10,12 @@ import { Engine } from "../../src/dataplane/engine.ts";
 import type { Backend, Frontend, Report, StartOrder } from "../../src/dataplane/orders.ts";
 import { EAGAIN } from "../../src/linux/errno.ts";
 import type { ConnectionLogShape } from "../../src/memory/connection_log.ts";
+import { countQueues } from "../../src/dataplane/queues.ts";
+import type { Fd } from "../../src/linux/libc.ts";
+import { Admission } from "../../src/memory/admission.ts";
 import { Counters } from "../../src/memory/counters.ts";
 import { Histogram } from "../../src/memory/histogram.ts";
+import { QueueTable } from "../../src/memory/queue_table.ts";
 import { type Row, ServerTable } from "../../src/memory/server_table.ts";
 import {
   CONNECT_BOUNDS,
@@ -20,71 +24,125 @@ import {
   SERVER_COUNTERS,
 } from "../../src/memory/traffic.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
+import { NO_LIMITS, serverPlan } from "../unit/plans.ts";
 import { type Endpoint, FakeKernel, randomOf } from "./relay_kernel.ts";
 
 /** What may be set differently from the usual. */
 export interface WorldOptions {
   readonly seed?: number;
+  readonly workers?: number;
   readonly servers?: number;
   readonly maxConnections?: number;
+  readonly processConnections?: number;
   readonly frontend?: Partial<Frontend>;
   readonly backend?: Partial<Backend>;
   /** Further backends. */
   readonly others?: readonly Backend[];
   readonly connectionLog?: ConnectionLogShape | null;
+  /** Connections that each server may have at once; 0 for any number. */
+  readonly limit?: number;
 }
 
-/** One engine with one frontend and one backend. */
+/** One frontend and one backend, with one engine or with several of them. */
 export class World {
   readonly kernel: FakeKernel;
-  readonly engine: Engine;
+  readonly engines: Engine[] = [];
   readonly reports: Report[] = [];
   readonly servers: ServerTable;
-  readonly listener;
-  readonly wake;
-  readonly start: StartOrder;
+  readonly admission: Admission;
+  readonly queues: QueueTable;
+  /** By engine. */
+  readonly starts: readonly StartOrder[];
+  #turn = 0;
 
   constructor(options: WorldOptions = {}) {
-    const { seed = 1, servers = 2, maxConnections = 64 } = options;
-    const { frontend = {}, backend = {}, others = [], connectionLog = null } = options;
+    const { seed = 1, workers = 1, servers = 2, limit = 0, others = [] } = options;
     this.kernel = new FakeKernel(randomOf(seed));
-    this.listener = this.kernel.listen();
-    this.wake = this.kernel.eventfd();
     const rows = Array.from({ length: servers }, (_, row) => row as Row);
     this.servers = new ServerTable(servers);
     for (const row of rows) {
       this.servers.setWeight(row, 100);
+      this.servers.setLimit(row, limit);
       this.servers.setAdmin(row, "ready");
       this.servers.setHealth(row, "up");
     }
-    this.start = {
-      kind: "start",
-      worker: 0,
-      wake: this.wake,
-      listeners: [{
-        fd: this.listener,
-        frontend: 0,
-        protocol: "tcp",
-        address: "192.0.2.1",
-        port: 80,
-        virtualRouter: "vip",
-      }],
-      frontends: [{ ...FRONTEND, ...frontend }],
-      backends: [{ ...backendOf(rows), ...backend }, ...others],
-      maxConnections,
-      connections: connectionMemory(maxConnections),
-      connectionLog,
-      sessions: sessionMemory(0),
-      sessionCounts: new SessionCounts({ workers: 1, backends: 1 }).shape,
+    const backends = [{ ...backendOf(rows), ...options.backend }, ...others];
+    this.admission = new Admission({ workers, frontends: 1 });
+    this.queues = new QueueTable({ workers, queues: countQueues(backends), rows: servers });
+    const rowed = { rows: backends.length, stripes: workers };
+    const durations = new Histogram({ bounds: CONNECT_BOUNDS, ...rowed });
+    const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
+    const shared = {
+      backends,
+      frontends: [{ ...FRONTEND, ...options.frontend }],
       servers: this.servers.buffer,
-      workers: new WorkerTable(1).buffer,
-      serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length)).shape,
-      frontendCounters: new Counters(shape(1, FRONTEND_COUNTERS.length)).shape,
-      connectDurations:
-        new Histogram({ bounds: CONNECT_BOUNDS, rows: 1 + others.length, stripes: 1 }).shape,
-      workerLag: new Histogram({ bounds: LAG_BOUNDS, rows: 1, stripes: 1 }).shape,
+      workers: new WorkerTable(workers).buffer,
+      admission: this.admission.shape,
+      queues: this.queues.shape,
+      serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length, workers)).shape,
+      frontendCounters: new Counters(shape(1, FRONTEND_COUNTERS.length, workers)).shape,
+      sessionCounts: new SessionCounts({ workers, backends: 1 }).shape,
+      connectDurations: durations.shape,
+      workerLag: lag.shape,
     };
-    this.engine = new Engine(this.start, this.kernel, (report) => this.reports.push(report));
+    this.starts = Array.from({ length: workers }, (_, worker) => ({
+      ...this.#own(worker, options),
+      ...shared,
+    }));
+    for (const start of this.starts) this.begin(start);
+  }
+
+  /** The first engine, its listener, its eventfd and its orders. */
+  get engine(): Engine {
+    return this.engines[0]!;
+  }
+
+  get listener(): Fd {
+    return this.start.listeners[0]!.fd;
+  }
+
+  get wake(): Fd {
+    return this.start.wake;
+  }
+
+  get start(): StartOrder {
+    return this.starts[0]!;
+  }
+
+  /** Starts a worker, or starts it again. */
+  begin(start: StartOrder): void {
+    const engine = new Engine(start, this.kernel, (report) => this.reports.push(report));
+    this.engines[start.worker] = engine;
+  }
+
+  /** Turns one of the engines. */
+  turn(): void {
+    this.engines[this.#turn++ % this.engines.length]?.turn();
+  }
+
+  #own(worker: number, options: WorldOptions) {
+    const { maxConnections = 64, processConnections = 1e6 } = options;
+    const wake = this.kernel.eventfd();
+    this.admission.setWake(worker, wake);
+    const listener = {
+      fd: this.kernel.listen(),
+      frontend: 0,
+      protocol: "tcp",
+      address: "192.0.2.1",
+      port: 80,
+      virtualRouter: "vip",
+    } as const;
+    return {
+      kind: "start",
+      worker,
+      wake,
+      listeners: [listener],
+      maxConnections,
+      processConnections,
+      connections: connectionMemory(maxConnections),
+      connectionLog: options.connectionLog ?? null,
+      sessions: sessionMemory(0),
+    } as const;
   }
 
   /** Turns the engine until `isDone`, or for so long. @returns whether it is done. */
@@ -92,7 +150,7 @@ export class World {
     const giveUpAt = this.kernel.clock + limitMs;
     while (!isDone()) {
       if (this.kernel.clock > giveUpAt) return false;
-      this.engine.turn();
+      this.turn();
     }
     return true;
   }
@@ -225,6 +283,7 @@ const FRONTEND: Frontend = {
   routes: [],
   proxyProtocolFrom: null,
   clientHelloTimeoutMs: 5000,
+  ...NO_LIMITS,
 };
 
 /** A backend with these rows, as usual. */
@@ -239,19 +298,17 @@ export function backendOf(rows: readonly Row[]): Backend {
     retries: 3,
     redispatch: true,
     udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 1000 },
-    servers: rows.map((row) => ({
-      name: `server${row}`,
-      address: "192.0.2.100",
-      family: 4,
-      port: 8000 + row,
-      weight: 100,
-      state: "ready",
-      proxyProtocol: null,
-    })),
+    maxQueue: null,
+    queueTimeoutMs: 5000,
+    whenEmpty: "reject",
+    sourceAddress: { ipv4: null, ipv6: null, insteadOf: null },
+    servers: rows.map((row) =>
+      serverPlan({ name: `server${row}`, address: "192.0.2.100", port: 8000 + row })
+    ),
     rows,
   };
 }
 
-function shape(rows: number, columns: number) {
-  return { rows, columns, stripes: 1 };
+function shape(rows: number, columns: number, stripes: number) {
+  return { rows, columns, stripes };
 }

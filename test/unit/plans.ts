@@ -29,6 +29,13 @@ export function serverPlan(said: Partial<ServerPlan> = {}): ServerPlan {
   return { ...DEFAULT_SERVER, ...said };
 }
 
+/** A frontend that lets everybody in. */
+export const NO_LIMITS = {
+  maxConnections: null,
+  connectionRate: null,
+  allow: null,
+  deny: null,
+} as const;
 const DEFAULT_FRONTEND: FrontendPlan = {
   name: "web",
   listeners: [],
@@ -38,6 +45,7 @@ const DEFAULT_FRONTEND: FrontendPlan = {
   proxyProtocolFrom: null,
   clientHelloTimeoutMs: 5_000,
   required: true,
+  ...NO_LIMITS,
 };
 
 const DEFAULT_SERVER: ServerPlan = {
@@ -46,6 +54,8 @@ const DEFAULT_SERVER: ServerPlan = {
   family: 4,
   port: 80,
   weight: 100,
+  backup: false,
+  maxConnections: null,
   state: "ready",
   proxyProtocol: null,
 };
@@ -62,6 +72,10 @@ const DEFAULT_BACKEND: BackendPlan = {
   redispatch: true,
   onMarkedDown: "keep-connections",
   slowStartMs: null,
+  maxQueue: null,
+  queueTimeoutMs: 5_000,
+  whenEmpty: "reject",
+  sourceAddress: { ipv4: null, ipv6: null, insteadOf: null },
   udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
   servers: [DEFAULT_SERVER],
 };

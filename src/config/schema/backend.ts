@@ -4,7 +4,7 @@
 
 import { z } from "zod";
 import { CheckSchema } from "./check.ts";
-import { choice, duration, flag, keys, named, text, whole } from "./words.ts";
+import { address, choice, duration, flag, keys, limit, named, text, whole } from "./words.ts";
 
 const VERSIONS = ["v1", "v2"] as const;
 
@@ -13,6 +13,9 @@ const ServerSchema = keys({
     "ADDRESS[:PORT]; no port: the port the client asked for.",
   ),
   weight: whole(0, 256).optional().describe("Share of new connections; 0 takes none."),
+  backup: flag().prefault(false)
+    .describe("Takes connections only while no other server of the backend can."),
+  maxConnections: limit().describe("Connections at once; further ones wait for a place."),
   state: choice(["ready", "drain", "maint"]).prefault("ready")
     .describe("The state at start: drain and maint take no connections."),
   proxyProtocol: choice([...VERSIONS, "none"]).optional()
@@ -22,7 +25,7 @@ const ServerSchema = keys({
 /** One entry of `backends`. */
 export const BackendSchema = keys({
   profile: choice(["kube-apiserver"]).optional().describe("A named set of defaults."),
-  balance: choice(["roundrobin", "leastconn"]).prefault("roundrobin")
+  balance: choice(["roundrobin", "leastconn", "source", "random", "first"]).prefault("roundrobin")
     .describe("How the next server is chosen."),
   check: z.union([z.literal("none"), CheckSchema], { error: "none, or a map of check keys" })
     .prefault({}).describe("What a server must pass to take connections."),
@@ -30,6 +33,7 @@ export const BackendSchema = keys({
     connect: duration().prefault("5s").describe("Until a server accepts the connection."),
     idle: duration().prefault("1h").describe("No byte either way."),
     halfClosed: duration().prefault("30s").describe("After one side has finished sending."),
+    queue: duration().prefault("5s").describe("Until a server has a place for the connection."),
   }).prefault({}).describe("How long things may take."),
   keepalive: keys({
     idle: duration(1000).prefault("60s").describe("Silence before the first probe; whole seconds."),
@@ -58,8 +62,14 @@ export const BackendSchema = keys({
     .describe("What becomes of a server's connections when it goes down or into maint."),
   slowStart: duration(1).optional()
     .describe("A server that comes back has all of its weight and limits after so long."),
-  whenEmpty: choice(["reject"]).prefault("reject")
-    .describe("What a client meets when no server is usable: a reset at once."),
+  whenEmpty: choice(["reject", "hold"]).prefault("reject")
+    .describe("When no server is usable: a reset at once, or a wait of timeouts.queue for one."),
+  sourceAddress: z.union([
+    z.literal("auto"),
+    address(),
+    named(address(), "addresses of nodes"),
+  ], { error: "auto, an address of this node, or a map of these by node" }).prefault("auto")
+    .describe("The address that servers see: this node's, never a virtual one."),
   proxyProtocol: choice(VERSIONS).optional()
     .describe("Sends a PROXY header with the client's address, also in checks of the same port."),
   udp: keys({
@@ -71,10 +81,13 @@ export const BackendSchema = keys({
   }).prefault({}).describe("Sessions of frontends that listen on UDP."),
   serverDefaults: keys({
     weight: whole(0, 256).prefault(100).describe("The weight of servers that name none."),
+    maxConnections: limit().describe("The maxConnections of servers that name none."),
+    maxQueue: limit().describe("Connections that may wait for one server."),
   }).prefault({}).describe("What servers have that say nothing else."),
   servers: named(
     z.union([text("ADDRESS[:PORT]"), ServerSchema], {
-      error: "ADDRESS[:PORT], or a map with address, weight, state and proxyProtocol",
+      error: "ADDRESS[:PORT], or a map with address, weight, backup, maxConnections, state and " +
+        "proxyProtocol",
     }),
     "servers",
   ).prefault({}).describe("The servers by name."),

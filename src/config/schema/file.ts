@@ -57,6 +57,9 @@ export const FileSchema = keys({
     error: "auto, or a whole number from 1 to 256",
   }).prefault("auto").describe("Data-plane workers; auto = number of CPUs."),
   engine: choice(["auto", "epoll"]).prefault("auto").describe("How the data plane does I/O."),
+  maxConnections: z.union([z.literal("auto"), whole(1, 1_000_000)], {
+    error: "auto, or a whole number from 1 to 1000000",
+  }).prefault("auto").describe("Connections at once of the whole process; auto = what fits."),
   stopTimeout: duration(0).prefault("30s").describe("Drain at stop, then cut what is left."),
   admin: AdminSchema.prefault({}).describe("Where the admin API answers."),
   trackers: named(TrackerSchema, "trackers").prefault({})

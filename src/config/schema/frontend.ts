@@ -3,7 +3,18 @@
  */
 
 import { z } from "zod";
-import { duration, flag, keys, list, listOrEmpty, name, network, text } from "./words.ts";
+import {
+  duration,
+  flag,
+  keys,
+  limit,
+  list,
+  listOrEmpty,
+  name,
+  network,
+  text,
+  whole,
+} from "./words.ts";
 
 const LISTENER = "HOST:PORT[-PORT] with HOST one of *, an IPv4 address, [IPv6], vip:ROUTER";
 
@@ -37,5 +48,13 @@ export const FrontendSchema = keys({
     clientHello: duration().prefault("5s")
       .describe("Until a PROXY header and a ClientHello have arrived, where they are asked for."),
   }).prefault({}).describe("How long things may take."),
+  maxConnections: limit()
+    .describe("Connections at once; further clients wait to be accepted."),
+  connectionRate: whole(1, 1_000_000).optional()
+    .describe("New connections a second; further clients wait to be accepted."),
+  allow: list(network(), "networks").optional()
+    .describe("Networks of connecting addresses; left out: all."),
+  deny: list(network(), "networks").optional()
+    .describe("Networks of connecting addresses that are refused; it wins over allow."),
   required: flag().prefault(true).describe("Counts for /readyz."),
 });

@@ -62,6 +62,11 @@ export function network() {
   });
 }
 
+/** At most so many; left out for any number. */
+export function limit() {
+  return whole(1, 1_000_000_000).optional();
+}
+
 /** The name of a node, virtual router, frontend, backend or server. */
 export function name() {
   const error = "a name: letters, digits, '.', '_' and '-', a letter or digit first, 63 at most";

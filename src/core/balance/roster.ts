@@ -6,15 +6,13 @@
  * one number; how busy servers are, by looking at a few of them each time, all of them in turn.
  */
 
+import type { Balance } from "../plan/limits.ts";
 import { type Balancer, NO_SERVER } from "./balancer.ts";
 import { First } from "./first.ts";
 import { LeastConnections } from "./least_connections.ts";
 import { RandomOfTwo } from "./random_of_two.ts";
 import { RoundRobin } from "./round_robin.ts";
 import { Source } from "./source.ts";
-
-/** How the servers of a backend are chosen. */
-export type Balance = "roundrobin" | "leastconn" | "source" | "random" | "first";
 
 /** The state of servers by their row in the server table. */
 export interface ServerStates {

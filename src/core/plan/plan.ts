@@ -5,6 +5,7 @@
  */
 
 import type { Family } from "../net/address.ts";
+import type { Balance, FrontendLimits, SourceAddressPlan } from "./limits.ts";
 import type { Rcode, RecordType } from "../wire/dns.ts";
 
 /** All that one node runs. */
@@ -18,6 +19,8 @@ export interface Plan {
   /** Data-plane workers; `null` means one for each CPU. */
   readonly workers: number | null;
   readonly engine: "auto" | "epoll";
+  /** Of the whole process; `null` means as many as the host allows. */
+  readonly maxConnections: number | null;
   readonly stopTimeoutMs: number;
   readonly admin: AdminPlan;
   /** What virtual routers may track, each run once. */
@@ -211,7 +214,7 @@ export interface SyncGroupPlan {
 export type Protocol = "tcp" | "udp";
 
 /** Where connections arrive and which backends take them. */
-export interface FrontendPlan {
+export interface FrontendPlan extends FrontendLimits {
   readonly name: string;
   readonly listeners: readonly ListenerPlan[];
   /** Where no route matches; `null` means that nobody takes such connections. */
@@ -255,7 +258,7 @@ export interface ListenerPlan {
 /** A named set of servers and how connections are spread over them. */
 export interface BackendPlan {
   readonly name: string;
-  readonly balance: "roundrobin" | "leastconn";
+  readonly balance: Balance;
   /** `null` means that servers take connections unchecked. */
   readonly check: CheckPlan | null;
   readonly connectTimeoutMs: number;
@@ -268,6 +271,12 @@ export interface BackendPlan {
   readonly onMarkedDown: "keep-connections" | "shutdown-connections";
   /** How long a server that comes back takes to have all of its share; `null` means no time. */
   readonly slowStartMs: number | null;
+  /** How many connections may wait for one server; `null` means any number. */
+  readonly maxQueue: number | null;
+  readonly queueTimeoutMs: number;
+  /** What a client meets while no server takes connections. */
+  readonly whenEmpty: "reject" | "hold";
+  readonly sourceAddress: SourceAddressPlan;
   readonly udp: UdpPlan;
   readonly servers: readonly ServerPlan[];
 }
@@ -299,6 +308,10 @@ export interface ServerPlan {
   readonly port: number | null;
   /** 0 to 256. */
   readonly weight: number;
+  /** Takes connections only while no other server of the backend can. */
+  readonly backup: boolean;
+  /** Connections at once; further ones wait. `null` means any number. */
+  readonly maxConnections: number | null;
   readonly state: AdminState;
   /** The version of the PROXY header that begins each connection to it; `null` means none. */
   readonly proxyProtocol: "v1" | "v2" | null;

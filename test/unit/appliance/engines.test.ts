@@ -81,7 +81,7 @@ describe("Engines", () => {
     engines = new Engines({
       ...parts,
       dataplaneWorkers: 2,
-      connectionsPerWorker: 4,
+      connections: { process: 8, worker: 4 },
       connectionLog: () => null,
       sessionsPerWorker: 0,
     });

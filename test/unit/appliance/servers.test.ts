@@ -5,7 +5,7 @@ import type { OverrideFact, StateFact, WeightFact } from "../../../src/core/plan
 import type { BackendPlan, CheckPlan } from "../../../src/core/plan/plan.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
 import type { CheckCode } from "../../../src/prober/orders.ts";
-import { backendPlan } from "../plans.ts";
+import { backendPlan, serverPlan } from "../plans.ts";
 
 describe("Servers", () => {
   let memory: SharedMemory;
@@ -215,14 +215,9 @@ const AT = "2026-01-02T03:04:05.000Z";
 function backend(name: string, servers: number): BackendPlan {
   return backendPlan({
     name,
-    servers: Array.from({ length: servers }, (_, index) => ({
-      name: `s${index + 1}`,
-      address: "192.0.2.1",
-      family: 4,
-      port: 80 + index,
-      weight: 100,
-      state: "ready",
-      proxyProtocol: null,
-    })),
+    servers: Array.from(
+      { length: servers },
+      (_, index) => serverPlan({ name: `s${index + 1}`, port: 80 + index }),
+    ),
   });
 }

@@ -7,10 +7,11 @@ describe("compile", () => {
     expect(planOf("log: {}", { node: "me" })).toEqual({
       node: "me",
       hash: sha256("log: {}"),
-      log: { level: "info", format: "text" },
+      log: { level: "info", format: "text", connections: "none" },
       stateDirectory: "/var/lib/lintel",
       workers: null,
       engine: "auto",
+      maxConnections: null,
       stopTimeoutMs: 30_000,
       admin: {
         socket: "/run/lintel/admin.sock",

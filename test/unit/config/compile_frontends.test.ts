@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { NO_LIMITS } from "../plans.ts";
 import { PAIR, planOf, problemsOf } from "./source.ts";
 
 describe("listen", () => {
@@ -15,6 +16,7 @@ backends: { web: {} }
         listeners: [{ protocol: "tcp", address: "*", port: 80, virtualRouter: null }],
         backend: "web",
         required: true,
+        ...NO_LIMITS,
       },
       {
         name: "two",
@@ -27,6 +29,7 @@ backends: { web: {} }
         ],
         backend: "web",
         required: false,
+        ...NO_LIMITS,
       },
     ]);
   });

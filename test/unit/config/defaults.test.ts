@@ -66,18 +66,21 @@ describe("fillDefaults", () => {
 
   it("leaves check: none", () => expect(check("none")).toBe("none"));
 
-  it("gives servers the weight of serverDefaults", () => {
+  it("gives servers the weight and the limit of serverDefaults", () => {
     const config = fillDefaults(FileSchema.parse({
       backends: {
         web: {
-          serverDefaults: { weight: 7 },
-          servers: { a: "10.0.0.1", b: { address: "10.0.0.2", weight: 0, state: "maint" } },
+          serverDefaults: { weight: 7, maxConnections: 9 },
+          servers: {
+            a: "10.0.0.1",
+            b: { address: "10.0.0.2", weight: 0, maxConnections: 4, state: "maint" },
+          },
         },
       },
     }));
     expect(config.backends.web?.servers).toEqual({
-      a: { address: "10.0.0.1", weight: 7, state: "ready" },
-      b: { address: "10.0.0.2", weight: 0, state: "maint" },
+      a: { address: "10.0.0.1", weight: 7, backup: false, maxConnections: 9, state: "ready" },
+      b: { address: "10.0.0.2", weight: 0, backup: false, maxConnections: 4, state: "maint" },
     });
   });
 });

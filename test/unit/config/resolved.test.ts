@@ -48,8 +48,8 @@ syncGroups: { all: [web] }
 `;
     const resolved = parse(resolve(text));
     expect(Object.keys(resolved)).toEqual([
-      ...["log", "stateDirectory", "workers", "engine", "stopTimeout", "admin", "trackers"],
-      ...["virtualRouters", "syncGroups", "frontends", "backends"],
+      ...["log", "stateDirectory", "workers", "engine", "maxConnections", "stopTimeout"],
+      ...["admin", "trackers", "virtualRouters", "syncGroups", "frontends", "backends"],
     ]);
     expect(resolved.trackers.hold).toMatchObject({ interval: "1s", timeout: "1s", rise: 1 });
     expect(resolved.virtualRouters.web).toMatchObject({

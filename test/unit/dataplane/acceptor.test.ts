@@ -1,11 +1,13 @@
 import { describe, expect, it } from "vitest";
 import { Acceptor } from "../../../src/dataplane/acceptor.ts";
+import { Doors } from "../../../src/dataplane/admission.ts";
 import { Buffers } from "../../../src/dataplane/buffers.ts";
 import { connectionMemory, layConnections } from "../../../src/dataplane/connection_memory.ts";
 import { ConnectionTable } from "../../../src/dataplane/connection_table.ts";
 import { EpollDriver } from "../../../src/dataplane/epoll_driver.ts";
 import type { Listener } from "../../../src/dataplane/orders.ts";
-import { FakeKernel, randomOf } from "../../simulation/relay_kernel.ts";
+import { Tally } from "../../../src/dataplane/tally.ts";
+import { World } from "../../simulation/relay_world.ts";
 
 describe("Acceptor", () => {
   it("gives the place of a released listener to the next one, however often", () => {
@@ -33,11 +35,12 @@ describe("Acceptor", () => {
 });
 
 function accepting() {
-  const kernel = new FakeKernel(randomOf(1));
+  const { kernel, start } = new World();
   const memory = connectionMemory(4);
   const table = new ConnectionTable(memory, 4);
   const driver = new EpollDriver(kernel, table, layConnections(memory, 4), new Buffers(1));
-  const parts = { kernel, driver, table };
+  const doors = new Doors(start, kernel);
+  const parts = { kernel, driver, table, doors, tally: new Tally(start) };
   const acceptor = new Acceptor(parts, () => {}, () => {});
   const listener = (virtualRouter: string | null, port: number): Listener => ({
     fd: kernel.listen(),

@@ -9,6 +9,7 @@ import {
 import { TCP_QUICKACK, TCP_USER_TIMEOUT } from "../../../src/linux/socket.ts";
 import type { Endpoint } from "../../simulation/relay_kernel.ts";
 import { World } from "../../simulation/relay_world.ts";
+import { serverPlan } from "../plans.ts";
 
 describe("an accepted connection", () => {
   it("goes to servers in turn", () => {
@@ -32,16 +33,9 @@ describe("an accepted connection", () => {
   });
 
   it("goes to the port that the client connected to where the server has none", () => {
-    const server = {
-      name: "a",
-      address: "192.0.2.7",
-      family: 4,
-      weight: 1,
-      state: "ready",
-      proxyProtocol: null,
-    } as const;
+    const server = serverPlan({ port: null });
     const ports: number[] = [];
-    const world = new World({ servers: 1, backend: { servers: [{ ...server, port: null }] } });
+    const world = new World({ servers: 1, backend: { servers: [server] } });
     world.kernel.answer = (port) => {
       ports.push(port);
       return { accept: () => {} };

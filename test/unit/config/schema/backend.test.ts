@@ -6,13 +6,14 @@ it("BackendSchema has the defaults of the documentation", () => {
     balance: "roundrobin",
     check: { type: "tcp", interval: "2s", rise: 2, fall: 3 },
     udp: { idle: "30s", maxSessions: 65_536 },
-    timeouts: { connect: "5s", idle: "1h", halfClosed: "30s" },
+    timeouts: { connect: "5s", idle: "1h", halfClosed: "30s", queue: "5s" },
     keepalive: { idle: "60s", interval: "10s", probes: 6 },
     retries: 3,
     redispatch: true,
     passive: { errorLimit: 10, action: "fail-check" },
     onMarkedDown: "keep-connections",
     whenEmpty: "reject",
+    sourceAddress: "auto",
     serverDefaults: { weight: 100 },
     servers: {},
   });
@@ -31,7 +32,12 @@ it.each([
   { servers: { a: { weight: 1 } } },
   { servers: { a: { address: "10.0.0.1", weight: 257 } } },
   { servers: { a: { address: "10.0.0.1", state: "off" } } },
+  { servers: { a: { address: "10.0.0.1", maxConnections: 0 } } },
   { serverDefaults: { weight: -1 } },
+  { serverDefaults: { maxQueue: 0 } },
+  { timeouts: { queue: "0s" } },
+  { sourceAddress: "node" },
+  { sourceAddress: { lb1: "node" } },
 ])("BackendSchema refuses %j", (backend) => {
   expect(BackendSchema.safeParse(backend).success).toBe(false);
 });

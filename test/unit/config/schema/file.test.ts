@@ -7,6 +7,7 @@ it("FileSchema has the defaults of the documentation", () => {
     stateDirectory: "/var/lib/lintel",
     workers: "auto",
     engine: "auto",
+    maxConnections: "auto",
     stopTimeout: "30s",
     admin: { socket: "/run/lintel/admin.sock", socketGroup: "root" },
     trackers: {},

@@ -1,12 +1,12 @@
 import { describe, expect, it } from "vitest";
 import { NO_SERVER } from "../../../../src/core/balance/balancer.ts";
 import {
-  type Balance,
   type Members,
   NOTHING_TRIED,
   Roster,
   type Tried,
 } from "../../../../src/core/balance/roster.ts";
+import type { Balance } from "../../../../src/core/plan/limits.ts";
 import { numbers, Servers } from "./servers.ts";
 
 const BALANCES: readonly Balance[] = ["roundrobin", "leastconn", "source", "random", "first"];
