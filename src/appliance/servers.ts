@@ -78,8 +78,12 @@ export class Servers {
       // Without any port configuration has refused a check, unless it is a script's.
       const port = plan.port ?? backend.check?.port ?? 0;
       if (!backend.check) return [];
+      const { check } = backend;
       const { name: server, address } = plan;
-      return [{ row, backend: backend.name, server, address, port, check: backend.check }];
+      // Who is checked at another place is not asked what it makes of clients.
+      const isSame = check.port === null && check.address === null;
+      const proxyProtocol = isSame ? plan.proxyProtocol : null;
+      return [{ row, backend: backend.name, server, address, port, check, proxyProtocol }];
     });
   }
 

@@ -42,6 +42,8 @@ export interface CheckedServer {
   /** The server's own port; `check.port` comes before it. 0 only where a script needs none. */
   readonly port: number;
   readonly check: CheckPlan;
+  /** The version of the PROXY header that a check begins with; `null` means none. */
+  readonly proxyProtocol: "v1" | "v2" | null;
 }
 
 /**

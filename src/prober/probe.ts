@@ -2,6 +2,7 @@
  * What a probe is to the prober: something that is started, and ends once. Probes keep no time.
  */
 
+import { Endpoints, MAX_WRITTEN_BYTES, writeProxyHeader } from "../core/wire/proxy_protocol.ts";
 import type { CheckCode, CheckedServer } from "./orders.ts";
 
 /** How a probe ended. */
@@ -68,6 +69,17 @@ export function isSuccess({ code }: Outcome): boolean {
 /** Whom a check talks to: not always the address that clients are sent to. */
 export function target({ address, port, check }: CheckedServer): { address: string; port: number } {
   return { address: check.address ?? address, port: check.port ?? port };
+}
+
+/**
+ * The PROXY header that a check's connection begins with: it says that nobody is behind it. Nothing
+ * for servers that are sent none.
+ */
+export function preamble({ proxyProtocol }: CheckedServer): Uint8Array<ArrayBuffer> {
+  const header = new Uint8Array(MAX_WRITTEN_BYTES);
+  if (proxyProtocol === null) return header.subarray(0, 0);
+  const version = proxyProtocol === "v1" ? 1 : 2;
+  return header.subarray(0, writeProxyHeader(version, new Endpoints(), header));
 }
 
 /** A connection that did not come about: by the server's doing, or for want of something here. */

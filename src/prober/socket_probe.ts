@@ -33,7 +33,14 @@ import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
 import type { CheckedServer } from "./orders.ts";
 import type { Poller, Watch } from "./poller.ts";
-import { type Answer, connectFailure, type Outcome, type Probe, target } from "./probe.ts";
+import {
+  type Answer,
+  connectFailure,
+  type Outcome,
+  preamble,
+  type Probe,
+  target,
+} from "./probe.ts";
 
 /** Starts checks of the types `tcp`, `http` and `dns`. */
 export function startSocketProbe(
@@ -57,7 +64,7 @@ class SocketProbe implements Probe {
     this.#poller = poller;
     this.#done = done;
     const { address, port } = target(server);
-    this.#exchange = exchangeOf(server.check.request, address, port);
+    this.#exchange = afterPreamble(server, exchangeOf(server.check.request, address, port));
     const family = address.includes(":") ? AF_INET6 : AF_INET;
     this.#fd = socket(family, this.#exchange.datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
     const failure = this.#fd < 0
@@ -174,6 +181,17 @@ function exchangeOf(check: CheckRequest, address: string, port: number): Exchang
     default:
       throw new Error(`a check of the type ${check.type} needs more than a socket`);
   }
+}
+
+/** What a connection begins with goes before what is asked on it. */
+function afterPreamble(server: CheckedServer, exchange: Exchange): Exchange {
+  const header = preamble(server);
+  const { request = new Uint8Array(0), datagrams } = exchange;
+  if (header.length === 0 || datagrams) return exchange;
+  const whole = new Uint8Array(header.length + request.length);
+  whole.set(header);
+  whole.set(request, header.length);
+  return { ...exchange, request: whole };
 }
 
 function refusal(errno: number): Outcome {

@@ -3,6 +3,7 @@
  * asked for, and what an HTTP server answers inside.
  */
 
+import { connect as connectPlain } from "node:net";
 import {
   connect,
   type ConnectionOptions,
@@ -22,6 +23,7 @@ import {
   FailedProbe,
   isSuccess,
   type Outcome,
+  preamble,
   type Probe,
   target,
 } from "./probe.ts";
@@ -51,9 +53,11 @@ export class TlsProbes {
     const secureContext = this.#context(request.tls);
     if (!secureContext) return new FailedProbe(NO_AUTHORITIES, done);
     const session = this.#sessions.get(server.row);
+    const header = preamble(server);
+    const plain = header.length > 0 ? connectPlain({ host: address, port }) : undefined;
+    plain?.write(header);
     const socket = connect({
-      host: address,
-      port,
+      ...(plain ? { socket: plain } : { host: address, port }),
       secureContext,
       rejectUnauthorized: verify !== "none",
       ...(serverName !== null && { servername: serverName }),

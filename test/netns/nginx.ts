@@ -46,6 +46,15 @@ export class Nginx {
   }
 }
 
+/** Writes `cert.pem` and `key.pem` into a host's directory. */
+export async function selfSigned(host: Host): Promise<void> {
+  await host.run([
+    ...["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"],
+    ...["-nodes", "-subj", "/CN=nginx", "-days", "2"],
+    ...["-keyout", `${host.directory}/key.pem`, "-out", `${host.directory}/cert.pem`],
+  ]);
+}
+
 function configuration(
   host: Host,
   port: number,

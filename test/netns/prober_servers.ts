@@ -125,6 +125,7 @@ export function checkedServer(port: number, check: Partial<CheckPlan>, row = 0):
       passive: null,
       ...check,
     },
+    proxyProtocol: null,
   };
 }
 

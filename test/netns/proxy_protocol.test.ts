@@ -8,7 +8,7 @@ import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
 import { connects } from "./connects.ts";
-import { Nginx } from "./nginx.ts";
+import { Nginx, selfSigned } from "./nginx.ts";
 import { Lintel, product } from "./product.ts";
 
 /** What nginx knows by a header: who asks, and whom they asked. */
@@ -17,6 +17,12 @@ const TOLD = `
     listen 8080 proxy_protocol;
     listen [::]:8080 proxy_protocol;
     return 200 "$proxy_protocol_addr > $proxy_protocol_server_addr:$proxy_protocol_server_port\\n";
+  }
+  server {
+    listen 8443 ssl proxy_protocol;
+    ssl_certificate DIRECTORY/cert.pem;
+    ssl_certificate_key DIRECTORY/key.pem;
+    return 200 "well\\n";
   }`;
 
 /** It sends headers to us on ports 81 and 82, and is sent them on 91. */
@@ -46,7 +52,6 @@ frontends:
   haproxy-v1: { listen: "*:83", backend: haproxy-v1 }
   haproxy-v2: { listen: "*:84", backend: haproxy-v2 }
   trusting: { listen: "*:90", backend: v2, proxyProtocol: { from: [172.16.0.3, "fd00::3"] } }
-  silent: { listen: "*:92", backend: v1, clientSpeaksFirst: true }
 backends:
   v1: { proxyProtocol: v1, check: none, servers: { web: "172.16.0.21:8080" } }
   v2: { proxyProtocol: v2, check: none, servers: { web: "172.16.0.21:8080" } }
@@ -54,6 +59,24 @@ backends:
   haproxy-v2:
     check: none
     servers: { edge: { address: "172.16.0.3:91", proxyProtocol: v2 } }
+  checked:
+    proxyProtocol: v2
+    check: { type: http, interval: 200ms, timeout: 5s }
+    servers:
+      v1: { address: "172.16.0.21:8080", proxyProtocol: v1 }
+      v2: "172.16.0.21:8080"
+      not-told: { address: "172.16.0.21:8080", proxyProtocol: none }
+  checked-tls:
+    proxyProtocol: v2
+    check: { type: https, verify: none, interval: 200ms, timeout: 5s }
+    servers:
+      v1: { address: "172.16.0.21:8443", proxyProtocol: v1 }
+      v2: "172.16.0.21:8443"
+      not-told: { address: "172.16.0.21:8443", proxyProtocol: none }
+  checked-elsewhere:
+    proxyProtocol: v2
+    check: { type: http, port: 80, interval: 200ms, timeout: 5s }
+    servers: { web: "172.16.0.21:8080" }
 `;
 
 let lab: Lab;
@@ -67,7 +90,9 @@ beforeAll(async () => {
   client = lab.host("client", { addresses: ["172.16.0.100/24", "fd00::100/64"] });
   const balancer = lab.host("lb", { addresses: ["172.16.0.2/24", "fd00::2/64"] });
   edge = lab.host("edge", { addresses: ["172.16.0.3/24", "fd00::3/64"] });
-  await Nginx.start(lab.host("web", { addresses: ["172.16.0.21/24"] }), { further: TOLD });
+  const web = lab.host("web", { addresses: ["172.16.0.21/24"] });
+  await selfSigned(web);
+  await Nginx.start(web, { further: TOLD });
   const haproxy = edge.spawn(["haproxy", "-db", "-f", edge.write("haproxy.cfg", HAPROXY)]);
   lintel = new Lintel(balancer, command, LINTEL);
   await lintel.ready();
@@ -94,6 +119,28 @@ describe("a server", () => {
   });
 });
 
+describe("a check", () => {
+  it.each(["checked", "checked-tls"])(
+    "of %s begins with a header where clients do",
+    async (name) => {
+      const states = async () => {
+        const { servers } = await lintel.backend(name);
+        return Object.fromEntries(servers.map((one) => [one.name, one.health.state]));
+      };
+      await eventually(
+        "all are checked",
+        async () => !Object.values(await states()).includes("unchecked"),
+      );
+      expect(await states()).toEqual({ v1: "up", v2: "up", "not-told": "down" });
+    },
+  );
+
+  it("of another port does not", async () => {
+    const isUp = async () => await lintel.health("checked-elsewhere", "web") === "up";
+    await eventually("it is up", isUp);
+  });
+});
+
 describe("a header of HAProxy", () => {
   it.each([
     ["version 1", "172.16.0.3:81", "172.16.0.100 > 172.16.0.3:81"],
@@ -106,7 +153,7 @@ describe("a header of HAProxy", () => {
 
   it("is required of HAProxy's host", async () => {
     const before = await denied("trusting");
-    expect(await curl(edge, "http://172.16.0.2:90/")).toMatch(/^curl: \((52|56)\)/);
+    expect(await curl(edge, "http://172.16.0.2:90/")).toMatch(/^curl: \(5[256]\)/);
     expect(await denied("trusting")).toEqual({ ...before, proxyHeader: before.proxyHeader! + 1 });
   });
 });
@@ -119,7 +166,7 @@ describe("somebody else", () => {
   it("forges none", async () => {
     const before = await denied("trusting");
     const answer = await curl(client, "--haproxy-protocol", "http://172.16.0.2:90/");
-    expect(answer).toMatch(/^curl: \((52|56)\)/);
+    expect(answer).toMatch(/^curl: \(5[256]\)/);
     expect(await denied("trusting")).toEqual({ ...before, proxyHeader: before.proxyHeader! + 1 });
     const metrics = await (await lintel.ask("GET", "/metrics")).text();
     expect(metrics).toMatch(

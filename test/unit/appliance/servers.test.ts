@@ -5,6 +5,7 @@ import type { OverrideFact, StateFact, WeightFact } from "../../../src/core/plan
 import type { BackendPlan, CheckPlan } from "../../../src/core/plan/plan.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
 import type { CheckCode } from "../../../src/prober/orders.ts";
+import { planOf } from "../config/source.ts";
 import { backendPlan, serverPlan } from "../plans.ts";
 
 describe("Servers", () => {
@@ -26,6 +27,20 @@ describe("Servers", () => {
   it("lets a server without a check take connections at once", () => {
     expect(memory.servers.takesConnections(row(0))).toBe(true);
     expect(servers.usable("web")).toBe(2);
+  });
+
+  it("has those checked with a PROXY header that are sent one at the same place", () => {
+    const told = serverPlan({ proxyProtocol: "v2" });
+    const other = serverPlan({ name: "s2" });
+    const { check } = planOf(`backends: { web: { servers: { a: 192.0.2.1:80 } } }`).backends[0]!;
+    const checked = (at: object) => {
+      const backends = [backendPlan({ check: { ...check!, ...at }, servers: [told, other] })];
+      const shared = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 1);
+      return new Servers(backends, shared).checked().map((one) => one.proxyProtocol);
+    };
+    expect(checked({})).toEqual(["v2", null]);
+    expect(checked({ port: 81 })).toEqual([null, null]);
+    expect(checked({ address: "192.0.2.9" })).toEqual([null, null]);
   });
 
   it("takes a drained server out before it returns", () => {

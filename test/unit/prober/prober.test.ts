@@ -59,6 +59,7 @@ class Bench {
       address: "10.0.0.1",
       port: 80,
       check,
+      proxyProtocol: null,
     }));
     this.prober = new Prober({
       now: () => this.now,
