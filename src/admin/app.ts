@@ -9,6 +9,7 @@ import type { BlankEnv } from "hono/types";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, type Door, identify } from "./callers.ts";
 import { addDashboard } from "./dashboard.ts";
+import { addConnections } from "./connections.ts";
 import { addEvents } from "./events.ts";
 import { addHandover } from "./handover.ts";
 import { haproxyCsv } from "./haproxy_csv.ts";
@@ -36,6 +37,7 @@ export function createAdminApp(
   addServerChanges(router, appliance);
   addHandover(router, appliance);
   addOverrides(router, appliance);
+  addConnections(router, appliance);
   addEvents(router, appliance);
   router.get("/stats;csv", (context) => {
     context.header("cache-control", "no-store");
@@ -82,6 +84,5 @@ const MOST_BODY_BYTES = 1_000_000;
 /** Routes of the interface that do not exist so far: refused by name. */
 const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
   { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
-  { method: /^(GET|DELETE)$/, path: /^\/v1\/connections$/ },
   { method: /^(GET|POST)$/, path: /^\/v1\/config(\/(plan|reload))?$/ },
 ];

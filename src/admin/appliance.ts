@@ -15,6 +15,7 @@ import type {
   VirtualRouter,
 } from "./model.ts";
 import type { DashboardFiles } from "./dashboard.ts";
+import type { Connection, Killed } from "./model_connections.ts";
 import type { Event } from "./model_events.ts";
 import type { Handover } from "./model_handover.ts";
 
@@ -52,6 +53,10 @@ export interface Appliance {
    * @throws {Conflict} when the appliance's state does not allow it.
    */
   clearOverrides(facts: readonly OverrideFact[], wish: Wish): Promise<readonly OverrideFact[]>;
+  /** Some of the connections that are open, and where the list goes on. */
+  connections(filter: ConnectionFilter, limit: number, after: string | null): ConnectionPage;
+  /** Kills the connections that are there now, and answers when that is done. */
+  killConnections(filter: ConnectionFilter, wish: KillWish): Promise<Killed>;
   /**
    * Hands a virtual router and its sync group over to a peer, and answers when that is done.
    *
@@ -80,6 +85,26 @@ export interface Wish {
   readonly reason: string | null;
   readonly caller: Caller;
   readonly dryRun: boolean;
+}
+
+/** Which connections are meant; a missing field means any. */
+export interface ConnectionFilter {
+  readonly backend?: string | undefined;
+  readonly server?: string | undefined;
+  /** An address or a prefix. */
+  readonly client?: string | undefined;
+}
+
+/** A part of a list. */
+export interface ConnectionPage {
+  readonly items: readonly Connection[];
+  readonly next: string | null;
+}
+
+/** Connections are to be killed. */
+export interface KillWish extends Wish {
+  /** In a second at most. */
+  readonly perSecond: number;
 }
 
 /** A planned handover. */

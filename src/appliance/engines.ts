@@ -60,6 +60,8 @@ export class Engines {
   readonly speaker: SpeakerLink;
   /** Resets connections. */
   readonly cuts: Cuts;
+  /** By data-plane worker: the memory of its connections. */
+  readonly connectionMemories: SharedArrayBuffer[] = [];
   readonly #parts: EngineParts;
   readonly #dataplane: EngineWorker<DataplaneOrder, DataplaneReport>[] = [];
   readonly #prober: EngineWorker<ProberOrder, ProberReport>;
@@ -156,6 +158,7 @@ export class Engines {
     const log = logOf(name);
     const connections = connectionMemory(maxConnections);
     const sessions = sessionMemory(this.#parts.sessionsPerWorker);
+    this.connectionMemories.push(connections);
     let started: DataplaneStart;
     const worker: EngineWorker<DataplaneOrder, DataplaneReport> = new EngineWorker({
       engine: "dataplane",

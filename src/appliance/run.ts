@@ -2,6 +2,7 @@
  * `lintel run`: a file becomes a running appliance, until a signal ends it.
  */
 
+import { PER_SECOND } from "../admin/connections.ts";
 import { CannotListen, serveAdmin } from "../admin/serve.ts";
 import { EXIT } from "../cli/exit_code.ts";
 import { hostProblems } from "../config/host.ts";
@@ -13,6 +14,7 @@ import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 import { createMetrics } from "../metrics/registry.ts";
 import { Availability } from "./availability.ts";
 import { CannotRun } from "./cannot_run.ts";
+import { Connections } from "./connections.ts";
 import { newConnectionLogs } from "./connection_logs.ts";
 import { build } from "./bundle.ts";
 import { Engines } from "./engines.ts";
@@ -103,8 +105,9 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const { threads } = engines;
   const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers };
   const availability = new Availability({ ...parts, engines });
-  const overrides = newOverrides({ servers, engines, availability, log });
-  const shown = { ...parts, file, threads, availability, overrides, log };
+  const { worker: capacity } = connections;
+  const operation = operated({ ...parts, engines, availability, log, capacity });
+  const shown = { ...parts, ...operation, file, threads, availability, log };
   const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
   const admin = await serveAdmin(
@@ -130,7 +133,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     await Promise.race([signals.first, failed]);
     appliance.stopping = true;
     manager.stopping();
-    overrides.stop();
+    operation.overrides.stop();
     availability.leave();
     await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
   } finally {
@@ -145,23 +148,34 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   log.write("info", "stopped");
 }
 
-function newOverrides({ servers, engines, availability, log }: {
+/** What is there only once engines run: connections, and what is said of servers. */
+function operated({ plan, servers, engines, availability, log, capacity }: {
+  readonly plan: Plan;
   readonly servers: Servers;
   readonly engines: Engines;
   readonly availability: Availability;
   readonly log: Log;
-}): Overrides {
-  return new Overrides({
+  readonly capacity: number;
+}): { readonly connections: Connections; readonly overrides: Overrides } {
+  const connections = new Connections({
+    workers: engines.connectionMemories.map((memory) => ({ memory, capacity })),
+    frontend: (index) => plan.frontends[index]?.name ?? "-",
+    backend: (index) => plan.backends[index]?.name ?? "-",
+    server: (row) => servers.nameAt(row),
+    cuts: engines.cuts,
+  });
+  const overrides = new Overrides({
     servers,
     kill: async (backend, server) => {
-      const row = servers.rowOf(backend, server);
-      return row === undefined ? 0 : await engines.cuts.server(row);
+      const wish = { perSecond: PER_SECOND, dryRun: false };
+      return (await connections.kill({ backend, server }, wish)).killed;
     },
     note: (message) => {
       log.write("info", message);
       availability.recorder.record({ kind: "change", message });
     },
   });
+  return { connections, overrides };
 }
 
 /** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */

@@ -5,12 +5,16 @@
 
 import type {
   Appliance,
+  ConnectionFilter,
+  ConnectionPage,
   HandoverWish,
+  KillWish,
   ServerChange,
   StandbyWish,
   Wish,
 } from "../admin/appliance.ts";
 import { Conflict } from "../admin/appliance.ts";
+import type { Killed } from "../admin/model_connections.ts";
 import type { Event } from "../admin/model_events.ts";
 import type { Handover } from "../admin/model_handover.ts";
 import type {
@@ -28,6 +32,7 @@ import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.t
 import type { Histogram } from "../memory/histogram.ts";
 import type { Availability } from "./availability.ts";
 import { build, dashboardFiles } from "./bundle.ts";
+import type { Connections } from "./connections.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
 import type { Overrides } from "./overrides.ts";
@@ -57,6 +62,7 @@ export interface Parts {
   readonly dataplaneWorkers: number;
   readonly availability: Availability;
   readonly overrides: Overrides;
+  readonly connections: Connections;
   readonly log: Log;
 }
 
@@ -173,6 +179,20 @@ export class RunningAppliance implements Appliance {
       this.#audit(`server ${backend}/${server}: its ${field} is as in the file again`, wish);
     }
     return overrides.facts;
+  }
+
+  connections(filter: ConnectionFilter, limit: number, after: string | null): ConnectionPage {
+    return this.#parts.connections.list(filter, limit, after);
+  }
+
+  async killConnections(filter: ConnectionFilter, wish: KillWish): Promise<Killed> {
+    this.#refuseWhileStopping();
+    const outcome = await this.#parts.connections.kill(filter, wish);
+    if (wish.dryRun) return outcome;
+    const which = Object.entries(filter).filter(([, value]) => value !== undefined)
+      .map(([key, value]) => `${key} ${value}`).join(", ") || "all";
+    this.#audit(`${outcome.killed} connections were killed (${which})`, wish);
+    return outcome;
   }
 
   failover(virtualRouter: string, wish: HandoverWish): Promise<Handover> {

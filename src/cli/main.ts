@@ -194,7 +194,6 @@ const NOT_YET = [
   "plan",
   "reload",
   "server",
-  "connections",
   "import",
   "doctor",
   "manifest",

@@ -4,6 +4,7 @@
  */
 
 import { type Command, Option } from "commander";
+import { connections, type ConnectionsOptions } from "./connections.ts";
 import { asClient, clientFor, type ClientOptions, type End } from "./options.ts";
 import { overrides, type OverridesOptions } from "./overrides.ts";
 import {
@@ -15,7 +16,7 @@ import {
 } from "./servers.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Adds `drain`, `ready`, `maint`, `weight` and `overrides`. */
+/** Adds `drain`, `ready`, `maint`, `weight`, `overrides` and `connections`. */
 export function addServerVerbs(program: Command, terminal: Terminal, end: End): void {
   addStates(program, terminal, end);
   addWeight(program, terminal, end);
@@ -28,6 +29,20 @@ export function addServerVerbs(program: Command, terminal: Terminal, end: End): 
     .action(async (options: OverridesOptions & ClientOptions) => {
       using client = clientFor(options, terminal);
       end(await overrides(client, options, terminal));
+    });
+  asClient(program.command("connections"))
+    .description("List connections, or kill them.")
+    .option("--backend <name>", "only of this backend")
+    .option("--server <name>", "only of servers of this name")
+    .option("--client <cidr>", "only of clients in this prefix")
+    .option("--kill", "kill them; needs one of the above, or --all")
+    .option("--all", "kill all")
+    .option("--rate <n/s>", "kill so many a second at most, such as 100/s")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print them as JSON")
+    .action(async (options: ConnectionsOptions & ClientOptions) => {
+      using client = clientFor(options, terminal);
+      end(await connections(client, options, terminal));
     });
 }
 

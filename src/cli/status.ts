@@ -186,7 +186,8 @@ function total(counts: Readonly<Record<string, number>>): number {
   return Object.values(counts).reduce((sum, count) => sum + count, 0);
 }
 
-function formatBytes(bytes: number): string {
+/** In the largest unit of a thousand: `1.2 MB`. */
+export function formatBytes(bytes: number): string {
   let amount = bytes;
   let unit = 0;
   while (amount >= 1000 && unit < BYTE_UNITS.length - 1) {

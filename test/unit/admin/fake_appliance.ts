@@ -4,12 +4,15 @@
 
 import type {
   Appliance,
+  ConnectionFilter,
   HandoverWish,
+  KillWish,
   ServerChange,
   StandbyWish,
   Wish,
 } from "../../../src/admin/appliance.ts";
 import { Conflict } from "../../../src/admin/appliance.ts";
+import type { Connection } from "../../../src/admin/model_connections.ts";
 import type { Event } from "../../../src/admin/model_events.ts";
 import type {
   Backend,
@@ -43,6 +46,8 @@ export class FakeAppliance implements Appliance {
     makeServer("web", "master1"),
   ];
   facts: readonly OverrideFact[] = [];
+  open: Connection[] = [];
+  readonly kills: (ConnectionFilter & KillWish)[] = [];
   livenessCauses: string[] = [];
   readinessCauses: string[] = [];
   conflict: string | undefined;
@@ -98,6 +103,24 @@ export class FakeAppliance implements Appliance {
     const after = patched(before, change);
     if (!change.dryRun) this.servers[at] = after;
     return after;
+  }
+
+  connections(filter: ConnectionFilter, limit: number, after: string | null) {
+    const all = this.open.filter((one) =>
+      (filter.backend === undefined || one.backend === filter.backend) &&
+      (filter.server === undefined || one.server === filter.server)
+    );
+    const from = after === null ? 0 : all.findIndex(({ id }) => id === after) + 1;
+    const items = all.slice(from, from + limit);
+    const next = from + limit < all.length ? items.at(-1)?.id ?? null : null;
+    return { items, next };
+  }
+
+  killConnections(filter: ConnectionFilter, wish: KillWish) {
+    const matched = this.connections(filter, Infinity, null).items.length;
+    if (!wish.dryRun) this.kills.push({ ...filter, ...wish });
+    const killed = wish.dryRun ? 0 : matched;
+    return Promise.resolve({ matched, killed, perSecond: wish.perSecond });
   }
 
   overrides() {
@@ -207,6 +230,15 @@ function patched(before: Server, { state, weight, reason, caller }: ServerChange
       ...{ state: admin, weight: runtime, reason, by: caller.name, at: AT },
       ...{ until: null, deadline: null },
     },
+  };
+}
+
+/** A connection to masters/master1. */
+export function makeConnection(id: string): Connection {
+  return {
+    ...{ id, client: "10.0.0.7:4711", frontend: "kube-apiserver" },
+    ...{ backend: "masters", server: "master1", state: "established", since: AT },
+    ...{ ageSeconds: 3_725, idleSeconds: 12, receivedBytes: 700, sentBytes: 5_000_000_000 },
   };
 }
 

@@ -24,6 +24,7 @@ describe("/openapi.json", () => {
     const operations = Object.entries<object>(document.paths)
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
     expect(operations.sort()).toEqual([
+      "delete /v1/connections",
       "delete /v1/overrides",
       "delete /v1/overrides/{id}",
       "delete /v1/virtual-routers/{name}/hold",
@@ -35,6 +36,7 @@ describe("/openapi.json", () => {
       "get /v1/backends/{backend}/servers",
       "get /v1/backends/{backend}/servers/{server}",
       "get /v1/backends/{name}",
+      "get /v1/connections",
       "get /v1/events",
       "get /v1/frontends",
       "get /v1/frontends/{name}",

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serveAdmin } from "../../../src/admin/serve.ts";
 import type { Role } from "../../../src/core/plan/plan.ts";
-import { FakeAppliance } from "../admin/fake_appliance.ts";
+import { FakeAppliance, makeConnection } from "../admin/fake_appliance.ts";
 import { freePort } from "../free_port.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
 import { runMain } from "./run_main.ts";
@@ -354,6 +354,45 @@ describe("overrides", () => {
     const { exitCode, stderr } = await lintel("overrides --clear web/nobody");
     expect(exitCode).toBe(1);
     expect(stderr).toBe("lintel: nothing of web/nobody differs from the file\n");
+  });
+});
+
+describe("connections", () => {
+  beforeEach(() => {
+    appliance.open = [0, 1, 2].map((slot) => makeConnection(`0.${slot}.7`));
+  });
+
+  it("lists who is connected to what", async () => {
+    const { exitCode, stdout } = await lintel("connections --backend masters");
+    expect(exitCode).toBe(0);
+    expect(stdout.split("\n").slice(0, 2).map((line) => line.replaceAll(/ {2,}/g, "  "))).toEqual([
+      "CLIENT  FRONTEND  SERVER  STATE  AGE  IDLE  RECEIVED  SENT",
+      "10.0.0.7:4711  kube-apiserver  masters/master1  established  1h 2m  12s  700 B  5.0 GB",
+    ]);
+    expect((await lintel("connections --backend web")).stdout).toBe("no connections\n");
+  });
+
+  it("reads all pages", async () => {
+    appliance.open = Array.from({ length: 2_500 }, (_, slot) => makeConnection(`0.${slot}.7`));
+    const { stdout } = await lintel("connections --json");
+    expect(JSON.parse(stdout).items).toHaveLength(2_500);
+  });
+
+  it("kills what is meant, and says how many", async () => {
+    const { exitCode, stdout, stderr } = await lintel(
+      "connections --server master1 --client 10.0.0.0/8 --kill --rate 50/s --reason disk",
+    );
+    expect(exitCode).toBe(0);
+    expect(stdout).toBe("3 connections killed (this node only)\n");
+    expect(stderr).toBe("");
+    expect(appliance.kills).toMatchObject([
+      { server: "master1", client: "10.0.0.0/8", perSecond: 50, reason: "disk" },
+    ]);
+  });
+
+  it("says how long it will take", async () => {
+    const { stderr } = await lintel("connections --kill --all --rate 1/s");
+    expect(stderr).toBe("killing 3 connections at 1 a second: this takes about 3 s\n");
   });
 });
 

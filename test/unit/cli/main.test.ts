@@ -27,6 +27,7 @@ const VERBS = [
   "maint",
   "weight",
   "overrides",
+  "connections",
   "failover",
   "standby",
   "events",
@@ -38,7 +39,6 @@ const LATER = [
   "plan",
   "reload",
   "server",
-  "connections",
   "import",
   "doctor",
   "manifest",
@@ -78,6 +78,12 @@ describe("wrong usage ends 2", () => {
     ["drain a/b --wait 5", /--wait 5: expected a duration/],
     ["drain a/b --then fly", /Allowed choices are leave, kill/],
     ["maint a/b --for 2", /--for 2: expected a duration/],
+    ["connections --kill", /--kill needs --backend, --server or --client, or --all/],
+    [
+      "connections --kill --all --rate 5",
+      /--rate 5: expected connections a second, such as 100\/s/,
+    ],
+    ["connections --rate 5/s", /--rate belongs to --kill/],
     ["overrides --all --clear a/b", /--clear and --all exclude each other/],
     ["overrides --clear a", /"a": expected BACKEND\/SERVER/],
     ["ready a/b --wait 5s", /unknown option '--wait'/],
@@ -101,7 +107,6 @@ describe("wrong usage ends 2", () => {
     ...LATER.map((verb) => [verb, verb]),
     ["plan -c x --exit-code", "plan"],
     ["server add a/b 10.0.0.1:80", "server"],
-    ["connections --kill --all", "connections"],
   ])("lintel %s is not supported yet", async (args, what) => {
     const { exitCode, stderr } = await lintel(args);
     expect(exitCode).toBe(2);
