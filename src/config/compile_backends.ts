@@ -36,7 +36,10 @@ function compileBackend(
     compileServer(compilation, path, server, settings, backend.proxyProtocol)
   );
   if (backend.profile === "kube-apiserver") refuseProxyProtocol(compilation, path, backend);
-  if (check === "none" && report.given([...path, "passive"]) && backend.passive !== "none") {
+  const hasPassive = ["errorLimit", "action"].some((key) =>
+    report.given([...path, "passive", key])
+  );
+  if (check === "none" && hasPassive) {
     const text = "passive feeds a check, and there is none: leave it out, or set check";
     report.problem([...path, "passive"], text, [[...path, "check"]]);
   }

@@ -106,6 +106,8 @@ function fillBackend(backend: BackendConfig): FullBackend {
   return {
     ...backend,
     check: backend.check === "none" ? "none" : fillCheck(backend.check),
+    // There is nothing to feed.
+    passive: backend.check === "none" ? "none" : backend.passive,
     servers: mapValues(
       backend.servers,
       (server) =>

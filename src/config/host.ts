@@ -231,8 +231,13 @@ function isOnEveryLink(text: string): boolean {
   return bytes !== undefined && isLinkLocal(bytes);
 }
 
-function programFaults({ trackers, virtualRouters }: Plan, facts: HostFacts): Finding[] {
+function programFaults({ backends, trackers, virtualRouters }: Plan, facts: HostFacts): Finding[] {
   const programs = [
+    ...backends.flatMap(({ name, check }): [Path, string][] =>
+      check?.request.type === "script"
+        ? [[["backends", name, "check", "command"], check.request.command[0] ?? ""]]
+        : []
+    ),
     ...trackers.flatMap((tracker): [Path, string][] =>
       tracker.type === "script"
         ? [[["trackers", tracker.name, "command"], tracker.command[0] ?? ""]]

@@ -106,6 +106,18 @@ describe("hostProblems", () => {
     expect(none.problems[1]).toContain("trackers.ping.command: /bin/ping cannot be run: it is no");
   });
 
+  it("wants the programs of checks, too", () => {
+    const text = `${PAIR}backends:
+  web: { check: { type: script, command: [/opt/check] }, servers: { one: 10.0.0.21 } }
+`;
+    const { problems } = check(text, hostFacts({ whyNotRunnable: () => "it is no file" }));
+    expect(problems).toEqual([
+      expect.stringContaining(
+        "backends.web.check.command: /opt/check cannot be run: it is no file",
+      ),
+    ]);
+  });
+
   it("warns of an address outside the networks of its interface", () => {
     const text = PAIR.replace("10.0.0.10", "10.0.9.10");
     const { problems, warnings } = check(text, hostFacts());

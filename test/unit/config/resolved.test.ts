@@ -40,6 +40,49 @@ backends:
     }
   });
 
+  it("gives the same plan again for every kind of check", () => {
+    const checks = [
+      "none",
+      '{ send: "PING\\r\\n", expect: +PONG }',
+      "{ type: http, port: 80, status: [200, 429] }",
+      "{ type: https, verify: none, token: file:/token }",
+      "{ type: tls, ca: system, serverName: a.example }",
+      "{ type: dns, query: a.example, rcode: REFUSED, transport: tcp }",
+      '{ type: script, command: [/bin/check, "a b"] }',
+    ];
+    const backends = checks.map((check, at) => `  b${at}: { check: ${check}, servers: {} }`);
+    const text = `backends:\n${backends.join("\n")}\n`;
+    const readFile = () => "s3cret";
+    const again = resolvedConfig(text, source({ readFile }));
+    if (!("text" in again)) throw new Error(again.problems.map(({ message }) => message).join());
+    expect(again.text).not.toContain("s3cret");
+    const { backends: plans } = planOf(again.text, { readFile });
+    expect(plans).toEqual(planOf(text, { readFile }).backends);
+  });
+
+  it("does not print a token that stands in the file", () => {
+    const text = "backends:\n  web: { check: { type: https, verify: none, token: s3cret } }\n";
+    expect(parse(resolve(text)).backends.web.check.token).toBe("(not shown)");
+  });
+
+  it("says in full what the profile of kube-apiserver means", () => {
+    const { masters } = parse(resolve(`backends:
+  masters: { profile: kube-apiserver, servers: { one: 10.0.0.4:6443 } }
+`)).backends;
+    expect(masters).toMatchObject({
+      balance: "leastconn",
+      check: {
+        ...{ type: "https", method: "GET", path: "/readyz", status: 200, verify: "none" },
+        ...{ interval: "3s", timeout: "3s", fastInterval: "1s", downInterval: "3s" },
+        ...{ rise: 2, fall: 2 },
+      },
+      passive: { errorLimit: 10, action: "fail-check" },
+      timeouts: { idle: "24h" },
+      onMarkedDown: "shutdown-connections",
+      slowStart: "30s",
+    });
+  });
+
   it("prints what a virtual router has by default", () => {
     const text = `virtualRouters:
   web: { vrid: 1, version: 2, interface: eth0, addresses: [10.0.0.1], track: { hold: -5 } }
