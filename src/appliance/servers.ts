@@ -220,14 +220,20 @@ export class Servers {
     if (this.#time.now() - since >= slowStartMs) entry.rampSince = null;
     const { weight } = overridden(entry.plan, entry.facts);
     this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
+    const limit = ramped(entry.plan.maxConnections ?? 0, this.#share(entry));
+    this.#memory.servers.setLimit(entry.row, limit);
     if (entry.rampSince === null) return;
     this.#time.later(rampStepMs(slowStartMs), () => this.#ramp(entry, since, slowStartMs));
   }
 
   /** What balancing goes by: the weight, or as much of it as a server has that comes back. */
-  #effective({ backend: { slowStartMs, balance }, rampSince }: Entry, weight: number): number {
-    if (rampSince === null || slowStartMs === null || !RAMPED.has(balance)) return weight;
-    return ramped(weight, rampShare(this.#time.now() - rampSince, slowStartMs));
+  #effective(entry: Entry, weight: number): number {
+    return RAMPED.has(entry.backend.balance) ? ramped(weight, this.#share(entry)) : weight;
+  }
+
+  #share({ backend: { slowStartMs }, rampSince }: Entry): number {
+    if (rampSince === null || slowStartMs === null) return 1;
+    return rampShare(this.#time.now() - rampSince, slowStartMs);
   }
 
   #entry(backend: string, server: string): Entry | undefined {
@@ -286,7 +292,11 @@ export class Servers {
 }
 
 /** Ways of balancing whose choice may change from one connection to the next. */
-const RAMPED: ReadonlySet<BackendPlan["balance"]> = new Set(["roundrobin", "leastconn"]);
+const RAMPED: ReadonlySet<BackendPlan["balance"]> = new Set([
+  "roundrobin",
+  "leastconn",
+  "random",
+]);
 
 const REAL_TIME: Time = {
   now: monotonicMs,

@@ -124,6 +124,16 @@ describe("Servers", () => {
     expect(some.waiting()).toBe(0);
   });
 
+  it("raises the limit of a server that comes back, also where weights stay what they are", () => {
+    const [server] = backend("web", 1).servers;
+    const limited = server ? [{ ...server, maxConnections: 50 }] : [];
+    const some = watched({ slowStartMs: 40_000, balance: "source", servers: limited });
+    expect(some.limit()).toBe(50);
+    for (const health of ["up", "down", "up"] as const) some.note(health);
+    const limits = [0, 20_000, 20_000].map((ms) => [some.pass(ms), some.limit()]);
+    expect(limits).toEqual([[100, 1], [100, 25], [100, 50]]);
+  });
+
   it("forgets the slow start of a server that goes again, and obeys a new weight in it", () => {
     const some = watched({ slowStartMs: 40_000 });
     for (const health of ["up", "down", "up"] as const) some.note(health);
@@ -188,6 +198,7 @@ function watched(said: Partial<BackendPlan>) {
   return {
     servers,
     weight,
+    limit: () => memory.servers.limit(first),
     waiting: () => timers.length,
     /** A check, or what failed connections say, has changed its health. */
     note: (health: "up" | "down", code: CheckCode = health === "up" ? "L4OK" : "L4CON") => {
