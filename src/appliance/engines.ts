@@ -8,6 +8,7 @@ import type {
   Report as ProberReport,
 } from "../prober/orders.ts";
 import type {
+  EngineKind,
   Listener,
   Order as DataplaneOrder,
   Report as DataplaneReport,
@@ -41,6 +42,7 @@ export interface EngineParts {
   readonly frontends: Frontends;
   readonly routers: Routers;
   readonly dataplaneWorkers: number;
+  readonly engine: EngineKind;
   /** Where each data-plane worker writes down connections that end; `null` where it does not. */
   readonly connectionLog: (worker: number) => ConnectionLogShape | null;
   /** UDP sessions that each data-plane worker may hold. */
@@ -171,6 +173,7 @@ export class Engines {
         started = {
           kind: "start",
           worker: row,
+          engine: this.#parts.engine,
           wake,
           maxConnections,
           connections,

@@ -10,6 +10,7 @@ import type { HostFacts } from "../config/host.ts";
 import { loadConfig } from "../config/load.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import { probeUring } from "../dataplane/uring_driver.ts";
 import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 import { createMetrics } from "../metrics/registry.ts";
 import { Availability } from "./availability.ts";
@@ -17,6 +18,7 @@ import { CannotRun } from "./cannot_run.ts";
 import { Connections } from "./connections.ts";
 import { newConnectionLogs } from "./connection_logs.ts";
 import { build } from "./bundle.ts";
+import { chooseEngine } from "./engine_kind.ts";
 import { Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
@@ -84,18 +86,15 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   raise(CAP_NET_BIND_SERVICE);
   const dataplaneWorkers = plan.workers ?? facts.cpus;
   const connections = connectionLimits(dataplaneWorkers, plan);
+  const { engine, reason } = chooseEngine(plan.engine, probeUring);
   const memory = createSharedMemory(plan, dataplaneWorkers);
   const servers = new Servers(plan.backends, memory);
   const routers = new Routers(plan.virtualRouters, memory.routers, facts, plan.syncGroups);
   const frontends = new Frontends(plan, memory.frontendCounters, dataplaneWorkers);
   const connectionLogs = newConnectionLogs({ plan, memory, servers, dataplaneWorkers });
+  const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers, engine };
   const engines = new Engines({
-    plan,
-    memory,
-    servers,
-    frontends,
-    routers,
-    dataplaneWorkers,
+    ...parts,
     connections,
     connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
     sessionsPerWorker: sessionsPerWorker(dataplaneWorkers, plan),
@@ -103,7 +102,6 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const shortage = sessionShortage(dataplaneWorkers, plan);
   if (shortage) log.write("warn", shortage);
   const { threads } = engines;
-  const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers };
   const availability = new Availability({ ...parts, engines });
   const { worker: capacity } = connections;
   const operation = operated({ ...parts, engines, availability, log, capacity });
@@ -123,7 +121,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     const started = engines.start().then(() => {
       // A signal may have come first.
       if (appliance.stopping) return;
-      log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine: "epoll" });
+      log.write("info", `lintel ${build.version} runs`, { node: plan.node, file, engine, reason });
       availability.start();
       // Threads that have been ended in the planned way are not dead.
       const isAlive = () => appliance.stopping || appliance.liveness().length === 0;

@@ -27,6 +27,7 @@ import type {
 } from "../admin/model.ts";
 import type { OverrideFact } from "../core/plan/override.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import type { EngineKind } from "../dataplane/orders.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
 import type { Histogram } from "../memory/histogram.ts";
@@ -60,6 +61,7 @@ export interface Parts {
   /** Data-plane workers first, in the order of their rows. */
   readonly threads: readonly Thread[];
   readonly dataplaneWorkers: number;
+  readonly engine: EngineKind;
   readonly availability: Availability;
   readonly overrides: Overrides;
   readonly connections: Connections;
@@ -102,13 +104,13 @@ export class RunningAppliance implements Appliance {
   }
 
   nodeStatus(): NodeStatus {
-    const { plan, file, threads, memory, dataplaneWorkers } = this.#parts;
+    const { plan, engine, file, threads, memory, dataplaneWorkers } = this.#parts;
     const now = monotonicMs();
     return {
       node: plan.node,
       version: build.version,
       pid: Deno.pid,
-      engine: ENGINE,
+      engine,
       startedAt: wallTime(this.#startedAt),
       uptimeSeconds: (now - this.#startedAt) / 1e3,
       configuration: {
@@ -276,8 +278,6 @@ function samples(
   const series = named.map(({ name }, row) => ({ label: name, ...histogram.read(row) }));
   return { bounds: histogram.bounds, series };
 }
-
-const ENGINE = "epoll";
 
 /** Workers leave a sign of life every half second; a few missed ones are no death. */
 const MAX_SILENCE_MS = 3_000;

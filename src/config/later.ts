@@ -14,9 +14,7 @@ export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Values by the key they are for. */
-export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {
-  "engine": ["uring"],
-};
+export const LATER_VALUES: Readonly<Record<string, readonly string[]>> = {};
 
 /** The entry of a table that a path matches. */
 export function laterAt(

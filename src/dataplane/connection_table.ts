@@ -153,6 +153,11 @@ export class ConnectionTable {
   /** Forgets a side's descriptor: from now on its events mean nothing. */
   drop(side: number): void {
     this.fd[side] = 0;
+    this.renew(side);
+  }
+
+  /** What is still to come of a side means nothing. */
+  renew(side: number): void {
     this.generation[side] = (this.generation[side]! + 1) | 0;
   }
 

@@ -61,6 +61,11 @@ export interface Driver {
   flush(): void;
   /** Ends the driver, with all slots ended before. */
   close(): void;
+  /**
+   * Lets go of what would keep descriptors from being closed by others: the worker is dying of an
+   * error, and the driver is not to be used any more.
+   */
+  abandon(): void;
 }
 
 /** What a driver tells, with the time of the wake-up. */

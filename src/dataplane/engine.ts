@@ -29,6 +29,7 @@ import { SourceAddresses } from "./source_addresses.ts";
 import { Tally } from "./tally.ts";
 import { TimerWheel } from "./timer_wheel.ts";
 import { Sessions } from "./udp/sessions.ts";
+import { UringDriver } from "./uring_driver.ts";
 
 /** One worker's forwarding, turn by turn. */
 export class Engine implements Watcher {
@@ -63,7 +64,7 @@ export class Engine implements Watcher {
     const wheel = new TimerWheel(start.maxConnections, this.#now);
     const chooser = new Chooser(start, table);
     const buffers = new Buffers(BUFFERS);
-    const driver = new EpollDriver(kernel, table, memory, buffers);
+    const driver = new DRIVERS[start.engine](kernel, table, memory, buffers);
     this.#parts = { kernel, driver, table, wheel, chooser, tally: new Tally(start) };
     const doors = new Doors(start, kernel);
     const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
@@ -169,6 +170,11 @@ export class Engine implements Watcher {
     return this.#parts.table.open + (this.#sessions?.open ?? 0);
   }
 
+  /** The thread is dying of an error: the next one takes over from shared memory. */
+  abandon(): void {
+    this.#parts.driver.abandon();
+  }
+
   #listen(listeners: readonly Listener[]): void {
     for (const listener of listeners) {
       if (listener.protocol === "udp") this.#sessions?.listen(listener);
@@ -243,6 +249,8 @@ export class Engine implements Watcher {
     this.#report({ kind: "log", level: "warn", message, properties });
   }
 }
+
+const DRIVERS = { epoll: EpollDriver, uring: UringDriver } as const;
 
 /** 32 MiB of addresses, of which only what is used becomes memory. */
 const BUFFERS = 512;

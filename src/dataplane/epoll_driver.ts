@@ -182,6 +182,8 @@ export class EpollDriver implements Driver {
     this.#memory.poller[0] = 0;
   }
 
+  abandon(): void {}
+
   #register(side: number, events: number): number {
     const { fd, flags, generation } = this.#table;
     const client = fd[side]! as Fd;

@@ -40,6 +40,7 @@ export interface StartOrder {
   readonly kind: "start";
   /** The worker's row in the WorkerTable, and its stripe in counters and histograms. */
   readonly worker: number;
+  readonly engine: EngineKind;
   /** An eventfd of the appliance's, written after each order. */
   readonly wake: Fd;
   readonly listeners: readonly Listener[];
@@ -75,6 +76,9 @@ export interface StartOrder {
   /** Over LAG_BOUNDS, by row of the worker. */
   readonly workerLag: HistogramShape;
 }
+
+/** How the kernel is used: see `EpollDriver` and `UringDriver`. */
+export type EngineKind = "epoll" | "uring";
 
 /** Accept on these listeners too: after a release, when the addresses are to be served again. */
 export interface ListenOrder {

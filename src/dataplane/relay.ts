@@ -90,6 +90,20 @@ export class Relay {
     return (this.#table.flags[side]! & ENDED) !== 0 ? this.#end(side) : WAITS;
   }
 
+  /**
+   * Has so many bytes of a side sent at once, if it matters: Nagle's algorithm holds nothing back
+   * from a first small send, and a connection of one short request is spared the system call.
+   */
+  prompt(side: number, length: number): void {
+    const table = this.#table;
+    if ((table.flags[side]! & PROMPT) !== 0) return;
+    if ((table.flags[side]! & SENT) !== 0 || length > SMALL_BYTES) {
+      this.#io.setOption(table.fd[side ^ 1]! as Fd, IPPROTO_TCP, TCP_NODELAY, 1);
+      table.flags[side]! |= PROMPT;
+    }
+    table.flags[side]! |= SENT;
+  }
+
   /** Gives back what a direction has borrowed; bytes on their way are lost. */
   abandon(side: number): void {
     const table = this.#table;
@@ -175,7 +189,7 @@ export class Relay {
   #send(side: number, bytes: Uint8Array<ArrayBuffer>, length: number, more: boolean): number {
     const table = this.#table;
     const target = table.fd[side ^ 1]! as Fd;
-    if ((table.flags[side]! & PROMPT) === 0) this.#prompt(side, target, length);
+    this.prompt(side, length);
     let sent = this.#io.send(target, bytes, length, more);
     if (sent < 0 && sent !== -EAGAIN) sent = this.#io.send(target, bytes, length, more);
     if (sent > 0) {
@@ -183,19 +197,6 @@ export class Relay {
       table.lastActiveAt[side >> 1] = this.now;
     }
     return sent;
-  }
-
-  /**
-   * Nagle's algorithm holds nothing back from a first small send: a connection of one short request
-   * is spared the system call that turns it off.
-   */
-  #prompt(side: number, target: Fd, length: number): void {
-    const table = this.#table;
-    if ((table.flags[side]! & SENT) !== 0 || length > SMALL_BYTES) {
-      this.#io.setOption(target, IPPROTO_TCP, TCP_NODELAY, 1);
-      table.flags[side]! |= PROMPT;
-    }
-    table.flags[side]! |= SENT;
   }
 
   /** Through the pipe, which is always empty before more is read: then "again" means the socket. */

@@ -28,6 +28,12 @@ export class Watches {
     return handle;
   }
 
+  /** Begins a watch anew for other things: what is still to come of the former one is void. */
+  renew(handle: number, interests: number): void {
+    this.interests[handle] = interests;
+    this.generation[handle] = (this.generation[handle]! + 1) & GENERATION_MASK;
+  }
+
   /** Forgets a watch. */
   remove(handle: number): void {
     this.#watchers[handle] = undefined;

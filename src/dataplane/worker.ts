@@ -29,10 +29,15 @@ async function run(start: StartOrder): Promise<void> {
     now: linux.now,
     wake: () => signal(start.wake),
   };
-  while (!engine.isStopped) {
-    engine.turn();
-    if (!inbox.isBehind(posting)) continue;
-    for (const order of await inbox.take(posting)) engine.carryOut(order);
+  try {
+    while (!engine.isStopped) {
+      engine.turn();
+      if (!inbox.isBehind(posting)) continue;
+      for (const order of await inbox.take(posting)) engine.carryOut(order);
+    }
+  } catch (error) {
+    engine.abandon();
+    throw error;
   }
   self.close();
 }

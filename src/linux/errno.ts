@@ -59,6 +59,8 @@ export const EINVAL = 22;
 export const ENFILE = 23;
 export const EMFILE = 24;
 export const EPIPE = 32;
+export const ENOSYS = 38;
+export const ETIME = 62;
 export const EMSGSIZE = 90;
 export const EAFNOSUPPORT = 97;
 export const EADDRINUSE = 98;
@@ -73,6 +75,7 @@ export const ETIMEDOUT = 110;
 export const ECONNREFUSED = 111;
 export const EHOSTUNREACH = 113;
 export const EINPROGRESS = 115;
+export const ECANCELED = 125;
 
 const ERRORS = new Map<number, readonly [code: string, meaning: string]>([
   [EPERM, ["EPERM", "operation not permitted"]],
@@ -90,6 +93,8 @@ const ERRORS = new Map<number, readonly [code: string, meaning: string]>([
   [ENFILE, ["ENFILE", "too many open files on this host"]],
   [EMFILE, ["EMFILE", "too many open files in this process"]],
   [EPIPE, ["EPIPE", "the other side has closed"]],
+  [ENOSYS, ["ENOSYS", "not offered by this kernel"]],
+  [ETIME, ["ETIME", "nothing came in time"]],
   [EMSGSIZE, ["EMSGSIZE", "message too long"]],
   [EAFNOSUPPORT, ["EAFNOSUPPORT", "this host has no such family of addresses"]],
   [EADDRINUSE, ["EADDRINUSE", "address already in use"]],

@@ -34,7 +34,21 @@ const symbols = {
   gettid: { parameters: [], result: "i32" },
   if_indextoname: { parameters: ["u32", "buffer"], result: "pointer" },
   if_nametoindex: { parameters: ["buffer"], result: "u32" },
+  io_uring_enter: {
+    name: "syscall",
+    // The seventh is on the stack, where all 64 bits are read.
+    parameters: ["u32", "i32", "u32", "u32", "u32", "buffer", "u64"],
+    result: "i32",
+  },
+  io_uring_register: {
+    name: "syscall",
+    parameters: ["u32", "i32", "u32", "buffer", "u32"],
+    result: "i32",
+  },
+  io_uring_setup: { name: "syscall", parameters: ["u32", "u32", "buffer"], result: "i32" },
   listen: { parameters: ["i32", "i32"], result: "i32" },
+  mmap: { parameters: ["pointer", "u32", "i32", "i32", "i32", "u32"], result: "pointer" },
+  munmap: { parameters: ["pointer", "u32"], result: "i32" },
   open: { parameters: ["buffer", "i32"], result: "i32" },
   pipe2: { parameters: ["buffer", "i32"], result: "i32" },
   ppoll: { parameters: ["buffer", "u32", "buffer", "pointer"], result: "i32" },

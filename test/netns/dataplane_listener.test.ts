@@ -20,7 +20,7 @@ import {
 import { eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
 import type { ListenerPlan } from "../../src/core/plan/plan.ts";
-import { Dataplane, unusedPort } from "./dataplane_rig.ts";
+import { Dataplane, ENGINES, unusedPort } from "./dataplane_rig.ts";
 import { serverPlan } from "../unit/plans.ts";
 
 const listenerAt = (
@@ -110,7 +110,7 @@ describe("probePort()", () => {
   });
 });
 
-describe("a data-plane worker", () => {
+describe.each(ENGINES)("a data-plane worker on %s", (engine) => {
   it("accepts by both families at * and connects to IPv6 servers", async () => {
     await using server = Deno.serve(
       { hostname: "::1", port: 0, onListen() {} },
@@ -119,6 +119,7 @@ describe("a data-plane worker", () => {
     const { port } = server.addr;
     const six = serverPlan({ name: "six", address: "::1", family: 6, port });
     await using dataplane = await Dataplane.start({
+      engine,
       servers: [port],
       address: "*",
       backend: { servers: [six] },
@@ -136,6 +137,7 @@ describe("a data-plane worker", () => {
       () => new Response("same port"),
     );
     await using dataplane = await Dataplane.start({
+      engine,
       servers: [port],
       port,
       backend: { servers: [serverPlan({ address: "127.0.0.9", port: null })] },
@@ -159,7 +161,7 @@ describe("a data-plane worker", () => {
         }),
       );
     });
-    await using dataplane = await Dataplane.start({ servers: [server.addr.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.addr.port] });
     const expected = createHash("sha1");
     const copy = chunk.slice();
     for (let sent = 0; sent < chunks; sent++) {
@@ -177,7 +179,7 @@ describe("a data-plane worker", () => {
 
   it("that has died leaves nothing behind once it is reclaimed, and has a successor", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     using client = Peer.dial(dataplane.port);
     await client.sendAll("hello");
     using accepted = await server.next();

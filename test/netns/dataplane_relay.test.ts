@@ -2,12 +2,12 @@ import { describe, expect, it } from "vitest";
 import { ECONNRESET } from "../../src/linux/errno.ts";
 import { delay, eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
-import { Dataplane } from "./dataplane_rig.ts";
+import { Dataplane, ENGINES } from "./dataplane_rig.ts";
 
-describe("a data-plane worker relays", () => {
+describe.each(ENGINES)("a data-plane worker on %s relays", (engine) => {
   it("half-closed connections: an upload, its end, then the answer", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     for (let round = 0; round < 200; round++) {
       using client = Peer.dial(dataplane.port);
       await client.sendAll("x".repeat(1000));
@@ -24,7 +24,7 @@ describe("a data-plane worker relays", () => {
 
   it("ends that come with the last bytes", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     for (let round = 0; round < 100; round++) {
       using client = Peer.dial(dataplane.port);
       using accepted = await server.next();
@@ -40,7 +40,7 @@ describe("a data-plane worker relays", () => {
 
   it("servers that speak first", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     using client = Peer.dial(dataplane.port);
     using accepted = await server.next();
     await accepted.sendAll("220 hello");
@@ -50,7 +50,7 @@ describe("a data-plane worker relays", () => {
 
   it.each(["client", "server"] as const)("a reset by the %s", async (side) => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     for (let round = 0; round < 20; round++) {
       using client = Peer.dial(dataplane.port);
       if (round % 2 === 0) await client.sendAll("hello");
@@ -66,7 +66,7 @@ describe("a data-plane worker relays", () => {
 
   it("no more than a slow reader leaves room for", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     using client = Peer.dial(dataplane.port);
     using accepted = await server.next();
     const chunk = new Uint8Array(1 << 20);
@@ -94,7 +94,11 @@ describe("a data-plane worker relays", () => {
   it("200 transfers at once in both directions, byte by byte", async () => {
     using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const echoes = echo(server);
-    await using dataplane = await Dataplane.start({ servers: [server.addr.port], workers: 2 });
+    await using dataplane = await Dataplane.start({
+      engine,
+      servers: [server.addr.port],
+      workers: 2,
+    });
     const digests = await Promise.all(
       Array.from({ length: 200 }, (_, index) => transfer(dataplane.port, index)),
     );
@@ -105,11 +109,11 @@ describe("a data-plane worker relays", () => {
   });
 });
 
-describe("a data-plane worker ends", () => {
+describe.each(ENGINES)("a data-plane worker on %s ends", (engine) => {
   it("connections on which nothing moves", async () => {
     using server = new PeerListener();
     const backend = { idleTimeoutMs: 300 };
-    await using dataplane = await Dataplane.start({ servers: [server.port], backend });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port], backend });
     using client = Peer.dial(dataplane.port);
     using accepted = await server.next();
     const before = performance.now();
@@ -122,7 +126,7 @@ describe("a data-plane worker ends", () => {
   it("half-closed connections sooner", async () => {
     using server = new PeerListener();
     const backend = { halfClosedTimeoutMs: 200 };
-    await using dataplane = await Dataplane.start({ servers: [server.port], backend });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port], backend });
     using client = Peer.dial(dataplane.port);
     using accepted = await server.next();
     client.end();

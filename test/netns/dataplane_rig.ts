@@ -8,6 +8,7 @@ import { connectionMemory, layConnections } from "../../src/dataplane/connection
 import { openListener, probePort } from "../../src/dataplane/listener.ts";
 import type {
   Backend,
+  EngineKind,
   Frontend,
   Listener,
   Order,
@@ -34,6 +35,9 @@ import { WorkerTable } from "../../src/memory/worker_table.ts";
 import { NO_LIMITS, serverPlan } from "../unit/plans.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
 
+/** The engines, as the suites run on each of them. */
+export const ENGINES = ["epoll", "uring"] as const satisfies readonly EngineKind[];
+
 /** What may be set differently from the usual. */
 export interface DataplaneOptions {
   /** The servers' ports. */
@@ -42,6 +46,7 @@ export interface DataplaneOptions {
   readonly port?: number;
   readonly workers?: number;
   readonly maxConnections?: number;
+  readonly engine?: EngineKind;
   readonly frontend?: Partial<Frontend>;
   readonly backend?: Partial<Backend>;
   /** Connections that each server may have at once; 0 for any number. */
@@ -106,6 +111,7 @@ export class Dataplane implements AsyncDisposable {
       this.spawn({
         kind: "start",
         worker,
+        engine: options.engine ?? "epoll",
         wake,
         listeners: [listener],
         frontends: [{ ...USUAL_FRONTEND, ...options.frontend }],

@@ -4,12 +4,12 @@ import { ECONNRESET } from "../../src/linux/errno.ts";
 import type { Row } from "../../src/memory/server_table.ts";
 import { delay, eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
-import { Dataplane, unusedPort } from "./dataplane_rig.ts";
+import { Dataplane, ENGINES, unusedPort } from "./dataplane_rig.ts";
 
 const FIRST = 0 as Row;
 const SECOND = 1 as Row;
 
-describe("a data-plane worker", () => {
+describe.each(ENGINES)("a data-plane worker on %s", (engine) => {
   let servers: readonly Counting[];
 
   beforeEach(() => {
@@ -25,7 +25,7 @@ describe("a data-plane worker", () => {
 
   it("turns from a server that refuses to another at once", async () => {
     const dead = unusedPort();
-    await using dataplane = await Dataplane.start({ servers: [dead, servers[0]!.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [dead, servers[0]!.port] });
     for (let round = 0; round < 20; round++) expect(await ask(dataplane.port)).toBe("ok");
     expect(dataplane.server(0, "connectRefused")).toBe(dataplane.server(0, "redispatches"));
     expect(dataplane.server(0, "connectRefused")).toBeGreaterThanOrEqual(9);
@@ -33,7 +33,7 @@ describe("a data-plane worker", () => {
   });
 
   it("resets a client for whom there is no server", async () => {
-    await using dataplane = await Dataplane.start({ servers: ports() });
+    await using dataplane = await Dataplane.start({ engine, servers: ports() });
     for (const row of [FIRST, SECOND]) dataplane.servers.setAdmin(row, "maint");
     using client = Peer.dial(dataplane.port);
     expect(await client.next()).toBe(-ECONNRESET);
@@ -42,7 +42,7 @@ describe("a data-plane worker", () => {
 
   it("resets a client whose servers all refuse, after its retries", async () => {
     const backend = { connectTimeoutMs: 50, retries: 2 };
-    await using dataplane = await Dataplane.start({ servers: [unusedPort()], backend });
+    await using dataplane = await Dataplane.start({ engine, servers: [unusedPort()], backend });
     using client = Peer.dial(dataplane.port);
     expect(await client.next()).toBe(-ECONNRESET);
     expect(dataplane.server(0, "connectRefused")).toBe(3);
@@ -50,7 +50,7 @@ describe("a data-plane worker", () => {
   });
 
   it("shares connections by weight, and by a new weight from the next one on", async () => {
-    await using dataplane = await Dataplane.start({ servers: ports() });
+    await using dataplane = await Dataplane.start({ engine, servers: ports() });
     dataplane.servers.setWeight(FIRST, 30);
     dataplane.servers.setWeight(SECOND, 10);
     for (let round = 0; round < 40; round++) await ask(dataplane.port);
@@ -64,7 +64,7 @@ describe("a data-plane worker", () => {
   });
 
   it("sends nothing more to a drained server, and fails nobody", async () => {
-    await using dataplane = await Dataplane.start({ servers: ports(), workers: 2 });
+    await using dataplane = await Dataplane.start({ engine, servers: ports(), workers: 2 });
     let isOver = false;
     const clients = Array.from({ length: 20 }, async () => {
       let asked = 0;
@@ -89,7 +89,7 @@ describe("a data-plane worker", () => {
 
   it("drains itself: who is there is served, nobody else", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     using client = Peer.dial(dataplane.port);
     using accepted = await server.next();
     dataplane.order({ kind: "drain" });
@@ -105,7 +105,7 @@ describe("a data-plane worker", () => {
 
   it("resets what came by a virtual router's listeners when it is released", async () => {
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port], workers: 2 });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port], workers: 2 });
     const clients = Array.from({ length: 10 }, () => Peer.dial(dataplane.port));
     const accepted = await Promise.all(clients.map(() => server.next()));
     dataplane.order({ kind: "release", virtualRouter: "vip" });
@@ -119,7 +119,7 @@ describe("a data-plane worker", () => {
   });
 
   it("keeps no descriptor of 10,000 connections", async () => {
-    await using dataplane = await Dataplane.start({ servers: ports() });
+    await using dataplane = await Dataplane.start({ engine, servers: ports() });
     await ask(dataplane.port);
     await dataplane.empty();
     const before = descriptors();
@@ -135,7 +135,7 @@ describe("a data-plane worker", () => {
   it("waits, without spinning, while descriptors have run out", async () => {
     // It accepts nothing yet: its kernel answers for it, which takes no descriptor of ours.
     using server = new PeerListener();
-    await using dataplane = await Dataplane.start({ servers: [server.port] });
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
     const url = `http://127.0.0.1:${dataplane.port}/`;
     const shortage = new Deno.Command("sh", {
       args: ["-c", SHORTAGE, "sh", String(Deno.pid), url],

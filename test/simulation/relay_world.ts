@@ -135,6 +135,7 @@ export class World {
     return {
       kind: "start",
       worker,
+      engine: "epoll",
       wake,
       listeners: [listener],
       maxConnections,

@@ -56,7 +56,9 @@ export const FileSchema = keys({
   workers: z.union([z.literal("auto"), whole(1, 256)], {
     error: "auto, or a whole number from 1 to 256",
   }).prefault("auto").describe("Data-plane workers; auto = number of CPUs."),
-  engine: choice(["auto", "epoll"]).prefault("auto").describe("How the data plane does I/O."),
+  engine: choice(["auto", "uring", "epoll"]).prefault("auto").describe(
+    "How the data plane does I/O.",
+  ),
   maxConnections: z.union([z.literal("auto"), whole(1, 1_000_000)], {
     error: "auto, or a whole number from 1 to 1000000",
   }).prefault("auto").describe("Connections at once of the whole process; auto = what fits."),

@@ -18,7 +18,7 @@ export interface Plan {
   readonly stateDirectory: string;
   /** Data-plane workers; `null` means one for each CPU. */
   readonly workers: number | null;
-  readonly engine: "auto" | "epoll";
+  readonly engine: "auto" | "uring" | "epoll";
   /** Of the whole process; `null` means as many as the host allows. */
   readonly maxConnections: number | null;
   readonly stopTimeoutMs: number;

@@ -81,6 +81,7 @@ describe("Engines", () => {
     engines = new Engines({
       ...parts,
       dataplaneWorkers: 2,
+      engine: "epoll",
       connections: { process: 8, worker: 4 },
       connectionLog: () => null,
       sessionsPerWorker: 0,

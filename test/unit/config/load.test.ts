@@ -58,7 +58,7 @@ describe("checkAllNodes", () => {
     const text = `${PAIR.replace("[10.0.0.3]", `[10.0.0.3], ${overrides}`)}engine: x\n`;
     expect(checkAllNodes(text, source()).problems.map(({ message }) => message)).toEqual([
       "found 0; allowed: auto, or a whole number from 1 to 256 (on lb2)",
-      'found "x"; allowed: auto, epoll',
+      'found "x"; allowed: auto, uring, epoll',
     ]);
   });
 

@@ -23,7 +23,7 @@ describe("readShape", () => {
       '1:15: log.level: found "warning"; allowed: debug, info, warn, error',
     ],
     ["log: { level: wran }", "did you mean warn?"],
-    ["engine: uring", '1:9: engine: "uring" is not supported yet; allowed: auto, epoll'],
+    ["engine: aio", '1:9: engine: found "aio"; allowed: auto, uring, epoll'],
     ["log:", "1:1: log: found nothing; allowed: a map of level, format, connections"],
     ["backends: { a b: {} }", 'backends.a b: found "a b"; allowed: a name'],
     ["frontends: { web: {} }", "1:14: frontends.web.listen: missing; required: HOST:PORT"],
