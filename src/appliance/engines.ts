@@ -87,7 +87,7 @@ export class Engines {
     this.cuts = new Cuts(this.#dataplane);
     this.speaker = this.#speakerLink(parts.dataplaneWorkers);
     this.#prober = this.#proberWorker(parts.dataplaneWorkers + 1);
-    parts.servers.onMarkedDown = (row) => void this.#cut(row);
+    parts.servers.onEnded = (row) => void this.#cut(row);
     parts.servers.onAdminChange = (row, state) => this.#prober.post({ kind: "admin", row, state });
   }
 
@@ -343,7 +343,7 @@ export class Engines {
     this.onHealth(this.#parts.servers.name(row), result);
   }
 
-  /** A server is down, and its connections are not to outlive it. */
+  /** What happened to a server, or to a better one, ends its connections. */
   async #cut(row: Row): Promise<void> {
     const connections = await this.cuts.server(row);
     if (connections === 0) return;

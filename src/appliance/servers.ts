@@ -51,8 +51,8 @@ export class Servers {
   /** A server's admin state has been changed: whoever checks it must know. */
   onAdminChange: (row: Row, state: AdminState) => void = () => {};
 
-  /** A server is down or in maint, and its connections are to be reset. */
-  onMarkedDown: (row: Row) => void = () => {};
+  /** The connections of a server are to be reset: it is gone, or there is a better one again. */
+  onEnded: (row: Row) => void = () => {};
 
   /** A server may take connections now, or no longer. */
   onChange: () => void = () => {};
@@ -203,15 +203,24 @@ export class Servers {
   #goAway(entry: Entry): void {
     entry.wasAway = true;
     entry.rampSince = null;
-    if (entry.backend.onMarkedDown === "shutdown-connections") this.onMarkedDown(entry.row);
+    if (entry.backend.onMarkedDown === "shutdown-connections") this.onEnded(entry.row);
   }
 
   #comeBack(entry: Entry): void {
+    if (entry.backend.onMarkedUp === "shutdown-backup-connections" && this.#isUsed(entry)) {
+      const backups = this.#of(entry.backend.name).filter(({ plan }) => plan.backup);
+      for (const { row } of backups) this.onEnded(row);
+    }
     if (!entry.wasAway || entry.backend.slowStartMs === null) return;
     entry.wasAway = false;
     const since = this.#time.now();
     entry.rampSince = since;
     this.#ramp(entry, since, entry.backend.slowStartMs);
+  }
+
+  /** Whether connections go to it while it is up, and not only for want of others. */
+  #isUsed({ row, plan }: Entry): boolean {
+    return !plan.backup && this.#memory.servers.takesConnections(row);
   }
 
   #ramp(entry: Entry, since: number, slowStartMs: number): void {

@@ -65,6 +65,7 @@ function compileBackend(
     retries: backend.retries,
     redispatch: backend.redispatch,
     onMarkedDown: backend.onMarkedDown,
+    onMarkedUp: backend.onMarkedUp,
     slowStartMs: backend.slowStart === undefined ? null : milliseconds(backend.slowStart),
     maxQueue: backend.serverDefaults.maxQueue ?? null,
     queueTimeoutMs: milliseconds(timeouts.queue),

@@ -71,6 +71,7 @@ const DEFAULT_BACKEND: BackendPlan = {
   retries: 3,
   redispatch: true,
   onMarkedDown: "keep-connections",
+  onMarkedUp: "keep-connections",
   slowStartMs: null,
   maxQueue: null,
   queueTimeoutMs: 5_000,

@@ -60,6 +60,9 @@ export const BackendSchema = keys({
     .describe("What the connections of clients say about a server; never about the last usable."),
   onMarkedDown: choice(["keep-connections", "shutdown-connections"]).prefault("keep-connections")
     .describe("What becomes of a server's connections when it goes down or into maint."),
+  onMarkedUp: choice(["keep-connections", "shutdown-backup-connections"])
+    .prefault("keep-connections")
+    .describe("What becomes of connections to backup servers when another comes up."),
   slowStart: duration(1).optional()
     .describe("A server that comes back has all of its weight and limits after so long."),
   whenEmpty: choice(["reject", "hold"]).prefault("reject")

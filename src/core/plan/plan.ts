@@ -269,6 +269,8 @@ export interface BackendPlan {
   readonly redispatch: boolean;
   /** What becomes of a server's connections when it goes down or into maint. */
   readonly onMarkedDown: "keep-connections" | "shutdown-connections";
+  /** What becomes of connections to backup servers when one that is none comes up. */
+  readonly onMarkedUp: "keep-connections" | "shutdown-backup-connections";
   /** How long a server that comes back takes to have all of its share; `null` means no time. */
   readonly slowStartMs: number | null;
   /** How many connections may wait for one server; `null` means any number. */

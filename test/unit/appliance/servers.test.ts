@@ -101,7 +101,7 @@ describe("Servers", () => {
   it("tells of a server that is down whose connections are not to outlive it", () => {
     const heard: Row[] = [];
     const some = watched({ onMarkedDown: "shutdown-connections" });
-    some.servers.onMarkedDown = (row) => heard.push(row);
+    some.servers.onEnded = (row) => heard.push(row);
     some.note("up");
     some.note("down");
     expect(heard).toEqual([0]);
@@ -109,6 +109,22 @@ describe("Servers", () => {
     expect(heard).toEqual([0]);
     some.servers.override("web", "s1", [fact("s1", { field: "state", value: "maint" })]);
     expect(heard).toEqual([0, 0]);
+  });
+
+  it("ends the connections to backup servers when another comes up, if it takes any", () => {
+    const [server] = backend("web", 1).servers;
+    const both = server ? [server, { ...server, name: "s2", backup: true }] : [];
+    const some = watched({ onMarkedUp: "shutdown-backup-connections", servers: both });
+    const heard: Row[] = [];
+    some.servers.onEnded = (row) => heard.push(row);
+    some.note("down");
+    expect(heard).toEqual([]);
+    some.note("up");
+    expect(heard).toEqual([1]);
+    some.note("down");
+    some.servers.override("web", "s1", [fact("s1", { field: "state", value: "drain" })]);
+    some.note("up");
+    expect(heard).toEqual([1]);
   });
 
   it("gives a server that comes back its weight by and by, but not at the start", () => {

@@ -12,6 +12,7 @@ it("BackendSchema has the defaults of the documentation", () => {
     redispatch: true,
     passive: { errorLimit: 10, action: "fail-check" },
     onMarkedDown: "keep-connections",
+    onMarkedUp: "keep-connections",
     whenEmpty: "reject",
     sourceAddress: "auto",
     serverDefaults: { weight: 100 },
