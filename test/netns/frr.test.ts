@@ -204,8 +204,10 @@ class Pair implements AsyncDisposable {
     expect(spoken).toEqual([]);
     expect(await answerers(this.#asker, VIP, hosts)).toEqual([active.answers]);
     if (this.#lintel && !this.#lintel.process.ended) {
-      const { state, peer } = await this.#lintel.router();
-      expect(state).toBe(active.name === "lintel" ? "active" : "backup");
+      const lintel = this.#lintel;
+      const wanted = active.name === "lintel" ? "active" : "backup";
+      await eventually("lintel says so", async () => (await lintel.router()).state === wanted);
+      const { peer } = await lintel.router();
       if (active.name === "frr") expect(peer).toMatchObject({ address: THEIRS });
     }
     if (active.name === "frr") expect(await this.shown("Status (v4)")).toBe("Master");
