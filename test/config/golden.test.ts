@@ -15,7 +15,7 @@ describe("golden files", () => {
 });
 
 describe("examples", () => {
-  it.each(["dual-stack.yaml", "kube-apiserver.yaml", "single-node.yaml", "two-nodes-tcp.yaml"])(
+  it.each(["dual-stack.yaml", "ingress.yaml", "kube-apiserver.yaml", "single-node.yaml", "two-nodes-tcp.yaml"])(
     "config/%s loads for every node without a warning",
     (name) => {
       const text = Deno.readTextFileSync(new URL(`../../config/${name}`, import.meta.url));
