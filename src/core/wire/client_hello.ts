@@ -28,33 +28,40 @@ export class ClientHelloReader {
   /** The last name that was found, in lower case, in the first `nameBytes`. */
   readonly name: Uint8Array<ArrayBuffer> = new Uint8Array(MAX_NAME_BYTES);
   nameBytes = 0;
-  /** The handshake message without the headers of the records it came in. */
-  readonly #message: Uint8Array<ArrayBuffer> = new Uint8Array(MAX_HELLO_BYTES);
+  /** A handshake message that came in several records, without their headers. */
+  readonly #gathered: Uint8Array<ArrayBuffer> = new Uint8Array(MAX_HELLO_BYTES);
+  /** What is being read: from `at` to before `end`. */
+  #message: Uint8Array = this.#gathered;
   #at = 0;
   #end = 0;
 
   /** Reads what a client has sent so far: the bytes from `start` to before `end`. */
   read(bytes: Uint8Array, start: number, end: number): ClientHelloResult {
     // Who sends byte by byte has us look at each record's header again, but copy nothing.
+    const header = this.#gathered;
     let gathered = 0;
     let at = start;
     for (;;) {
-      const header = judgeRecord(bytes, at, end);
-      if (header !== RECORD) return at > start && header === HELLO_NOT_TLS ? HELLO_INVALID : header;
+      const verdict = judgeRecord(bytes, at, end);
+      if (verdict !== RECORD) {
+        return at > start && verdict === HELLO_NOT_TLS ? HELLO_INVALID : verdict;
+      }
       const from = at + RECORD_HEADER_BYTES;
       at = from + recordBytes(bytes, at);
       const size = Math.min(at, end) - from;
       for (let octet = 0; octet < size && gathered + octet < MESSAGE_HEADER_BYTES; octet++) {
-        this.#message[gathered + octet] = bytes[from + octet]!;
+        header[gathered + octet] = bytes[from + octet]!;
       }
       gathered += size;
-      if (gathered > 0 && this.#message[0] !== CLIENT_HELLO) return HELLO_INVALID;
+      if (gathered > 0 && header[0] !== CLIENT_HELLO) return HELLO_INVALID;
       if (gathered >= MESSAGE_HEADER_BYTES) {
-        const length = MESSAGE_HEADER_BYTES + (this.#message[1]! << 16 | this.#u16(2));
+        const length = MESSAGE_HEADER_BYTES + (header[1]! << 16 | header[2]! << 8 | header[3]!);
         if (length > MAX_HELLO_BYTES) return HELLO_INVALID;
+        // Almost always one record has all of it.
+        if (gathered === size && size >= length) return this.#readMessage(bytes, from, length);
         if (gathered >= length) {
           this.#gather(bytes, start, length);
-          return this.#readMessage(length);
+          return this.#readMessage(this.#gathered, 0, length);
         }
       }
       if (at - start > MAX_WIRE_BYTES) return HELLO_INVALID;
@@ -70,15 +77,16 @@ export class ClientHelloReader {
       const from = at + RECORD_HEADER_BYTES;
       at = from + recordBytes(bytes, at);
       for (let octet = from; octet < at && gathered < length; octet++) {
-        this.#message[gathered++] = bytes[octet]!;
+        this.#gathered[gathered++] = bytes[octet]!;
       }
     }
   }
 
   /** RFC 8446, section 4.1.2. */
-  #readMessage(length: number): ClientHelloResult {
-    this.#at = MESSAGE_HEADER_BYTES + FIXED_BYTES;
-    this.#end = length;
+  #readMessage(message: Uint8Array, from: number, length: number): ClientHelloResult {
+    this.#message = message;
+    this.#at = from + MESSAGE_HEADER_BYTES + FIXED_BYTES;
+    this.#end = from + length;
     if (!this.#skip(1) || !this.#skip(2) || !this.#skip(1)) return HELLO_INVALID;
     // Before TLS 1.3 there may be no extensions at all.
     if (this.#at === this.#end) return HELLO_NAMELESS;

@@ -56,6 +56,13 @@ describe("ClientHelloReader", () => {
     expect(reader.read(bytes, 0, bytes.length)).toBe(HELLO_NAMED);
   });
 
+  it("reads a message whose second record has more than the message", () => {
+    const handshake = message({ serverName: "a.example" });
+    const first = inRecords(handshake.slice(0, 1));
+    const second = inRecords([...handshake.slice(1), 11, 0, 0, 0]);
+    expect(read(Uint8Array.of(...first, ...second))).toEqual([HELLO_NAMED, "a.example"]);
+  });
+
   it("begins where it is told to, and passes over what follows", () => {
     const bytes = Uint8Array.from([9, 9, 9, ...OPENSSL_HELLO, 23, 3, 3, 0, 1, 0]);
     expect(new ClientHelloReader().read(bytes, 3, bytes.length)).toBe(HELLO_NAMED);
