@@ -15,7 +15,7 @@ describe("golden files", () => {
 });
 
 describe("examples", () => {
-  it.each(["dual-stack.yaml", "ingress.yaml", "kube-apiserver.yaml", "single-node.yaml", "two-nodes-tcp.yaml"])(
+  it.each(EXAMPLES)(
     "config/%s loads for every node without a warning",
     (name) => {
       const text = Deno.readTextFileSync(new URL(`../../config/${name}`, import.meta.url));
@@ -60,3 +60,11 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/lintel/empty": "\n",
   "/etc/lintel/ca.pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 };
+
+const EXAMPLES = [
+  "dual-stack.yaml",
+  "ingress.yaml",
+  "kube-apiserver.yaml",
+  "single-node.yaml",
+  "two-nodes-tcp.yaml",
+];
