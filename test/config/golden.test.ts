@@ -14,6 +14,14 @@ describe("golden files", () => {
   });
 });
 
+const EXAMPLES = [
+  "dual-stack.yaml",
+  "ingress.yaml",
+  "kube-apiserver.yaml",
+  "single-node.yaml",
+  "two-nodes-tcp.yaml",
+];
+
 describe("examples", () => {
   it.each(EXAMPLES)(
     "config/%s loads for every node without a warning",
@@ -60,11 +68,3 @@ const FILES: Readonly<Record<string, string>> = {
   "/etc/lintel/empty": "\n",
   "/etc/lintel/ca.pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 };
-
-const EXAMPLES = [
-  "dual-stack.yaml",
-  "ingress.yaml",
-  "kube-apiserver.yaml",
-  "single-node.yaml",
-  "two-nodes-tcp.yaml",
-];
