@@ -118,10 +118,9 @@ export function activeTimers(router: VirtualRouter, state: Active, now: Instant)
   return { state: next, outputs };
 }
 
-/** Whether an advertisement is the time to announce the addresses, too: the nearest to it. */
-function insists(router: VirtualRouter, { saidAt }: Active, now: Instant): boolean {
-  const { insistMs, advertisementIntervalMs } = router;
-  return insistMs !== null && now - saidAt >= insistMs - advertisementIntervalMs / 2;
+/** Whether an advertisement is the time to announce the addresses, too. One may come early. */
+function insists({ insistMs }: VirtualRouter, { saidAt }: Active, now: Instant): boolean {
+  return insistMs !== null && now - saidAt >= 0.9 * insistMs;
 }
 
 /** Keeps the phase of advertisements after a small lateness, and never makes up for a great one. */

@@ -31,6 +31,18 @@ describe("an Active", () => {
     expect(announced(100, 200)).toBe(5);
   });
 
+  it("does not announce with all the advertisements that others provoke", () => {
+    const trial = new Trial({ renewIntervalMs: null, insistMs: 50, preempt: true }).active();
+    const before = trial.now;
+    let copies = 0;
+    while (trial.now < before + 1_000) {
+      for (const did of [trial.hear(50).did, trial.pass(5).did]) {
+        copies += did.filter((one) => one === "announce 1").length;
+      }
+    }
+    expect(copies).toBeLessThanOrEqual(20);
+  });
+
   it("renews nothing that does not expire", () => {
     expect(new Trial({ renewIntervalMs: null }).active().pass(2500).did)
       .toEqual(["advertise 100", "advertise 100"]);
