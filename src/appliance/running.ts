@@ -96,7 +96,15 @@ export class RunningAppliance implements Appliance {
   readiness(): readonly string[] {
     if (this.stopping) return ["the appliance is stopping"];
     const { plan, servers } = this.#parts;
-    return [...this.liveness(), ...unserved(plan.frontends, servers)];
+    return [...this.#unstarted(), ...this.liveness(), ...unserved(plan.frontends, servers)];
+  }
+
+  /** Threads that have shown no sign of life yet: the speaker starts after the data plane. */
+  #unstarted(): string[] {
+    const { threads, memory } = this.#parts;
+    const now = monotonicMs();
+    return threads.filter(({ row }) => memory.workers.silence(row, now) === undefined)
+      .map(({ name }) => `${name}: has not started yet`);
   }
 
   activeness(virtualRouter?: string): readonly string[] | undefined {
