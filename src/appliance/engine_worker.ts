@@ -35,7 +35,8 @@ export class EngineWorker<Order, Report> {
   /** How often it had to be started again. */
   restarts = 0;
   readonly #options: EngineWorkerOptions<Order, Report>;
-  readonly #wake: Fd = must("eventfd", eventfd());
+  /** Written when there is something for the thread. */
+  readonly wake: Fd = must("eventfd", eventfd());
   #worker: Worker | undefined;
   #ended = false;
   #startedAt = 0;
@@ -67,7 +68,7 @@ export class EngineWorker<Order, Report> {
     };
     this.#worker = worker;
     this.#startedAt = monotonicMs();
-    worker.postMessage(start(this.#wake));
+    worker.postMessage(start(this.wake));
     started?.();
   }
 
@@ -76,7 +77,7 @@ export class EngineWorker<Order, Report> {
     if (!this.#worker) return;
     this.#worker.postMessage(order);
     this.#options.table.order(this.row);
-    signal(this.#wake);
+    signal(this.wake);
   }
 
   /** The worker may end from now on; what is left of it is taken away. */

@@ -180,6 +180,7 @@ export class Engines {
           connectionLog: this.#parts.connectionLog(row),
           sessions,
           listeners: this.#listeners(row),
+          release: this.#releaseLane(),
           ...this.#tables(),
         };
         return started;
@@ -199,6 +200,16 @@ export class Engines {
     return this.#parts.frontends.listeners(row).filter(({ virtualRouter }) =>
       virtualRouter === null || !this.#releasing.has(virtualRouter)
     );
+  }
+
+  /** The speaker asks by itself, too: two nodes hold the addresses meanwhile. */
+  #releaseLane() {
+    const { memory, plan } = this.#parts;
+    return {
+      lane: memory.releases.shape,
+      virtualRouters: plan.virtualRouters.map(({ name }) => name),
+      speaker: this.speaker.worker.wake,
+    };
   }
 
   #tables() {
@@ -234,6 +245,7 @@ export class Engines {
       plan,
       memory,
       row,
+      dataplane: this.#dataplane.map(({ wake }) => wake),
       transition: (report) => this.#noteTransition(report),
       release: (router) => void this.#release(router),
       failed: (message) => this.onFailure(message),

@@ -10,6 +10,7 @@ import { Admission } from "../memory/admission.ts";
 import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
 import { QueueTable } from "../memory/queue_table.ts";
+import { ReleaseLane } from "../memory/release_lane.ts";
 import { RouterTable } from "../memory/router_table.ts";
 import { ServerTable } from "../memory/server_table.ts";
 import { SessionCounts } from "../memory/session_counts.ts";
@@ -40,6 +41,8 @@ export interface SharedMemory {
   readonly workers: WorkerTable;
   /** By index of the virtual router. */
   readonly routers: RouterTable;
+  /** By the same. */
+  readonly releases: ReleaseLane;
 }
 
 /** Makes the tables, all zero, for so many data-plane workers. */
@@ -79,6 +82,10 @@ export function createSharedMemory(
       routers: plan.virtualRouters.length,
       rejections: REJECTION_REASONS,
       transitions: Object.keys(TRANSITIONS),
+    }),
+    releases: new ReleaseLane({
+      routers: plan.virtualRouters.length,
+      workers: dataplaneWorkers,
     }),
   };
 }

@@ -6,6 +6,7 @@
 import type { Plan } from "../core/plan/plan.ts";
 import { sameStanding, type Standing, UNMOVED } from "../core/track/combine.ts";
 import type { Order, Report, TransitionReport } from "../speaker/orders.ts";
+import type { Fd } from "../linux/libc.ts";
 import { EngineWorker } from "./engine_worker.ts";
 import { logOf } from "./log.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -19,8 +20,10 @@ export interface Outcome {
 /** What the speaker is made of, and who hears it. */
 export interface SpeakerParts {
   readonly plan: Pick<Plan, "virtualRouters" | "syncGroups" | "trackers">;
-  readonly memory: Pick<SharedMemory, "workers" | "routers" | "workerLag">;
+  readonly memory: Pick<SharedMemory, "workers" | "routers" | "workerLag" | "releases">;
   readonly row: number;
+  /** The eventfds of the data plane's workers. */
+  readonly dataplane: readonly Fd[];
   readonly transition: (report: TransitionReport) => void;
   /** The addresses of a virtual router are about to go: {@linkcode SpeakerLink.released}. */
   readonly release: (router: string) => void;
@@ -61,6 +64,7 @@ export class SpeakerLink {
         worker: row,
         workers: memory.workers.buffer,
         wake,
+        release: { lane: memory.releases.shape, workers: parts.dataplane },
         table: memory.routers.shape,
         lag: memory.workerLag.shape,
       }),

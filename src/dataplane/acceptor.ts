@@ -7,6 +7,7 @@
 import { EAGAIN, isShortage, must } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import { type Doors, FULL, OPEN } from "./admission.ts";
+import { SHUT_RDWR } from "../linux/socket.ts";
 import type { ConnectionTable } from "./connection_table.ts";
 import { SHORTAGE_PAUSE_MS } from "./connector.ts";
 import { type Driver, READABLE, type Watcher } from "./driver.ts";
@@ -160,11 +161,13 @@ export class Acceptor implements Watcher {
       this.#released.push(index);
       for (let turn = 0; turn < QUEUE_LIMIT; turn++) {
         const client = this.#kernel.accept(listener.fd);
-        if (client === -EAGAIN || isShortage(-client)) return;
+        if (client === -EAGAIN || isShortage(-client)) break;
         if (client < 0) continue;
         this.#kernel.lingerReset(client);
         this.#kernel.close(client);
       }
+      // Who comes before the appliance has closed it is refused, as long as that can be said.
+      this.#kernel.shutdown(listener.fd, SHUT_RDWR);
     });
   }
 

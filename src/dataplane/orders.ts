@@ -13,6 +13,7 @@ import type { CountersShape } from "../memory/counters.ts";
 import type { AdmissionShape } from "../memory/admission.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
 import type { QueueShape } from "../memory/queue_table.ts";
+import type { ReleaseLaneShape } from "../memory/release_lane.ts";
 import type { Row } from "../memory/server_table.ts";
 import type { SessionCountsShape } from "../memory/session_counts.ts";
 
@@ -44,6 +45,14 @@ export interface StartOrder {
   /** An eventfd of the appliance's, written after each order. */
   readonly wake: Fd;
   readonly listeners: readonly Listener[];
+  /** How the speaker asks for releases by itself, where there is one. */
+  readonly release?: {
+    readonly lane: ReleaseLaneShape;
+    /** By their index in the lane. */
+    readonly virtualRouters: readonly string[];
+    /** The speaker's eventfd, written after each answer. */
+    readonly speaker: Fd;
+  };
   readonly frontends: readonly Frontend[];
   readonly backends: readonly Backend[];
   /** Connections at once: the worker needs two descriptors for each and some more. */

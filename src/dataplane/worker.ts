@@ -8,6 +8,7 @@ import { linux } from "./kernel.ts";
 import type { Order, Report, StartOrder } from "./orders.ts";
 import { signal } from "../linux/eventfd.ts";
 import { Inbox, type Posting } from "../memory/inbox.ts";
+import { ReleaseLane } from "../memory/release_lane.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 
 const inbox = new Inbox<Order>();
@@ -29,9 +30,11 @@ async function run(start: StartOrder): Promise<void> {
     now: linux.now,
     wake: () => signal(start.wake),
   };
+  const release = releaser(start, engine);
   try {
     while (!engine.isStopped) {
       engine.turn();
+      release();
       if (!inbox.isBehind(posting)) continue;
       for (const order of await inbox.take(posting)) engine.carryOut(order);
     }
@@ -40,6 +43,19 @@ async function run(start: StartOrder): Promise<void> {
     throw error;
   }
   self.close();
+}
+
+/** Releases what the speaker asks for without a message. */
+function releaser({ release, worker }: StartOrder, engine: Engine): () => void {
+  if (!release) return () => {};
+  const lane = new ReleaseLane(release.lane);
+  const give = (router: number) => {
+    const virtualRouter = release.virtualRouters[router];
+    if (virtualRouter !== undefined) engine.carryOut({ kind: "release", virtualRouter });
+  };
+  return () => {
+    if (lane.serve(worker, give)) signal(release.speaker);
+  };
 }
 
 function report(report: Report): void {

@@ -5,6 +5,7 @@
 import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import type { PublicState, TransitionReason } from "../core/vrrp/state.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
+import type { ReleaseLaneShape } from "../memory/release_lane.ts";
 import type { RouterTableShape } from "../memory/router_table.ts";
 
 /** What the appliance asks of the speaker. */
@@ -35,6 +36,12 @@ export interface StartOrder {
   readonly workers: SharedArrayBuffer;
   /** An eventfd that is written after each further order has been posted and counted. */
   readonly wake: number;
+  /** How data-plane workers are asked for releases without a message. */
+  readonly release?: {
+    readonly lane: ReleaseLaneShape;
+    /** The workers' eventfds. */
+    readonly workers: readonly number[];
+  };
   readonly table: RouterTableShape;
   /** Lateness of the worker's deadlines; `null` if nobody wants it. */
   readonly lag: HistogramShape | null;

@@ -51,6 +51,8 @@ export class Participant {
   onStep: (now: number) => void = () => {};
   /** Called when another router claims to be Active for the addresses that are ours. */
   onConflict: (now: number) => void = () => {};
+  /** Called when connections on the addresses must go. */
+  onRelease: () => void = () => {};
   /** Given up by an operator, beside what is tracked. */
   isStandby = false;
   readonly #row: number;
@@ -302,6 +304,7 @@ export class Participant {
       case "removeAddresses":
         return this.#complain(this.#addresses.remove());
       case "releaseConnections":
+        this.onRelease();
         return this.#report({
           kind: "releaseConnections",
           router: this.plan.name,

@@ -19,9 +19,17 @@ import { Circle } from "./circle.ts";
 import { Handovers } from "./handovers.ts";
 import { InterfaceTrackers } from "./interface_trackers.ts";
 import { Lans } from "./lans.ts";
-import type { FailoverOrder, LogReport, Report, StandbyOrder, TrackOrder } from "./orders.ts";
+import type {
+  FailoverOrder,
+  LogReport,
+  Report,
+  StandbyOrder,
+  StartOrder,
+  TrackOrder,
+} from "./orders.ts";
 import { Participant } from "./participant.ts";
 import { findPlace } from "./place.ts";
+import { Releases } from "./releases.ts";
 import { VirtualMacs } from "./virtual_macs.ts";
 
 /** What a speaker works with. */
@@ -32,6 +40,7 @@ export interface SpeakerOptions {
   readonly table: RouterTable;
   /** Written when there is an order for the thread. */
   readonly wake: Fd;
+  readonly release?: StartOrder["release"];
   readonly report: (report: Report) => void;
   /** Told how late the thread was each time it slept until a deadline. */
   readonly observeLateness: (seconds: number) => void;
@@ -48,6 +57,7 @@ export class Speaker implements Disposable {
   readonly #starting = new Map<Circle, number>();
   readonly #trackers: InterfaceTrackers;
   readonly #handovers: Handovers;
+  readonly #releases: Releases;
   readonly #startedAt: number;
   #isStopping = false;
   readonly #lans: Lans;
@@ -87,6 +97,7 @@ export class Speaker implements Disposable {
     this.#lans = new Lans(this.#participants);
     this.#trackers = new InterfaceTrackers(options.trackers);
     this.#handovers = new Handovers(report);
+    this.#releases = new Releases(options.release, this.#participants);
     this.#startedAt = now;
     this.#sleptMs = boottimeMs() - now;
     this.#poll = this.#pollSet();
@@ -168,6 +179,7 @@ export class Speaker implements Disposable {
    */
   turn(): boolean {
     const before = monotonicMs();
+    this.#releases.settle(before);
     const wakeAt = Math.min(before + MAX_SLEEP_MS, this.#nextDeadline());
     const count = this.#poll.wait(wakeAt - before);
     const isOrdered = count > 0 && this.#poll.isReady(this.#options.wake);

@@ -51,6 +51,7 @@ async function speak(start: StartOrder): Promise<void> {
     table: new RouterTable(start.table),
     // The appliance keeps it open for as long as this thread runs.
     wake: start.wake as Fd,
+    ...(start.release && { release: start.release }),
     report,
     observeLateness: (seconds) => lag?.observe(start.worker, start.worker, seconds),
   });

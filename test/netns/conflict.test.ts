@@ -90,7 +90,11 @@ describe("a second owner of our address", () => {
   });
 
   it("cannot make a storm of it", async () => {
-    const speaker = new SpeakerHost(ours, [FOUR]);
+    // Nothing but what it provokes.
+    const speaker = new SpeakerHost(ours, [{
+      ...FOUR,
+      announce: { ...FOUR.announce, refreshMs: null },
+    }]);
     await speaker.is("active");
     await delay(LEAVING_MS);
     const before = speaker.counted()?.announcements ?? 0;

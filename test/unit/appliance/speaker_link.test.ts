@@ -47,6 +47,7 @@ beforeEach(() => {
     plan,
     memory: createSharedMemory({ ...plan, backends: [], frontends: [] }, 1),
     row: 1,
+    dataplane: [],
     transition: ({ router }) => heard.push(`transition ${router}`),
     release: (router) => heard.push(`release ${router}`),
     failed: (message) => heard.push(`failed ${message}`),
