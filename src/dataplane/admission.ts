@@ -50,12 +50,12 @@ export class Doors {
     const { connectionRate, maxConnections } = this.#frontends[frontend]!;
     const gate = gateOf(frontend);
     if (maxConnections !== null && !this.#claim(gate, maxConnections)) {
-      this.#release(PROCESS_GATE);
+      this.#table.release(this.#worker, PROCESS_GATE);
       return FULL;
     }
     const waitMs = connectionRate === null ? 0 : this.#table.admit(gate, now, connectionRate);
     if (waitMs === 0) return OPEN;
-    this.leave(frontend);
+    this.#undo(frontend);
     return waitMs;
   }
 
@@ -63,7 +63,7 @@ export class Doors {
   withdraw(frontend: number): void {
     const { connectionRate } = this.#frontends[frontend]!;
     if (connectionRate !== null) this.#table.refund(gateOf(frontend), connectionRate);
-    this.leave(frontend);
+    this.#undo(frontend);
   }
 
   /** A connection of a frontend is over: its place is free, and whoever waits for it is woken. */
@@ -92,6 +92,17 @@ export class Doors {
     this.#waiting += isWaiting ? 1 : -1;
     this.#table.setWaiting(this.#worker, PROCESS_GATE, this.#waiting > 0);
     this.#table.setWaiting(this.#worker, gate, isWaiting);
+  }
+
+  /**
+   * Wakes nobody: workers that try in vain would wake each other for ever. Who has found no place
+   * because of that tries again a moment later.
+   */
+  #undo(frontend: number): void {
+    this.#table.release(this.#worker, PROCESS_GATE);
+    if (this.#frontends[frontend]!.maxConnections !== null) {
+      this.#table.release(this.#worker, gateOf(frontend));
+    }
   }
 
   #claim(gate: number, limit: number): boolean {

@@ -63,6 +63,7 @@ interface Epoll {
 type Thing = Endpoint | Listening | Pipe | Counter | Epoll;
 
 interface Watch {
+  readonly epoll: Fd;
   readonly thing: Thing;
   events: number;
   low: number;
@@ -377,6 +378,11 @@ export class FakeKernel implements Kernel {
     this.#things.delete(fd);
     this.#watches.delete(fd);
     if (thing.kind === "endpoint") thing.close();
+    if (thing.kind === "epoll") {
+      for (const [watched, { epoll }] of this.#watches) {
+        if (epoll === fd) this.#watches.delete(watched);
+      }
+    }
     return 0;
   }
 
@@ -433,11 +439,11 @@ export class FakeKernel implements Kernel {
     return this.#add({ kind: "epoll" });
   }
 
-  epollAdd(_epoll: Fd, fd: Fd, events: number, low: number, high: number): number {
+  epollAdd(epoll: Fd, fd: Fd, events: number, low: number, high: number): number {
     this.#count("epollAdd");
     const thing = this.#things.get(fd);
     if (!thing) return -EBADF;
-    const watch = { thing, events, low, high, isReady: true };
+    const watch = { epoll, thing, events, low, high, isReady: true };
     this.#watches.set(fd, watch);
     if (thing.kind === "endpoint") thing.onChange = () => watch.isReady = true;
     return 0;
@@ -459,8 +465,8 @@ export class FakeKernel implements Kernel {
   events(capacity: number): Events {
     let ready: { flags: number; low: number; high: number }[] = [];
     return {
-      wait: (_epoll, timeoutMs) => {
-        ready = this.#wait(timeoutMs, capacity);
+      wait: (epoll, timeoutMs) => {
+        ready = this.#wait(epoll, timeoutMs, capacity);
         return ready.length;
       },
       flags: (index) => ready[index]!.flags,
@@ -469,14 +475,14 @@ export class FakeKernel implements Kernel {
     };
   }
 
-  #wait(timeoutMs: number, capacity: number) {
+  #wait(epoll: Fd, timeoutMs: number, capacity: number) {
     this.clock += 0.01;
     const giveUpAt = this.clock + timeoutMs;
     for (;;) {
       while (this.#agenda.length > 0 && this.#agenda[0]!.at <= this.clock) {
         this.#agenda.shift()!.act();
       }
-      const ready = this.#collect(capacity);
+      const ready = this.#collect(epoll, capacity);
       if (ready.length > 0 || this.clock >= giveUpAt || this.#isInterrupted) {
         this.#isInterrupted = false;
         return ready;
@@ -485,9 +491,9 @@ export class FakeKernel implements Kernel {
     }
   }
 
-  #collect(capacity: number) {
+  #collect(epoll: Fd, capacity: number) {
     const ready: { flags: number; low: number; high: number }[] = [];
-    const watches = [...this.#watches.values()];
+    const watches = [...this.#watches.values()].filter((watch) => watch.epoll === epoll);
     const first = Math.floor(this.random() * watches.length);
     for (let step = 0; step < watches.length && ready.length < capacity; step++) {
       const watch = watches[(first + step) % watches.length]!;

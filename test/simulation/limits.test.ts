@@ -1,0 +1,173 @@
+import { describe, expect, it } from "vitest";
+import { reclaim } from "../../src/dataplane/connection_memory.ts";
+import { gateOf, PROCESS_GATE } from "../../src/memory/admission.ts";
+import type { Row } from "../../src/memory/server_table.ts";
+import { Peer, World } from "./relay_world.ts";
+
+const SEEDS = Array.from({ length: 16 }, (_, seed) => seed + 1);
+const BALANCES = ["roundrobin", "leastconn", "source", "random", "first"] as const;
+
+describe("limits and queues through a kernel of our own", () => {
+  it.each(SEEDS)(
+    "seed %i: no limit is passed, nobody waits for nothing, nobody is lost",
+    (seed) => {
+      const rig = new Rig(seed);
+      const { world } = rig;
+      rig.dialAll();
+      if (rig.chance(0.5)) rig.letServersComeAndGo();
+      if (rig.chance(0.3)) rig.planDeath();
+      for (let turn = 0; !rig.isDone; turn++) {
+        if (turn > 4_000) throw new Error(`stuck at ${world.kernel.clock}: ${rig.state()}`);
+        rig.turn();
+        rig.checkLimits();
+      }
+      expect(rig.isDone).toBe(true);
+      rig.settle();
+      rig.checkNobodyWaits();
+      for (const peer of rig.peers) expect(["end", "reset"]).toContain(peer.outcome);
+      expect(world.frontend("opened")).toBe(world.frontend("closed"));
+      expect(rig.served + rig.refused).toBe(rig.clients);
+      for (let row = 0; row < rig.servers; row++) {
+        expect([world.active(row), world.queues.queued(row)]).toEqual([0, 0]);
+      }
+      expect([world.admission.open(PROCESS_GATE), world.admission.open(gateOf(0))]).toEqual([0, 0]);
+    },
+  );
+});
+
+/** One world with limits, and clients that come and go. */
+class Rig {
+  readonly world: World;
+  readonly peers: Peer[] = [];
+  readonly servers: number;
+  readonly clients: number;
+  readonly #random: () => number;
+  readonly #limit: number;
+  readonly #frontendLimit: number | null;
+  readonly #processLimit: number;
+  #deathAt = Infinity;
+
+  constructor(seed: number) {
+    const workers = 1 + seed % 3;
+    this.servers = 1 + Math.floor(seed / 3) % 4;
+    this.#limit = 1 + seed % 4;
+    this.#frontendLimit = seed % 5 === 0 ? 7 : null;
+    this.#processLimit = seed % 7 === 0 ? 9 : 1000;
+    this.world = new World({
+      seed,
+      workers,
+      servers: this.servers,
+      limit: this.#limit,
+      processConnections: this.#processLimit,
+      frontend: { maxConnections: this.#frontendLimit },
+      backend: {
+        balance: BALANCES[seed % BALANCES.length] ?? "roundrobin",
+        maxQueue: seed % 4 === 0 ? 2 : null,
+        queueTimeoutMs: seed % 6 === 0 ? 300 : 60_000,
+        whenEmpty: seed % 2 === 0 ? "hold" : "reject",
+      },
+    });
+    this.#random = this.world.kernel.random;
+    this.clients = 10 + Math.floor(this.#random() * 50);
+    let id = 1000;
+    this.world.kernel.answer = () => ({
+      accept: (end) => new Peer(this.world.kernel, end, ++id, { ...QUIET, listensFirst: true }),
+    });
+  }
+
+  chance(share: number): boolean {
+    return this.#random() < share;
+  }
+
+  /** Every client stays for a while, says goodbye, and waits for the answer to that. */
+  dialAll(): void {
+    const { kernel, starts } = this.world;
+    for (let id = 0; id < this.clients; id++) {
+      kernel.after(this.#random() * 500, () => {
+        const start = starts[Math.floor(this.#random() * starts.length)];
+        const listener = start?.listeners[0]?.fd ?? this.world.listener;
+        const end = kernel.dial(listener, undefined, `10.0.0.${1 + id % 20}`);
+        kernel.after(this.#random() * 200, () => {
+          this.peers.push(new Peer(kernel, end, id, QUIET));
+        });
+      });
+    }
+  }
+
+  /** At the end all are there. */
+  letServersComeAndGo(): void {
+    const { kernel, servers } = this.world;
+    for (let change = 0; change < 10; change++) {
+      const row = Math.floor(this.#random() * this.servers) as Row;
+      kernel.after(this.#random() * 700, () => servers.setHealth(row, "down"));
+      kernel.after(700 + this.#random() * 200, () => servers.setHealth(row, "up"));
+    }
+  }
+
+  /** One worker will die, and its successor be started as the appliance would. */
+  planDeath(): void {
+    this.#deathAt = this.world.kernel.clock + 100 + this.#random() * 300;
+  }
+
+  turn(): void {
+    const { kernel, starts } = this.world;
+    this.world.turn();
+    if (kernel.clock < this.#deathAt) return;
+    this.#deathAt = Infinity;
+    const start = starts[Math.floor(this.#random() * starts.length)] ?? this.world.start;
+    reclaim(start, kernel);
+    this.world.begin(start);
+  }
+
+  /** For whoever reads a failure. */
+  state(): string {
+    const { admission, queues } = this.world;
+    const rows = Array.from(
+      { length: this.servers },
+      (_, row) => `${this.world.active(row)} + ${queues.queued(row)}`,
+    );
+    return `${this.peers.length} of ${this.clients} clients, ${this.served} served, servers ` +
+      `${rows.join(", ")}, open ${admission.open(PROCESS_GATE)}`;
+  }
+
+  get isDone(): boolean {
+    return this.peers.length === this.clients && this.peers.every(({ isDone }) => isDone);
+  }
+
+  get served(): number {
+    return this.peers.filter(({ outcome }) => outcome === "end").length;
+  }
+
+  get refused(): number {
+    return this.peers.filter(({ outcome }) => outcome === "reset").length;
+  }
+
+  /** Without `expect`, which would take longer than all the rest. */
+  checkLimits(): void {
+    const { admission, queues, starts } = this.world;
+    const maxQueue = starts[0]?.backends[0]?.maxQueue ?? Infinity;
+    for (let row = 0; row < this.servers; row++) {
+      const active = this.world.active(row);
+      if (active >= 0 && active <= this.#limit && queues.queued(row) <= maxQueue) continue;
+      throw new Error(`server ${row} has too many: ${this.state()}`);
+    }
+    const isOver = admission.open(PROCESS_GATE) > this.#processLimit ||
+      admission.open(gateOf(0)) > (this.#frontendLimit ?? 0);
+    if (isOver) throw new Error(`too many are in: ${this.state()}`);
+  }
+
+  /** Long enough for every worker to look once more. */
+  settle(): void {
+    const before = this.world.kernel.clock;
+    for (let turn = 0; turn < 200; turn++) this.world.turn();
+    const passed = this.world.kernel.clock - before;
+    if (passed < 3000) throw new Error(`it spins: 200 turns in ${passed} ms`);
+  }
+
+  checkNobodyWaits(): void {
+    const { queues } = this.world;
+    for (let queue = 0; queue < queues.shape.queues; queue++) expect(queues.waiting(queue)).toBe(0);
+  }
+}
+
+const QUIET = { bytes: 1, then: "end", readsAfter: 0, listensFirst: false } as const;
