@@ -12,7 +12,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "frr": "another peer that we must get on with",
   "gcc": "compiles the entry stub anew, to compare",
   "gcc-aarch64-linux-gnu": "the same for arm64",
-  "haproxy": "what the bench compares with",
+  "haproxy": "what the bench compares with, and a peer that speaks the PROXY protocol",
   "iproute2": "an independent view on links and addresses",
   "keepalived": "the peer that we must get on with",
   "libcap2-bin": "gives the binary its capabilities: setcap",
@@ -20,6 +20,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "nftables": "keeps packets from being sent",
   "nginx-light": "servers behind us",
   "prometheus": "scrapes us, and reads the alerts that we ship",
+  "openssl": "certificates, and a TLS client",
   "tcpdump": "an independent view on packets",
   "wrk": "load",
 };
