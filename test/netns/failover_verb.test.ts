@@ -3,7 +3,7 @@
  * and a node that goes on where nobody takes over.
  */
 
-import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { always, delay, eventually } from "../../scripts/lab/wait.ts";
 import type { Handover } from "../../src/admin/model_handover.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
@@ -23,14 +23,11 @@ beforeAll(async () => {
   command = await product();
 });
 
-beforeEach(async () => {
-  pair = await Pair.create(command, { interval: "1s" });
-});
-
 afterEach(() => pair?.[Symbol.asyncDispose]());
 
 describe("lintel failover", () => {
   it("hands over to the peer, holds, and comes back when the hold is forgotten", async () => {
+    pair = await Pair.create(command, { interval: "500ms" });
     const [one] = await pair.startBoth();
     const { watch, client, lb1, lb2 } = pair;
     using held = await HeldConnection.open(client, VIP, 80);
@@ -59,7 +56,7 @@ describe("lintel failover", () => {
 
     // It does not preempt, though its priority is higher; and it serves again when it does.
     expect((await one.router()).heldUntil).not.toBeNull();
-    await always("lb2 keeps it", () => watch.holders().join() === "lb2", { forMs: 5_000 });
+    await always("lb2 keeps it", () => watch.holders().join() === "lb2", { forMs: 2_500 });
     await one.json("DELETE", "/v1/virtual-routers/web/hold");
     await watch.only(lb1, 8_000);
     expect((await one.router()).heldUntil).toBeNull();
@@ -75,6 +72,7 @@ describe("lintel failover", () => {
   });
 
   it("goes on where nobody takes over, ends 7, and leaves connections alone", async () => {
+    pair = await Pair.create(command);
     const one = pair.start(pair.lb1);
     await one.ready();
     await pair.watch.only(pair.lb1);
@@ -90,6 +88,7 @@ describe("lintel failover", () => {
   });
 
   it("is refused to a Backup, and to nobody", async () => {
+    pair = await Pair.create(command);
     await pair.startBoth();
     const backup = await pair.lintel(pair.lb2, "failover", "web");
     expect(backup).toMatchObject({ code: 7, output: expect.stringMatching(/is backup here/) });
@@ -97,6 +96,7 @@ describe("lintel failover", () => {
   });
 
   it("leaves with force also where nobody takes over", async () => {
+    pair = await Pair.create(command);
     const one = pair.start(pair.lb1);
     await one.ready();
     await pair.watch.only(pair.lb1);

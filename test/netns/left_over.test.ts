@@ -27,14 +27,17 @@ beforeEach(() => {
 afterEach(() => lab?.[Symbol.asyncDispose]());
 
 it("removes what a killed predecessor left behind, before it takes part", async () => {
-  const killed = new Lintel(lb1, command, config("deadman: none"));
+  const killed = new Lintel(lb1, command, config("advertisementInterval: 200ms, deadman: none"));
   await eventually("lb1 is Active", () => lb1.holds(VIP));
   killed.process.kill("SIGKILL");
   await killed.process.status;
   expect(lb1.holds(VIP)).toBe(true);
   const successor = new Lintel(lb1, command, config("advertisementInterval: 5s"));
   await eventually("the address is gone", () => !lb1.holds(VIP));
-  expect((await successor.router()).state).toBe("backup");
+  await eventually(
+    "it takes part",
+    async () => (await successor.router()).state === "backup",
+  );
 });
 
 it("does not touch an address that somebody else put there, and says so", async () => {
