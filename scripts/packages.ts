@@ -9,6 +9,7 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "chromium": "opens the dashboard",
   "curl": "a client",
   "debootstrap": "makes the image's base",
+  "dnsperf": "load of DNS queries",
   "frr": "another peer that we must get on with",
   "gcc": "compiles the entry stub anew, to compare",
   "gcc-aarch64-linux-gnu": "the same for arm64",
@@ -17,11 +18,13 @@ export const PACKAGES: Readonly<Record<string, string>> = {
   "keepalived": "the peer that we must get on with",
   "libcap2-bin": "gives the binary its capabilities: setcap",
   "libfaketime": "lets a wall clock step",
+  "libnginx-mod-stream": "what the bench compares UDP with",
   "nftables": "keeps packets from being sent",
   "nginx-light": "servers behind us",
   "prometheus": "scrapes us, and reads the alerts that we ship",
   "openssl": "certificates, and a TLS client",
   "tcpdump": "an independent view on packets",
+  "unbound": "DNS servers behind us",
   "wrk": "load",
 };
 
