@@ -5,7 +5,7 @@
  *
  * All forward with one thread; HAProxy stands there as most people run it, and at its best. The
  * cost is that of the load balancer's process alone; beside it stands what it adds to the CPU time
- * of all hosts, kernel included. `--quick` is one short round without a warm-up, to see that all
+ * of all hosts, kernel included. UDP is compared with nginx. `--quick` is one short round without a warm-up, to see that all
  * works. `--only` keeps the workloads whose name has the text in it. It prints figures and which
  * goals are met; it is not a test that can fail on them. `deno task bench failover` is another one:
  * lintel beside Keepalived.
@@ -19,6 +19,7 @@ import { buildRig } from "./bench/rig.ts";
 import { measureAll, type Outcome } from "./bench/rounds.ts";
 import type { Extent, Workload } from "./bench/workload.ts";
 import { BULK, CLIENT_FIRST, KEEP_ALIVE, NEW_CONNECTIONS } from "./bench/wrk.ts";
+import { UDP_QUERIES, UDP_SESSIONS } from "./bench/udp.ts";
 import { compile } from "./compile.ts";
 import { Lab } from "./lab/lab.ts";
 import { print } from "./lab/print.ts";
@@ -98,6 +99,14 @@ function say(line: string): void {
   Deno.stderr.writeSync(new TextEncoder().encode(`${line}\n`));
 }
 
-const WORKLOADS: readonly Workload[] = [KEEP_ALIVE, NEW_CONNECTIONS, CLIENT_FIRST, BULK, IDLE];
+const WORKLOADS: readonly Workload[] = [
+  KEEP_ALIVE,
+  NEW_CONNECTIONS,
+  CLIENT_FIRST,
+  BULK,
+  UDP_QUERIES,
+  UDP_SESSIONS,
+  IDLE,
+];
 
 if (import.meta.main) Deno.exitCode = await main(Deno.args);

@@ -15,6 +15,7 @@ describe("golden files", () => {
 });
 
 const EXAMPLES = [
+  "dns.yaml",
   "dual-stack.yaml",
   "ingress.yaml",
   "kube-apiserver.yaml",
