@@ -1,0 +1,151 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { reclaimSessions } from "../../../../src/dataplane/udp/session_memory.ts";
+import { ECONNREFUSED, EHOSTUNREACH } from "../../../../src/linux/errno.ts";
+import type { Row } from "../../../../src/memory/server_table.ts";
+import { UdpWorld } from "../../../simulation/udp_world.ts";
+
+const [FIRST, SECOND] = [0, 1].map((row) => row as Row) as [Row, Row];
+
+describe("Sessions", () => {
+  it("answers each client, and only him, from the address that he used, whatever happens", () => {
+    const step = fc.oneof(
+      fc.record({ kind: fc.constant("send"), client: fc.nat(12), local: fc.nat(1) }),
+      fc.record({ kind: fc.constant("answer"), client: fc.nat(30), local: fc.nat(3) }),
+      fc.record({ kind: fc.constant("refuse"), client: fc.nat(30), local: fc.constant(0) }),
+      fc.record({ kind: fc.constant("pass"), client: fc.nat(1_500), local: fc.constant(0) }),
+      fc.record({ kind: fc.constant("health"), client: fc.nat(1), local: fc.nat(1) }),
+    );
+    const replies = fc.constantFrom(null, 1, 2);
+    const limit = fc.integer({ min: 1, max: 12 });
+    fc.assert(
+      fc.property(fc.array(step, { maxLength: 120 }), replies, limit, limit, limit, run),
+      { numRuns: 100 },
+    );
+    function run(
+      steps: readonly { kind: string; client: number; local: number }[],
+      replies: number | null,
+      maxSessions: number,
+      slots: number,
+      descriptors: number,
+    ) {
+      const world = new UdpWorld({ replies, maxSessions }, slots);
+      world.descriptors = descriptors;
+      for (const { kind, client, local } of steps) {
+        const fds = [...world.sockets.keys()];
+        const { [client % Math.max(1, fds.length)]: fd } = fds;
+        if (kind === "send") world.send({ client, local });
+        else if (kind === "pass") world.pass(client);
+        else if (kind === "health") {
+          world.tcp.servers.setHealth(client as Row, local === 0 ? "up" : "down");
+        } else if (fd !== undefined && kind === "answer") world.answer(fd, { times: local });
+        else if (fd !== undefined) world.answer(fd, { error: ECONNREFUSED });
+        const { open } = world.sessions;
+        expect(open).toBeLessThanOrEqual(Math.min(maxSessions, slots, descriptors));
+        expect(world.tcp.active(FIRST) + world.tcp.active(SECOND)).toBe(open);
+        expect(world.tcp.frontend("opened") - world.tcp.frontend("closed")).toBe(open);
+        expect(world.counts.total(0)).toBe(open);
+      }
+      world.sessions.stop(world.clock);
+      expect([world.sockets.size, world.sessions.open, world.counts.total(0)]).toEqual([0, 0, 0]);
+      expect(world.tcp.active(FIRST) + world.tcp.active(SECOND)).toBe(0);
+    }
+  });
+
+  it("ends the one that is idle longest for a new client, but none that is in use", () => {
+    const world = new UdpWorld({ maxSessions: 2, idleTimeoutMs: 60_000 }, 10);
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 }, { client: 3, local: 0 });
+    expect([world.sessions.open, world.tcp.frontend("deniedLimit")]).toEqual([2, 1]);
+    world.pass(1_000);
+    world.send({ client: 1, local: 0 });
+    world.send({ client: 3, local: 0 });
+    expect([world.sessions.open, world.tcp.frontend("evicted")]).toEqual([2, 1]);
+    // The second one was idle, and the first one is still there.
+    world.answer(world.socketOf(1));
+    world.answer(world.socketOf(3));
+    expect(world.answers.map(({ client }) => client)).toEqual([1, 3]);
+  });
+
+  it("tries another server for the datagram that finds its own one gone, once", () => {
+    const world = new UdpWorld({}, 10);
+    world.send({ client: 1, local: 0 });
+    const refused = world.socketOf(1);
+    const { port } = world.sockets.get(refused)!;
+    world.sockets.get(refused)!.error = EHOSTUNREACH;
+    world.send({ client: 1, local: 0 });
+    const other = world.sockets.get(world.socketOf(1))!;
+    expect(other.port).not.toBe(port);
+    expect(world.tcp.server(port - 8000, "connectUnreachable")).toBe(1);
+    // Such a socket is lent to nobody again.
+    expect(world.sockets.has(refused)).toBe(false);
+  });
+
+  it("ends with so many answers to each of the client's datagrams", () => {
+    const world = new UdpWorld({ replies: 2 }, 10);
+    world.send({ client: 1, local: 0 }, { client: 1, local: 0 });
+    const fd = world.socketOf(1);
+    world.answer(fd, { times: 3 });
+    expect([world.sessions.open, world.answers.length]).toEqual([1, 3]);
+    world.answer(fd, { times: 2 });
+    expect([world.sessions.open, world.answers.length]).toEqual([0, 4]);
+  });
+
+  it("lends sockets again, the one that has rested longest first, and closes idle ones", () => {
+    const world = new UdpWorld({ replies: 1 }, 1_000);
+    world.tcp.servers.setHealth(SECOND, "down");
+    const used: number[] = [];
+    for (let client = 0; client < 1_000; client++) {
+      world.send({ client, local: 0 });
+      used.push(world.socketOf(client));
+      world.answer(used[client]!);
+      world.pass(1);
+    }
+    expect(world.answers).toHaveLength(1_000);
+    // A few hundred do for any number of short sessions, each after a long rest.
+    expect(new Set(used).size).toBeLessThan(300);
+    used.forEach((fd, at) => expect(used.slice(at + 1, at + 200)).not.toContain(fd));
+    world.pass(20_000);
+    expect(world.sockets.size).toBe(0);
+  });
+
+  it("keeps sessions while a server drains, and moves them once it is in maintenance", () => {
+    const world = new UdpWorld({}, 10);
+    world.send({ client: 1, local: 0 });
+    const { port } = world.sockets.get(world.socketOf(1))!;
+    world.tcp.servers.setAdmin(port - 8000 as Row, "drain");
+    world.send({ client: 1, local: 0 });
+    expect(world.tcp.frontend("opened")).toBe(1);
+    world.tcp.servers.setAdmin(port - 8000 as Row, "maint");
+    world.send({ client: 1, local: 0 });
+    expect(world.sockets.get(world.socketOf(1))!.port).not.toBe(port);
+    expect(world.tcp.frontend("opened")).toBe(2);
+  });
+
+  it("begins none while it drains itself, and gives up those of a virtual router", () => {
+    const world = new UdpWorld({}, 10);
+    world.send({ client: 1, local: 0 });
+    world.sessions.drain();
+    world.send({ client: 2, local: 0 }, { client: 1, local: 0 });
+    world.answer(world.socketOf(1));
+    expect([world.sessions.open, world.answers.length]).toEqual([1, 1]);
+    expect(world.sessions.release("other", world.clock)).toBe(0);
+    expect(world.sessions.release("vip", world.clock)).toBe(1);
+    world.send({ client: 1, local: 0 });
+    expect(world.sessions.open).toBe(0);
+  });
+});
+
+describe("reclaimSessions()", () => {
+  it("closes what a worker has left, and counts its sessions as ended", () => {
+    const world = new UdpWorld({ replies: 1 }, 10);
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
+    world.answer(world.socketOf(2));
+    const closed: number[] = [];
+    const kernel = { close: (fd: number) => closed.push(fd) };
+    expect(reclaimSessions(world.start, kernel)).toBe(1);
+    expect(closed.toSorted()).toEqual([...world.sockets.keys()].toSorted());
+    expect([world.tcp.frontend("closed"), world.counts.total(0)]).toEqual([2, 0]);
+    expect(world.tcp.active(FIRST) + world.tcp.active(SECOND)).toBe(0);
+    expect(reclaimSessions(world.start, kernel)).toBe(0);
+  });
+});
