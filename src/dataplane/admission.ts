@@ -74,15 +74,20 @@ export class Doors {
 
   /** Whether the client at the other end of a socket may use a frontend. */
   allows(client: Fd, frontend: number): boolean {
+    if (this.#allow[frontend] === null && this.#deny[frontend] === null) return true;
+    // Who is gone already has no address, and no need of one.
+    if (this.#io.peerName(client, this.#address) < 0) return false;
+    return this.allowsAddress(this.#address, 0, frontend);
+  }
+
+  /** Whether the client of a socket address, which begins at `start`, may use a frontend. */
+  allowsAddress(bytes: Uint8Array, start: number, frontend: number): boolean {
     const allow = this.#allow[frontend]!;
     const deny = this.#deny[frontend]!;
     if (allow === null && deny === null) return true;
-    // Who is gone already has no address, and no need of one.
-    if (this.#io.peerName(client, this.#address) < 0) return false;
-    const isIpv4 = this.#address[0] === AF_INET;
-    const [at, length] = isIpv4 ? IPV4_AT : IPV6_AT;
-    if (deny !== null && deny.has(this.#address, at, length)) return false;
-    return allow === null || allow.has(this.#address, at, length);
+    const [at, length] = bytes[start] === AF_INET ? IPV4_AT : IPV6_AT;
+    if (deny !== null && deny.has(bytes, start + at, length)) return false;
+    return allow === null || allow.has(bytes, start + at, length);
   }
 
   /** As long as this is said, the worker is woken when there may be room in a frontend again. */

@@ -99,7 +99,7 @@ export class Engine implements Watcher {
     if (start.sessions.byteLength > 0) {
       const datagrams = (capacity: number) => new Datagrams(capacity);
       const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
-      this.#sessions = new Sessions(start, { ...this.#parts, datagrams }, seed);
+      this.#sessions = new Sessions(start, { ...this.#parts, datagrams, doors, sources }, seed);
     }
     must("watch", driver.watch(start.wake, READABLE, this, 0));
     this.#listen(start.listeners);

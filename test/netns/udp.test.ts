@@ -36,6 +36,7 @@ frontends:
   few: { listen: "172.16.0.2:63/udp", backend: few }
   refused: { listen: "172.16.0.2:64/udp", backend: refused }
   checked: { listen: "172.16.0.2:65/udp", backend: checked }
+  closed: { listen: "172.16.0.2:66/udp", deny: [172.16.0.0/24], backend: echo }
 backends:
   echo: { check: none, servers: { one: "172.16.0.21:7" } }
   same: { check: none, servers: { one: "172.16.0.21" } }
@@ -121,11 +122,20 @@ describe("answers", () => {
     },
   );
 
-  it("come from the server's port that the client has asked at, where servers name none", async () => {
+  it("come from the port that the client has asked at, where servers name none", async () => {
     using peer = new UdpPeer(client, "172.16.0.100");
     expect(await peer.ask("172.16.0.2", 57, "?")).toBe("57");
     expect(await peer.ask("172.16.0.2", 58, "?")).toBe("58");
   });
+});
+
+it("clients that are denied are not answered, and are counted", async () => {
+  using peer = new UdpPeer(client, "172.16.0.100");
+  peer.send("172.16.0.2", 66, "?");
+  const isDenied = async () => (await frontend("closed")).denied.address === 1;
+  await eventually("it is counted", isDenied);
+  expect(peer.take()).toBeUndefined();
+  expect((await frontend("closed")).connections.total).toBe(0);
 });
 
 describe("a session", () => {

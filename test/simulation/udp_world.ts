@@ -3,13 +3,15 @@
  * is the number of the client it is for or from, so that whoever receives it can tell.
  */
 
+import { Doors } from "../../src/dataplane/admission.ts";
 import { Chooser } from "../../src/dataplane/chooser.ts";
 import { connectionMemory } from "../../src/dataplane/connection_memory.ts";
 import { ConnectionTable } from "../../src/dataplane/connection_table.ts";
-import type { Backend, StartOrder } from "../../src/dataplane/orders.ts";
+import type { Backend, Frontend, StartOrder } from "../../src/dataplane/orders.ts";
 import { Tally } from "../../src/dataplane/tally.ts";
 import { sessionMemory } from "../../src/dataplane/udp/session_memory.ts";
-import { type DatagramIo, Sessions } from "../../src/dataplane/udp/sessions.ts";
+import type { DatagramIo } from "../../src/dataplane/udp/session_parts.ts";
+import { Sessions } from "../../src/dataplane/udp/sessions.ts";
 import { EAGAIN, EMFILE } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { SessionCounts } from "../../src/memory/session_counts.ts";
@@ -37,9 +39,13 @@ export class UdpWorld {
   readonly #incoming: Datagram[] = [];
   #nextFd = 100;
 
-  constructor(udp: Partial<Backend["udp"]>, maxSessions: number) {
+  constructor(
+    udp: Partial<Backend["udp"]>,
+    maxSessions: number,
+    frontend: Partial<Frontend> = {},
+  ) {
     const all = { idleTimeoutMs: 1_000, replies: null, maxSessions: 1_000, ...udp };
-    this.tcp = new World({ backend: { udp: all } });
+    this.tcp = new World({ frontend, backend: { udp: all } });
     this.counts = new SessionCounts({ workers: 1, backends: 1 });
     this.start = {
       ...this.tcp.start,
@@ -64,6 +70,8 @@ export class UdpWorld {
         },
         unwatch: () => {},
       },
+      doors: new Doors(this.start, { peerName: () => -1, signal: () => 0 }),
+      sources: { bind: () => 0 },
       chooser: new Chooser(this.start, table),
       tally: new Tally(this.start),
       datagrams: (capacity) => new FakeDatagrams(capacity, this),

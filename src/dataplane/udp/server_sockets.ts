@@ -4,7 +4,7 @@
  *
  * A socket of its own for each session, since only its port tells a server's answers to one client
  * from those to another. Connected, since that is cheaper for each datagram than naming the server
- * (4.3 µs against 4.5 µs, and 5.0 against 5.5 with thousands of sockets), keeps strangers out and
+ * (4.3 µs against 4.5, and 5.0 against 5.5 with thousands of sockets), keeps strangers out and
  * tells of refusals. Lent again when a session ends, since a new one costs 11 µs, more than twice a
  * datagram; but the one that has rested longest first, so that an answer that comes too late rarely
  * meets another session.
@@ -15,6 +15,7 @@ import type { Fd } from "../../linux/libc.ts";
 import { AF_INET, AF_INET6, IPPROTO_UDP, SOCK_DGRAM } from "../../linux/socket.ts";
 import { type Driver, READABLE, type Watcher } from "../driver.ts";
 import type { Kernel } from "../kernel.ts";
+import type { SourceAddresses } from "../source_addresses.ts";
 import { Lists } from "./lists.ts";
 import { NONE } from "./session_table.ts";
 
@@ -26,6 +27,7 @@ export class ServerSockets {
   readonly fd: Int32Array<SharedArrayBuffer>;
   readonly #kernel: Pick<Kernel, "socket" | "connect" | "close">;
   readonly #driver: Pick<Driver, "watch" | "unwatch">;
+  readonly #sources: Pick<SourceAddresses, "bind">;
   readonly #watcher: Watcher;
   /** By socket: what it is watched by. */
   readonly #handle: Int32Array;
@@ -48,6 +50,7 @@ export class ServerSockets {
     parts: {
       readonly kernel: Pick<Kernel, "socket" | "connect" | "close">;
       readonly driver: Pick<Driver, "watch" | "unwatch">;
+      readonly sources: Pick<SourceAddresses, "bind">;
     },
     fds: Int32Array<SharedArrayBuffer>,
     watcher: Watcher,
@@ -55,6 +58,7 @@ export class ServerSockets {
     const places = fds.length;
     this.#kernel = parts.kernel;
     this.#driver = parts.driver;
+    this.#sources = parts.sources;
     this.#watcher = watcher;
     this.fd = fds;
     this.session = new Int32Array(places).fill(NONE);
@@ -70,12 +74,12 @@ export class ServerSockets {
   /**
    * Lends a socket that is connected to a server; the borrower notes its `session`.
    *
-   * @param row the server's, and `address` is its address.
+   * @param row the server's, and `address` is its address; `backend` says where from it is met.
    * @returns the socket's index, or −errno.
    */
-  lend(row: number, address: Uint8Array<ArrayBuffer>, now: number): number {
+  lend(backend: number, row: number, address: Uint8Array<ArrayBuffer>, now: number): number {
     const target = this.#targetOf(row, address);
-    let socket = this.#isRested(target, now) ? NONE : this.#open(target, address);
+    let socket = this.#isRested(target, now) ? NONE : this.#open(target, backend, address, now);
     if (socket < 0) {
       // Also where no new one can be had: one that has hardly rested is better than none.
       const resting = this.#resting.first(target);
@@ -136,7 +140,7 @@ export class ServerSockets {
     return target;
   }
 
-  #open(target: number, address: Uint8Array<ArrayBuffer>): number {
+  #open(target: number, backend: number, address: Uint8Array<ArrayBuffer>, now: number): number {
     if (this.#unusedCount === 0 && !this.#discardOne()) return -ENOBUFS;
     const family = address[0] === AF_INET ? AF_INET : AF_INET6;
     let fd = this.#kernel.socket(family, SOCK_DGRAM, IPPROTO_UDP);
@@ -145,7 +149,8 @@ export class ServerSockets {
     }
     if (fd < 0) return fd;
     const socket = this.#unused[this.#unusedCount - 1]!;
-    const connected = this.#kernel.connect(fd, address);
+    const bound = this.#sources.bind(fd, backend, address, now);
+    const connected = bound < 0 ? bound : this.#kernel.connect(fd, address);
     const handle = connected < 0
       ? connected
       : this.#driver.watch(fd, READABLE, this.#watcher, socket);

@@ -8,7 +8,6 @@
 import { clientKey } from "../../core/balance/hash.ts";
 import { NO_SERVER } from "../../core/balance/balancer.ts";
 import type { UdpPlan } from "../../core/plan/plan.ts";
-import type { Datagrams } from "../../linux/datagrams.ts";
 import {
   EAGAIN,
   ECONNREFUSED,
@@ -21,31 +20,15 @@ import {
 import type { Fd } from "../../linux/libc.ts";
 import { AF_INET } from "../../linux/socket.ts";
 import { SessionCounts } from "../../memory/session_counts.ts";
-import type { Chooser } from "../chooser.ts";
-import { type Driver, READABLE, type Watcher } from "../driver.ts";
-import type { Kernel } from "../kernel.ts";
+import { OPEN } from "../admission.ts";
+import { READABLE, type Watcher } from "../driver.ts";
 import { isWildcard } from "../listener.ts";
 import type { Listener, StartOrder } from "../orders.ts";
-import type { ServerColumn, Tally } from "../tally.ts";
+import type { ServerColumn } from "../tally.ts";
 import { ServerSockets } from "./server_sockets.ts";
+import type { DatagramIo, SessionParts } from "./session_parts.ts";
 import { laySessions, type SessionMemory } from "./session_memory.ts";
 import { NONE, SessionTable } from "./session_table.ts";
-
-/** Datagrams by the batch: Linux, or a kernel for tests. */
-export type DatagramIo = Pick<
-  Datagrams,
-  "words" | "receive" | "length" | "sender" | "local" | "pass" | "direct" | "send"
->;
-
-/** What sessions need of a worker. */
-export interface SessionParts {
-  readonly kernel: Pick<Kernel, "socket" | "connect" | "close">;
-  /** Room for so many datagrams. */
-  readonly datagrams: (capacity: number) => DatagramIo;
-  readonly driver: Pick<Driver, "watch" | "unwatch">;
-  readonly chooser: Chooser;
-  readonly tally: Tally;
-}
 
 /** All UDP sessions of one worker. */
 export class Sessions implements Watcher {
@@ -267,11 +250,28 @@ export class Sessions implements Watcher {
 
   /** Begins a session for the client of a received datagram. @returns NONE if it is refused. */
   #begin(listener: Listening, index: number, place: number, now: number): number {
-    const { chooser, tally } = this.#parts;
+    const { doors, tally } = this.#parts;
     const { frontend } = listener;
     const former = this.#find(listener, index, place);
     if (former !== NONE) this.#end(former, now);
     if (this.#isDraining) return NONE;
+    if (!doors.allowsAddress(this.#requestBytes, 4 * this.#requests.sender(place), frontend)) {
+      tally.frontend(frontend, "deniedAddress");
+      return NONE;
+    }
+    // A datagram does not wait for a place, as a connection does.
+    if (doors.enter(frontend, now) !== OPEN) {
+      tally.frontend(frontend, "deniedLimit");
+      return NONE;
+    }
+    const slot = this.#assign(listener, place, now);
+    if (slot === NONE) doors.withdraw(frontend);
+    return slot;
+  }
+
+  /** Gives the client of a received datagram a server. @returns its session, or NONE. */
+  #assign({ frontend, port }: Listening, place: number, now: number): number {
+    const { chooser, tally } = this.#parts;
     const backend = chooser.defaultBackend(frontend);
     if (!this.#enter(backend, now)) {
       tally.frontend(frontend, "deniedLimit");
@@ -284,8 +284,8 @@ export class Sessions implements Watcher {
       return NONE;
     }
     const row = chooser.rowOf(backend, server);
-    const address = chooser.addressOf(backend, server, listener.port);
-    const socket = this.#sockets.lend(row, address, now);
+    const address = chooser.addressOf(backend, server, port);
+    const socket = this.#sockets.lend(backend, row, address, now);
     if (socket < 0) {
       chooser.release(row);
       this.#counts.leave(this.#start.worker, backend);
@@ -348,11 +348,12 @@ export class Sessions implements Watcher {
 
   /** @param isBroken whether its socket is good for nobody any more. */
   #end(slot: number, now: number, isBroken = false): void {
-    const { chooser, tally } = this.#parts;
+    const { chooser, doors, tally } = this.#parts;
     const table = this.#table;
     if (isBroken) this.#sockets.close(table.socket[slot]!);
     else this.#sockets.rest(table.socket[slot]!, now);
     chooser.release(table.row[slot]!);
+    doors.leave(table.frontend[slot]!);
     tally.frontend(table.frontend[slot]!, "closed");
     this.#counts.leave(this.#start.worker, table.backend[slot]!);
     this.#memory.rows[slot] = 0;

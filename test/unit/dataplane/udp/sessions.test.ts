@@ -121,6 +121,17 @@ describe("Sessions", () => {
     expect(world.tcp.frontend("opened")).toBe(2);
   });
 
+  it("begins none for addresses that are denied, and no more than the frontend may have", () => {
+    // The number of a client is its address, in the order of this machine.
+    const world = new UdpWorld({}, 10, { deny: ["7.0.0.0/32"], maxConnections: 2 });
+    for (const client of [7, 1, 2, 3]) world.send({ client, local: 0 });
+    const denied = [world.tcp.frontend("deniedAddress"), world.tcp.frontend("deniedLimit")];
+    expect([world.sessions.open, ...denied]).toEqual([2, 1, 1]);
+    world.pass(5_000);
+    world.send({ client: 3, local: 0 });
+    expect(world.sessions.open).toBe(1);
+  });
+
   it("begins none while it drains itself, and gives up those of a virtual router", () => {
     const world = new UdpWorld({}, 10);
     world.send({ client: 1, local: 0 });
