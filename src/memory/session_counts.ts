@@ -2,7 +2,11 @@
  * How many UDP sessions each backend has, of all workers: what `udp.maxSessions` bounds.
  */
 
-/** One count for each worker and backend; each is written by its worker alone. */
+/**
+ * One count for each worker and backend, which its worker alone writes; and for each backend
+ * whether some worker has no place for a client and no session of its own to end for it, which all
+ * write.
+ */
 export class SessionCounts {
   readonly #cells: Int32Array<SharedArrayBuffer>;
   readonly #workers: number;
@@ -12,7 +16,7 @@ export class SessionCounts {
     this.#workers = workers;
     this.#backends = backends;
     this.#cells = new Int32Array(
-      buffer ?? new SharedArrayBuffer(workers * backends * Int32Array.BYTES_PER_ELEMENT),
+      buffer ?? new SharedArrayBuffer((workers + 1) * backends * Int32Array.BYTES_PER_ELEMENT),
     );
   }
 
@@ -31,6 +35,21 @@ export class SessionCounts {
     if (this.total(backend) <= limit) return true;
     Atomics.sub(this.#cells, at, 1);
     return false;
+  }
+
+  /** Asks the other workers to end a session of a backend that they can do without. */
+  wantPlace(backend: number): void {
+    Atomics.store(this.#cells, this.#workers * this.#backends + backend, 1);
+  }
+
+  /** Whether some worker asks for a place. */
+  isPlaceWanted(backend: number): boolean {
+    return Atomics.load(this.#cells, this.#workers * this.#backends + backend) !== 0;
+  }
+
+  /** There is a place again. */
+  placeFound(backend: number): void {
+    Atomics.store(this.#cells, this.#workers * this.#backends + backend, 0);
   }
 
   /** Counts one session less. */

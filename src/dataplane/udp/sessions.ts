@@ -26,7 +26,7 @@ import { isWildcard } from "../listener.ts";
 import type { Listener, StartOrder } from "../orders.ts";
 import type { ServerColumn } from "../tally.ts";
 import { ServerSockets } from "./server_sockets.ts";
-import type { DatagramIo, SessionParts } from "./session_parts.ts";
+import type { DatagramIo, Listening, SessionParts } from "./session_parts.ts";
 import { laySessions, type SessionMemory } from "./session_memory.ts";
 import { NONE, SessionTable } from "./session_table.ts";
 
@@ -100,6 +100,9 @@ export class Sessions implements Watcher {
   /** Ends the sessions that have been idle for too long. Call it now and then. */
   expire(now: number): void {
     this.#start.backends.forEach(({ udp }, backend) => {
+      if (this.#counts.isPlaceWanted(backend) && this.#evict(backend, now)) {
+        this.#counts.placeFound(backend);
+      }
       for (;;) {
         const slot = this.#table.idlest(backend);
         if (slot === NONE || now - this.#table.lastActiveAt[slot]! < udp.idleTimeoutMs) return;
@@ -317,11 +320,20 @@ export class Sessions implements Watcher {
       if (this.#table.available > 0 && this.#counts.enter(worker, backend, maxSessions)) {
         return true;
       }
-      const idlest = this.#table.idlest(backend);
-      if (idlest === NONE || now - this.#table.lastActiveAt[idlest]! < IN_USE_MS) return false;
-      this.#parts.tally.frontend(this.#table.frontend[idlest]!, "evicted");
-      this.#end(idlest, now);
+      if (this.#evict(backend, now)) continue;
+      // The client will ask again, and somebody else may have made room by then.
+      this.#counts.wantPlace(backend);
+      return false;
     }
+  }
+
+  /** Ends the session of a backend that is idle longest. @returns `false` if it is in use. */
+  #evict(backend: number, now: number): boolean {
+    const idlest = this.#table.idlest(backend);
+    if (idlest === NONE || now - this.#table.lastActiveAt[idlest]! < IN_USE_MS) return false;
+    this.#parts.tally.frontend(this.#table.frontend[idlest]!, "evicted");
+    this.#end(idlest, now);
+    return true;
   }
 
   #clientKey(place: number): number {
@@ -368,12 +380,6 @@ export class Sessions implements Watcher {
   #fd(socket: number): Fd {
     return this.#sockets.fd[socket]! as Fd;
   }
-}
-
-/** A listener, and what it is watched by. */
-interface Listening extends Listener {
-  readonly handle: number;
-  readonly isWildcard: boolean;
 }
 
 function columnOf(error: number): ServerColumn {

@@ -13,6 +13,15 @@ describe("SessionCounts", () => {
     expect(counts.enter(0, 1, 2)).toBe(true);
   });
 
+  it("tells all workers that one of them wants a place, until it is found", () => {
+    const counts = new SessionCounts({ workers: 2, backends: 2 });
+    const other = new SessionCounts(counts.shape);
+    counts.wantPlace(1);
+    expect([other.isPlaceWanted(0), other.isPlaceWanted(1)]).toEqual([false, true]);
+    other.placeFound(1);
+    expect(counts.isPlaceWanted(1)).toBe(false);
+  });
+
   it("forgets what a worker had that is gone", () => {
     const counts = new SessionCounts({ workers: 2, backends: 1 });
     counts.enter(0, 0, 9);
