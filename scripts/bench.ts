@@ -5,7 +5,8 @@
  *
  * All forward with one thread; HAProxy stands there as most people run it, and at its best. The
  * cost is that of the load balancer's process alone; beside it stands what it adds to the CPU time
- * of all hosts, kernel included. UDP is compared with nginx. `--quick` is one short round without a warm-up, to see that all
+ * of all hosts, kernel included. UDP is compared with nginx.
+ * `--quick` is one short round without a warm-up, to see that all
  * works. `--only` keeps the workloads whose name has the text in it. It prints figures and which
  * goals are met; it is not a test that can fail on them. `deno task bench failover` is another one:
  * lintel beside Keepalived.

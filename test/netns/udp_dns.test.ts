@@ -18,7 +18,7 @@ const VIP = "172.16.0.10";
 const CONFIG = `
 workers: 2
 virtualRouters:
-  dns: { interface: eth0, vrid: 5, addresses: [${VIP}], priority: 255, advertisementInterval: 100ms }
+  dns: { interface: eth0, vrid: 5, addresses: [${VIP}], priority: 255 }
 frontends:
   dns: { listen: ["vip:dns:53/udp", "vip:dns:53"], backend: resolvers }
   dns6: { listen: "[fd00::2]:53/udp", backend: resolvers }
