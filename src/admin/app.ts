@@ -7,7 +7,7 @@ import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { BlankEnv } from "hono/types";
 import type { Appliance } from "./appliance.ts";
-import { type CallerEnv, type Door, identify } from "./callers.ts";
+import { type CallerEnv, type Door, identify, refuseForeignPages } from "./callers.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addConnections } from "./connections.ts";
 import { addEvents } from "./events.ts";
@@ -31,6 +31,7 @@ export function createAdminApp(
   router.notFound(refuseUnknown);
   addDashboard(router, appliance.dashboard);
   router.use(identify(door));
+  router.use(refuseForeignPages());
   router.use(bodyLimit({ maxSize: MOST_BODY_BYTES, onError: refuseBody }));
   addProbes(router, appliance);
   addResources(router, appliance);

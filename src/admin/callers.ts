@@ -9,16 +9,24 @@ import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
 import type { AdminToken, Role } from "../core/plan/plan.ts";
 import type { Caller } from "./appliance.ts";
+import type { Peer } from "./http_listener.ts";
 import { Refusal } from "./problem.ts";
 
 /** Where a request came in. */
 export type Door =
   | { readonly kind: "socket" }
-  | { readonly kind: "tcp"; readonly loopback: boolean; readonly tokens: readonly AdminToken[] };
+  | {
+    readonly kind: "tcp";
+    readonly loopback: boolean;
+    readonly tokens: readonly AdminToken[];
+    /** What callers with a certificate may do, where certificates are asked for. */
+    readonly clientRole?: Role | undefined;
+  };
 
 /** What routes find in a request's context. */
 export interface CallerEnv {
   readonly Variables: { caller: Caller };
+  readonly Bindings: { readonly peer?: Peer };
 }
 
 /** Finds out who asks; refuses strangers. */
@@ -40,9 +48,36 @@ export function requires(role: Role): MiddlewareHandler<CallerEnv> {
   };
 }
 
-function callerAt(door: Door, context: Context): Caller {
+/**
+ * Refuses changes that a page from elsewhere has a browser ask for: what lets the browser in, a
+ * certificate or an address, would let that page in with it.
+ */
+export function refuseForeignPages(): MiddlewareHandler {
+  return async ({ req }, next) => {
+    const site = req.header("sec-fetch-site") ?? "none";
+    const origin = req.header("origin");
+    const isForeign = !OWN_SITES.has(site) ||
+      (origin !== undefined && hostOf(origin) !== req.header("host"));
+    if (isForeign && !READING.has(req.method)) {
+      throw new Refusal(403, "a page of another site may not change anything here");
+    }
+    await next();
+  };
+}
+
+function hostOf(origin: string): string | undefined {
+  return URL.canParse(origin) ? new URL(origin).host : undefined;
+}
+
+function callerAt(door: Door, context: Context<CallerEnv>): Caller {
   if (door.kind === "socket") return { name: "socket", role: "admin" };
-  if (door.tokens.length > 0) return tokenBearer(door.tokens, context.req.header("authorization"));
+  const authorization = context.req.header("authorization");
+  const certified = context.env?.peer?.certified ?? null;
+  if (door.clientRole && certified !== null && authorization === undefined) {
+    return { name: certified, role: door.clientRole };
+  }
+  if (door.tokens.length > 0) return tokenBearer(door.tokens, authorization);
+  if (door.clientRole) throw new Refusal(401, "show a certificate of admin.tls.clientCa");
   // The file is refused before it comes to this; should it come, nobody is let in.
   if (!door.loopback) throw new Refusal(401, "no tokens are configured for this listener");
   // A web page may point a name of its own at 127.0.0.1 and have a browser here ask on its behalf.
@@ -69,5 +104,9 @@ function tokenBearer(tokens: readonly AdminToken[], header: string | undefined):
 
 /** Each role may do what those before it may. */
 const RANKS: readonly Role[] = ["viewer", "operator", "admin"];
+
+/** Of the same site also where the port is another: that is another program's page. */
+const OWN_SITES: ReadonlySet<string> = new Set(["none", "same-origin"]);
+const READING: ReadonlySet<string> = new Set(["GET", "HEAD"]);
 
 const LOOPBACK_HOST = /^(localhost|127(\.\d{1,3}){3}|\[::1\])(:\d+)?$/i;

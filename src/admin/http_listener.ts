@@ -1,15 +1,31 @@
 /**
- * HTTP on a TCP port that strangers can reach, within bounds: so many connections at a time, and so
- * much time for each step. `Deno.serve` has neither, and every connection costs a descriptor that
- * the data plane may need. Knows nothing of what is asked.
+ * HTTP on a TCP port that strangers can reach, by TLS or in clear, within bounds: so many
+ * connections at a time, and so much time for each step. `Deno.serve` has neither, and every
+ * connection costs a descriptor that the data plane may need. Knows nothing of what is asked.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import { createServer as createTlsServer } from "node:https";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
+import { TLSSocket } from "node:tls";
+
+/** Who asks, as far as the connection tells. */
+export interface Peer {
+  /** The common name of the client's certificate, where its authority is the one asked for. */
+  readonly certified: string | null;
+}
 
 /** Answers a request; its URL has the path and the query that were asked for, and no more. */
-export type Answer = (request: Request) => Response | Promise<Response>;
+export type Answer = (request: Request, peer: Peer) => Response | Promise<Response>;
+
+/** Certificates as PEM text. */
+export interface TlsOptions {
+  readonly certificate: string;
+  readonly key: string;
+  /** `null` means that clients need not show who they are. */
+  readonly clientCa: string | null;
+}
 
 /** How much strangers can take. */
 export interface HttpBounds {
@@ -39,21 +55,29 @@ export interface HttpListener {
  * @throws what kept it from doing so, with a `code` such as `EADDRINUSE`.
  */
 export async function listenHttp(
-  { hostname, port }: { readonly hostname: string; readonly port: number },
+  { hostname, port, tls }: {
+    readonly hostname: string;
+    readonly port: number;
+    readonly tls?: TlsOptions | null;
+  },
   answer: Answer,
   bounds: HttpBounds = BOUNDS,
 ): Promise<HttpListener> {
   /** Answers under way. */
   const answers = new Set<Promise<void>>();
-  const server = createServer({
+  const times = {
     headersTimeout: bounds.headersTimeoutMs,
     requestTimeout: bounds.requestTimeoutMs,
     keepAliveTimeout: bounds.idleTimeoutMs,
     connectionsCheckingInterval: bounds.checkEveryMs,
-  }, (incoming, outgoing) => {
+  };
+  const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => {
     const under = serve(incoming, outgoing, answer).finally(() => answers.delete(under));
     answers.add(under);
-  });
+  };
+  const server = tls
+    ? createTlsServer({ ...times, ...secure(tls, bounds) }, listener)
+    : createServer(times, listener);
   server.maxConnections = bounds.connections;
   server.setTimeout(bounds.silenceTimeoutMs);
   await new Promise<void>((resolve, reject) => {
@@ -78,7 +102,9 @@ async function serve(
 ): Promise<void> {
   const request = requestOf(incoming);
   try {
-    const response = request ? await answer(request) : new Response(null, { status: 400 });
+    const response = request
+      ? await answer(request, peerOf(incoming))
+      : new Response(null, { status: 400 });
     outgoing.writeHead(response.status, [...response.headers].flat());
     await pipeline(response.body ? Readable.fromWeb(response.body) : [], outgoing);
     // What nobody wanted to read stands before the connection's next request.
@@ -87,6 +113,23 @@ async function serve(
     // The reader has gone, or the source of the answer has failed in the middle of it.
     outgoing.destroy();
   }
+}
+
+function secure({ certificate, key, clientCa }: TlsOptions, bounds: HttpBounds) {
+  return {
+    cert: certificate,
+    key,
+    minVersion: "TLSv1.2" as const,
+    handshakeTimeout: bounds.headersTimeoutMs,
+    // Who shows none may still have a token: that is for those who answer to decide.
+    ...(clientCa !== null && { ca: clientCa, requestCert: true, rejectUnauthorized: false }),
+  };
+}
+
+function peerOf({ socket }: IncomingMessage): Peer {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return { certified: null };
+  const { subject } = socket.getPeerCertificate();
+  return { certified: subject?.CN ?? null };
 }
 
 /** `undefined` where it is nothing that could be answered: another method, or no path. */

@@ -8,7 +8,7 @@ import type { AdminPlan } from "../core/plan/plan.ts";
 import { createAdminApp, createProbesApp } from "./app.ts";
 import type { Appliance } from "./appliance.ts";
 import type { Door } from "./callers.ts";
-import { type Answer, type HttpListener, listenHttp } from "./http_listener.ts";
+import { type Answer, type HttpListener, listenHttp, type TlsOptions } from "./http_listener.ts";
 
 /**
  * Opens every listener of the plan; where one cannot be opened, those before it are closed again.
@@ -26,10 +26,17 @@ export async function serveAdmin(
     const socketApp = createAdminApp(appliance, { kind: "socket" }, fault);
     servers.push(await serveSocket(plan, (request) => socketApp.fetch(request)));
     if (plan.listen) {
-      const { address } = plan.listen;
-      const door: Door = { kind: "tcp", loopback: isLoopback(address), tokens: plan.tokens };
+      const door: Door = {
+        kind: "tcp",
+        loopback: isLoopback(plan.listen.address),
+        tokens: plan.tokens,
+        clientRole: plan.tls?.clientCa ? plan.tls.clientRole : undefined,
+      };
       const app = createAdminApp(appliance, door, fault);
-      servers.push(await serveTcp("admin.listen", plan.listen, (request) => app.fetch(request)));
+      const where = { ...plan.listen, tls: plan.tls };
+      servers.push(
+        await serveTcp("admin.listen", where, (request, peer) => app.fetch(request, { peer })),
+      );
     }
     if (plan.probes) {
       const app = createProbesApp(appliance, fault);
@@ -61,7 +68,10 @@ async function serveSocket({ socket, socketGroup }: AdminPlan, answer: Answer) {
   const mask = Deno.umask(0o117);
   let server: Deno.HttpServer | undefined;
   try {
-    server = Deno.serve({ path: socket, onListen: silent }, answer);
+    server = Deno.serve(
+      { path: socket, onListen: silent },
+      (request) => answer(request, { certified: null }),
+    );
     giveTo(socket, group);
     return server;
   } catch (error) {
@@ -83,14 +93,18 @@ function giveTo(path: string, group: number): void {
 
 async function serveTcp(
   key: string,
-  { address, port }: { readonly address: string; readonly port: number },
+  { address, port, tls = null }: {
+    readonly address: string;
+    readonly port: number;
+    readonly tls?: TlsOptions | null;
+  },
   answer: Answer,
 ): Promise<HttpListener> {
   const hostnames = address === "*" ? EVERY_ADDRESS : [address];
   let failure: unknown;
   for (const hostname of hostnames) {
     try {
-      return await listenHttp({ hostname, port }, answer);
+      return await listenHttp({ hostname, port, tls }, answer);
     } catch (error) {
       failure = error;
       if (codeOf(error) === "EADDRINUSE") break;

@@ -11,6 +11,8 @@ export interface Destination {
   /** `unix:/path`, `http://host:port` or `https://host:port`. */
   readonly address: string;
   readonly token: string | undefined;
+  /** PEM text of the authority that vouches for an https address; the system's without it. */
+  readonly authority?: string | undefined;
 }
 
 /** An answer that was a success. */
@@ -29,7 +31,7 @@ export class AdminClient implements Disposable {
   readonly #client: Deno.HttpClient | undefined;
 
   /** @throws {Failure} for an address that is none. */
-  constructor({ address, token }: Destination) {
+  constructor({ address, token, authority }: Destination) {
     this.#address = address;
     this.#headers = token === undefined ? {} : { authorization: `Bearer ${token}` };
     if (address.startsWith("unix:")) {
@@ -38,6 +40,9 @@ export class AdminClient implements Disposable {
       this.#client = Deno.createHttpClient({ proxy: { transport: "unix", path: this.#socket } });
     } else {
       this.#base = baseUrl(address, token !== undefined);
+      if (authority !== undefined) {
+        this.#client = Deno.createHttpClient({ caCerts: [authority] });
+      }
     }
   }
 

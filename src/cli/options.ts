@@ -14,6 +14,7 @@ export type End = (exitCode: number) => void;
 export interface ClientOptions {
   readonly admin?: string;
   readonly tokenFile?: string;
+  readonly caFile?: string;
   readonly json?: boolean;
 }
 
@@ -24,14 +25,20 @@ export function asClient(verb: Command): Command {
       "--admin <address>",
       `unix:/path, http://127.0.0.1:port or https://host:port (LINTEL_ADMIN; ${DEFAULT_ADMIN})`,
     )
-    .option("--token-file <file>", "file that holds the token (LINTEL_TOKEN_FILE)");
+    .option("--token-file <file>", "file that holds the token (LINTEL_TOKEN_FILE)")
+    .option("--ca-file <file>", "authority of an https address (LINTEL_CA_FILE)");
 }
 
 /** A client of the appliance that the options or the environment name. @throws {Failure} */
 export function clientFor(options: ClientOptions, terminal: Terminal): AdminClient {
   const address = options.admin ?? (terminal.env("LINTEL_ADMIN") || DEFAULT_ADMIN);
   const file = options.tokenFile ?? (terminal.env("LINTEL_TOKEN_FILE") || undefined);
-  return new AdminClient({ address, token: file === undefined ? undefined : readToken(file) });
+  const ca = options.caFile ?? (terminal.env("LINTEL_CA_FILE") || undefined);
+  return new AdminClient({
+    address,
+    token: file === undefined ? undefined : readText("--token-file", file).trim(),
+    authority: ca === undefined ? undefined : readText("--ca-file", ca),
+  });
 }
 
 /** The failure of what does not exist so far. */
@@ -39,12 +46,12 @@ export function notYet(what: string): Failure {
   return new Failure(EXIT.usage, `${what} is not supported yet`);
 }
 
-function readToken(file: string): string {
+function readText(option: string, file: string): string {
   try {
-    return Deno.readTextFileSync(file).trim();
+    return Deno.readTextFileSync(file);
   } catch (error) {
     const cause = error instanceof Error ? error.message : String(error);
-    throw new Failure(EXIT.usage, `--token-file ${file}: ${cause}`);
+    throw new Failure(EXIT.usage, `${option} ${file}: ${cause}`);
   }
 }
 

@@ -41,6 +41,27 @@ export function readSecret({ report, readFile }: Compilation, path: Path, writte
   return "";
 }
 
+/**
+ * The PEM text of a file: a private key where the path ends in `key`, else certificates; what is
+ * wrong with it is reported.
+ */
+export function readPem(
+  { report, readFile }: Compilation,
+  path: Path,
+  file: string,
+): string | undefined {
+  const isKey = path.at(-1) === "key";
+  try {
+    const pem = readFile(file);
+    if ((isKey ? PRIVATE_KEY : CERTIFICATE).test(pem)) return pem;
+    report.problem(path, `${file} holds no ${isKey ? "private key" : "certificate"} in PEM form`);
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    report.problem(path, `cannot read ${file}: ${cause}`);
+  }
+  return undefined;
+}
+
 /** Says that the file's map `key` has no `name`, and what it has. */
 export function unknownName(
   { report }: Pick<Compilation, "report">,
@@ -60,3 +81,6 @@ export function unknownName(
 export function sha256(text: string): string {
   return createHash("sha256").update(text).digest("hex");
 }
+
+const CERTIFICATE = /-----BEGIN CERTIFICATE-----/;
+const PRIVATE_KEY = /-----BEGIN [A-Z ]*PRIVATE KEY-----/;

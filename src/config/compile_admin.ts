@@ -2,8 +2,9 @@
  * Compiles `admin`: listeners and tokens. A secret is hashed here and goes no further.
  */
 
-import type { AdminPlan, AdminToken } from "../core/plan/plan.ts";
-import { type Compilation, readSecret, sha256 } from "./compilation.ts";
+import { createPrivateKey, X509Certificate } from "node:crypto";
+import type { AdminPlan, AdminTlsPlan, AdminToken } from "../core/plan/plan.ts";
+import { type Compilation, readPem, readSecret, sha256 } from "./compilation.ts";
 import { isLoopback, listenersOverlap, parseListen } from "./listen.ts";
 import type { Path } from "./problem.ts";
 
@@ -12,11 +13,13 @@ export function compileAdmin(compilation: Compilation): AdminPlan {
   const { config: { admin }, report } = compilation;
   const listen = plainListener(compilation, ["admin", "listen"], admin.listen);
   const probes = plainListener(compilation, ["admin", "probes"], admin.probes);
-  if (listen && !isLoopback(listen.address)) {
+  const tls = compileTls(compilation);
+  const isProtected = admin.tls && (admin.tokens?.length || admin.tls.clientCa);
+  if (listen && !isLoopback(listen.address) && !isProtected) {
     report.problem(
       ["admin", "listen"],
-      `${admin.listen} can be reached from other hosts, which takes tls and tokens, and tls ` +
-        "is not supported yet: listen on 127.0.0.1 or [::1], or use the socket",
+      `${admin.listen} can be reached from other hosts: that takes tls, and tokens or ` +
+        "tls.clientCa; or listen on 127.0.0.1 or [::1], or use the socket",
     );
   }
   if (listen && probes?.port === listen.port && listenersOverlap(listen.address, probes.address)) {
@@ -30,6 +33,7 @@ export function compileAdmin(compilation: Compilation): AdminPlan {
     socket: admin.socket,
     socketGroup: admin.socketGroup,
     listen,
+    tls,
     probes,
     tokens: compileTokens(compilation),
   };
@@ -52,6 +56,33 @@ function plainListener(
     return null;
   }
   return { address: host.address, port: ports[0] };
+}
+
+function compileTls(compilation: Compilation): AdminTlsPlan | null {
+  const { config: { admin: { tls, listen } }, report } = compilation;
+  if (!tls) return null;
+  const path = ["admin", "tls"];
+  if (listen === undefined) report.problem(path, "there is no admin.listen that it could be for");
+  const certificate = readPem(compilation, [...path, "certificate"], tls.certificate);
+  const key = readPem(compilation, [...path, "key"], tls.key);
+  const clientCa = tls.clientCa === undefined
+    ? null
+    : readPem(compilation, [...path, "clientCa"], tls.clientCa);
+  if (certificate === undefined || key === undefined || clientCa === undefined) return null;
+  const fault = pairFault(certificate, key);
+  if (fault) report.problem([...path, "certificate"], fault, [[...path, "key"]]);
+  return { certificate, key, clientCa, clientRole: tls.clientRole };
+}
+
+/** What keeps a certificate and a key from serving together. */
+function pairFault(certificate: string, key: string): string | undefined {
+  try {
+    const isPair = new X509Certificate(certificate).checkPrivateKey(createPrivateKey(key));
+    return isPair ? undefined : "the key is not that of the certificate";
+  } catch (error) {
+    const cause = error instanceof Error ? error.message : String(error);
+    return `the certificate or its key cannot be read: ${cause}`;
+  }
 }
 
 function compileTokens(compilation: Compilation): AdminToken[] {

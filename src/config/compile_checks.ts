@@ -4,7 +4,7 @@
 
 import { formatAddress, parseAddress } from "../core/net/address.ts";
 import type { CheckPlan, CheckRequest, HttpCheck, TlsCheck } from "../core/plan/plan.ts";
-import { type Compilation, readSecret } from "./compilation.ts";
+import { type Compilation, readPem, readSecret } from "./compilation.ts";
 import type { FullBackend, FullCheck } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
 import type { Path } from "./problem.ts";
@@ -133,7 +133,7 @@ function compileVerify(
   }
   if (ca === undefined) return "none";
   if (ca === "system") return "system";
-  const pem = readPem(compilation, [...path, "ca"], ca, /-----BEGIN CERTIFICATE-----/);
+  const pem = readPem(compilation, [...path, "ca"], ca);
   return pem === undefined ? "none" : { ca: pem };
 }
 
@@ -150,34 +150,11 @@ function compileClient(
     ]);
     return undefined;
   }
-  const shown = readPem(
-    compilation,
-    [...path, "certificate"],
-    certificate,
-    /-----BEGIN CERTIFICATE-----/,
-  );
-  const secret = readPem(compilation, [...path, "key"], key, /-----BEGIN [A-Z ]*PRIVATE KEY-----/);
+  const shown = readPem(compilation, [...path, "certificate"], certificate);
+  const secret = readPem(compilation, [...path, "key"], key);
   return shown === undefined || secret === undefined
     ? undefined
     : { certificate: shown, key: secret };
-}
-
-function readPem(
-  { report, readFile }: Compilation,
-  path: Path,
-  file: string,
-  holds: RegExp,
-): string | undefined {
-  try {
-    const pem = readFile(file);
-    if (holds.test(pem)) return pem;
-    const what = path.at(-1) === "key" ? "private key" : "certificate";
-    report.problem(path, `${file} holds no ${what} in PEM form`);
-  } catch (error) {
-    const cause = error instanceof Error ? error.message : String(error);
-    report.problem(path, `cannot read ${file}: ${cause}`);
-  }
-  return undefined;
 }
 
 /** Keys that only some types of check have. */

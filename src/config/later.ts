@@ -6,7 +6,6 @@
 /** Keys by the map they stand in; `*` stands for a name that the user chooses. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
   "": ["cluster", "watch"],
-  "admin": ["tls"],
   "frontends.*": [
     "forwarding",
     "tls",

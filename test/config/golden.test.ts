@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { checkAllNodes, loadConfig, type Source } from "../../src/config/load.ts";
 import { formatProblem } from "../../src/config/problem.ts";
+import { CLIENT_KEY, SERVER_CERTIFICATE, SERVER_KEY } from "../unit/certificates.ts";
 
 /**
  * Each `*.yaml` here is a configuration, a line of dashes, and what becomes of it: the plan of the
@@ -67,5 +68,8 @@ function source(file: string): Source {
 const FILES: Readonly<Record<string, string>> = {
   "/etc/lintel/token": "swordfish\n",
   "/etc/lintel/empty": "\n",
+  "/etc/lintel/server.pem": SERVER_CERTIFICATE,
+  "/etc/lintel/server.key": SERVER_KEY,
+  "/etc/lintel/client.key": CLIENT_KEY,
   "/etc/lintel/ca.pem": "-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----\n",
 };

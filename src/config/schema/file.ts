@@ -35,6 +35,15 @@ const TokenSchema = keys({
   secret: text("the secret, or file:/path of a file that holds it").describe("The bearer token."),
 });
 
+const AdminTlsSchema = keys({
+  certificate: text("a PEM file").describe("The certificate and those between it and its root."),
+  key: text("a PEM file").describe("The key of the certificate."),
+  clientCa: text("a PEM file").optional()
+    .describe("Who has a certificate of this authority is let in, named by its common name."),
+  clientRole: choice(["viewer", "operator", "admin"]).prefault("viewer")
+    .describe("What those may do."),
+});
+
 const AdminSchema = keys({
   socket: text("an absolute path of at most 107 bytes", /^\/[^\0]{1,106}$/)
     .prefault("/run/lintel/admin.sock").describe("Unix socket, always on, mode 0660."),
@@ -42,6 +51,7 @@ const AdminSchema = keys({
     .describe("The group that may use the socket."),
   listen: text("ADDRESS:PORT").optional()
     .describe("TCP address of the admin API; without tokens its callers are viewers."),
+  tls: AdminTlsSchema.optional().describe("Listen by TLS; needed off loopback."),
   tokens: list(TokenSchema, "tokens").optional().describe("Bearer tokens for TCP."),
   probes: text("HOST:PORT with HOST one of *, an IPv4 address, [IPv6]").optional()
     .describe("Plain listener for /livez, /readyz, /active and /metrics only."),

@@ -24,6 +24,7 @@ function plan(changes: Partial<AdminPlan> = {}): AdminPlan {
     listen: null,
     tokens: [],
     probes: null,
+    tls: null,
     ...changes,
   };
 }

@@ -28,6 +28,7 @@ beforeEach(async () => {
       secretHash: createHash("sha256").update(`secret-${role}`).digest("hex"),
     })),
     probes: null,
+    tls: null,
   }, () => {});
   stop = () => server.stop();
 });

@@ -17,6 +17,7 @@ beforeEach(async () => {
     listen: null,
     tokens: [],
     probes: null,
+    tls: null,
   }, () => {});
   stop = () => server.stop();
 });

@@ -17,6 +17,7 @@ describe("compile", () => {
         socket: "/run/lintel/admin.sock",
         socketGroup: "root",
         listen: null,
+        tls: null,
         probes: null,
         tokens: [],
       },

@@ -8,12 +8,12 @@ describe("admin.listen", () => {
   });
 
   it.each(["*:9900", "0.0.0.0:9900", "[::]:9900", "10.0.0.2:9900"])(
-    "refuses %s, as tls is not supported yet, even with tokens",
+    "refuses %s without tls, even with tokens",
     (listen) => {
       const tokens = "tokens: [{ name: a, role: admin, secret: x }]";
       const [problem] = problemsOf(`admin: { listen: "${listen}", ${tokens} }`);
       expect(problem).toContain(`admin.listen: ${listen} can be reached from other hosts`);
-      expect(problem).toContain("not supported yet");
+      expect(problem).toContain("that takes tls");
     },
   );
 
