@@ -4,7 +4,7 @@
  */
 
 import type { OverrideFact } from "../core/plan/override.ts";
-import type { Role } from "../core/plan/plan.ts";
+import type { Role } from "../core/plan/admin_plan.ts";
 import type {
   AdminState,
   Backend,

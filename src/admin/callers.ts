@@ -7,7 +7,7 @@
 import type { Context, MiddlewareHandler } from "hono";
 import { Buffer } from "node:buffer";
 import { createHash, timingSafeEqual } from "node:crypto";
-import type { AdminToken, Role } from "../core/plan/plan.ts";
+import type { AdminToken, Role } from "../core/plan/admin_plan.ts";
 import type { Caller } from "./appliance.ts";
 import type { Peer } from "./http_listener.ts";
 import { Refusal } from "./problem.ts";

@@ -4,7 +4,7 @@
  */
 
 import { dirname } from "node:path";
-import type { AdminPlan } from "../core/plan/plan.ts";
+import type { AdminPlan } from "../core/plan/admin_plan.ts";
 import { createAdminApp, createProbesApp } from "./app.ts";
 import type { Appliance } from "./appliance.ts";
 import type { Door } from "./callers.ts";

@@ -4,7 +4,8 @@
  * host.
  */
 
-import type { AdminPlan, Plan } from "../core/plan/plan.ts";
+import type { AdminPlan } from "../core/plan/admin_plan.ts";
+import type { Plan } from "../core/plan/plan.ts";
 import { compileAdmin } from "./compile_admin.ts";
 import { compileBackends } from "./compile_backends.ts";
 import { compileFrontends } from "./compile_frontends.ts";

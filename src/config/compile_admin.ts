@@ -3,7 +3,7 @@
  */
 
 import { createPrivateKey, X509Certificate } from "node:crypto";
-import type { AdminPlan, AdminTlsPlan, AdminToken } from "../core/plan/plan.ts";
+import type { AdminPlan, AdminTlsPlan, AdminToken } from "../core/plan/admin_plan.ts";
 import { type Compilation, readPem, readSecret, sha256 } from "./compilation.ts";
 import { isLoopback, listenersOverlap, parseListen } from "./listen.ts";
 import type { Path } from "./problem.ts";

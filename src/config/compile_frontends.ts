@@ -3,8 +3,8 @@
  */
 
 import { listenerName } from "../core/plan/diff.ts";
+import type { AdminPlan } from "../core/plan/admin_plan.ts";
 import type {
-  AdminPlan,
   FrontendPlan,
   ListenerPlan,
   ServerNameRoute,

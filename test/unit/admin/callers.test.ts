@@ -2,7 +2,7 @@ import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { createAdminApp } from "../../../src/admin/app.ts";
 import type { Door } from "../../../src/admin/callers.ts";
-import type { Role } from "../../../src/core/plan/plan.ts";
+import type { Role } from "../../../src/core/plan/admin_plan.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 
 const SERVER = "/v1/backends/masters/servers/master1";

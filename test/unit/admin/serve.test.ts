@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CannotListen, serveAdmin } from "../../../src/admin/serve.ts";
-import type { AdminPlan } from "../../../src/core/plan/plan.ts";
+import type { AdminPlan } from "../../../src/core/plan/admin_plan.ts";
 import { freePort } from "../free_port.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type AdminServer, serveAdmin } from "../../../src/admin/serve.ts";
-import type { AdminPlan } from "../../../src/core/plan/plan.ts";
+import type { AdminPlan } from "../../../src/core/plan/admin_plan.ts";
 import {
   AUTHORITY,
   CLIENT_CERTIFICATE,

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { serveAdmin } from "../../../src/admin/serve.ts";
-import type { Role } from "../../../src/core/plan/plan.ts";
+import type { Role } from "../../../src/core/plan/admin_plan.ts";
 import { FakeAppliance, makeConnection } from "../admin/fake_appliance.ts";
 import { freePort } from "../free_port.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
