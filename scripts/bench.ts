@@ -87,7 +87,7 @@ function parse(args: readonly string[]): Options | undefined {
     const workloads = WORKLOADS.filter(({ name }) => name.includes(only));
     const isWhole = [rounds, seconds].every((number) => Number.isInteger(number) && number > 0);
     if (!isWhole || workloads.length === 0) return undefined;
-    const extent = { seconds, idle: quick ? 1_000 : 9_500 };
+    const extent = { seconds, idle: quick ? 2_000 : 9_500 };
     return { json, rounds, warmUp: !quick, workloads, extent };
   } catch {
     // An option that there is not.

@@ -2,6 +2,7 @@
  * Connections that say nothing: what each takes of the balancer's memory.
  */
 
+import type { Process } from "../lab/process.ts";
 import { delay, eventually } from "../lab/wait.ts";
 import { HAPROXY, HAPROXY_BEST, LINTEL } from "./balancers.ts";
 import { descriptors, residentBytes } from "./cpu.ts";
@@ -17,21 +18,25 @@ export const IDLE: Workload = {
   async measure({ client }, balancer, { idle }) {
     // Who asks the server itself takes no memory of a balancer.
     if (!balancer) return { cost: 0, errors: 0 };
-    const { address, port, process: { pid } } = balancer;
-    await delay(SETTLING_MS);
-    const before = residentBytes(pid);
-    const holder = client.script(HOLDER, [address, String(port), String(idle)]);
-    try {
-      const all = () => {
+    const { address, port, name, process: { pid } } = balancer;
+    const holders: Process[] = [];
+    const hold = async (count: number, all: number) => {
+      const holder = client.script(HOLDER, [address, String(port), String(count)]);
+      holders.push(holder);
+      await eventually(`${name} has ${all} connections`, () => {
         if (holder.ended) throw new Error(holder.output);
         // With its own, which are some tens, it may lack a few connections: they change nothing.
-        return descriptors(pid) >= 2 * idle;
-      };
-      await eventually(`${balancer.name} has ${idle} connections`, all, { deadlineMs: 60_000 });
+        return descriptors(pid) >= 2 * all;
+      }, { deadlineMs: 60_000 });
       await delay(SETTLING_MS);
-      return { cost: (residentBytes(pid) - before) / idle, errors: 0 };
+      return residentBytes(pid);
+    };
+    try {
+      const before = await hold(FIRST, FIRST);
+      const after = await hold(idle - FIRST, idle);
+      return { cost: (after - before) / (idle - FIRST), errors: 0 };
     } finally {
-      await holder.stop();
+      await Promise.all(holders.map((holder) => holder.stop()));
     }
   },
 };
@@ -40,3 +45,5 @@ const HOLDER = new URL("./idle_client.ts", import.meta.url).pathname;
 
 /** What was begun before is over by then. */
 const SETTLING_MS = 1_000;
+/** The first connections take what is taken once, such as memory for the code that they run. */
+const FIRST = 500;

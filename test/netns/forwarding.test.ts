@@ -37,6 +37,8 @@ backends:
     servers: { web1: "[fd00::21]:80", web3: "[fd00::23]:80" }
   few:
     check: { type: tcp, interval: 20s }
+    # Otherwise the clients' own connections would tell.
+    passive: none
     servers: { web1: "172.16.0.21:80", web2: "172.16.0.22:80" }
 `;
 

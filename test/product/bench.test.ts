@@ -10,7 +10,8 @@ it("measures every workload on all balancers, without a failed request", async (
   }).output();
   const decoder = new TextDecoder();
   expect(code, decoder.decode(stderr)).toBe(0);
-  const { results, loadAverage } = JSON.parse(decoder.decode(stdout));
+  const printed = decoder.decode(stdout);
+  const { results, loadAverage } = JSON.parse(printed);
   expect(loadAverage.before).toHaveLength(3);
   const positive = expect.toSatisfy((figure) => Number.isFinite(figure) && figure > 0);
   const requests = { cost: positive, total: positive, perSecond: positive, p99: positive };
@@ -18,11 +19,12 @@ it("measures every workload on all balancers, without a failed request", async (
     "keep-alive requests": requests,
     "new connections": requests,
     "bulk": requests,
-    "idle connections": { cost: positive },
+    // A collection of garbage may make it less than nothing.
+    "idle connections": { cost: expect.toSatisfy(Number.isFinite) },
   };
   for (const [workload, figures] of Object.entries(workloads)) {
     const each = expect.objectContaining(figures);
-    expect(results).toContainEqual(expect.objectContaining({
+    expect(results, printed).toContainEqual(expect.objectContaining({
       workload,
       variants: expect.objectContaining({
         "HAProxy": each,
