@@ -164,7 +164,7 @@ export class UringRelay {
     if ((flags & CQE_F_BUFFER) !== 0) provided.give(flags >>> BUFFER_SHIFT);
     if (isPassed || result > 0) return;
     if (result === 0) table.flags[side]! |= ENDED;
-    else if (result === -ENOBUFS) this.#beginToPump(side, CALM_STREAK - 1);
+    else if (result === -ENOBUFS) this.#starved(side);
     else if (result !== -ECANCELED) table.flags[side]! |= ENDED | FAILED;
     if (this.#isDrained(side)) this.#drained(side);
     else if ((table.flags[side]! & FAILED) !== 0) this.#failed.add(side);
@@ -206,6 +206,12 @@ export class UringRelay {
   outputReady(side: number): void {
     this.#parts.requests.done(side, OUTPUT);
     if (this.#mode[side] === PUMPED) this.#run(side);
+  }
+
+  /** It is pumped once, which takes no buffer of the ring, and then tries again. */
+  #starved(side: number): void {
+    this.#parts.provided.missed();
+    this.#beginToPump(side, CALM_STREAK - 1);
   }
 
   #send(side: number): void {

@@ -1,6 +1,7 @@
 /**
  * Buffers that the kernel takes from a ring whenever it receives something, so that none waits at a
- * connection that is silent.
+ * connection that is silent. The kernel goes round and round the ring; so only some buffers are in
+ * it, and those used last come back first: memory is touched only as far as it is needed at once.
  *
  * @see io_uring_register(2), IORING_REGISTER_PBUF_RING
  */
@@ -21,7 +22,12 @@ export class ProvidedBuffers {
   readonly #words: Int32Array<ArrayBuffer>;
   readonly #shorts: Uint16Array<ArrayBuffer>;
   #tail = 0;
-  #available = 0;
+  /** Buffers that are not in the ring; those given back last are at the end. */
+  readonly #spare: Int32Array;
+  #spares = 0;
+  /** How many are in the ring, and how many should be. */
+  #offered = 0;
+  #offer: number;
 
   private constructor(count: number, bytes: number, words: Int32Array<ArrayBuffer>) {
     this.count = count;
@@ -30,6 +36,8 @@ export class ProvidedBuffers {
     this.#shorts = new Uint16Array(words.buffer, words.byteOffset, 2 * words.length);
     // Untouched memory is not resident: only buffers that were ever needed cost anything.
     this.#memory = new ArrayBuffer(count * bytes);
+    this.#spare = new Int32Array(count);
+    this.#offer = Math.min(OFFER, count);
     this.addressLow = new Int32Array(count);
     this.addressHigh = new Int32Array(count);
     for (let buffer = 0; buffer < count; buffer++) {
@@ -66,14 +74,14 @@ export class ProvidedBuffers {
     ));
     if (registered < 0) return registered;
     const buffers = new ProvidedBuffers(count, bytes, words);
-    for (let buffer = 0; buffer < count; buffer++) buffers.give(buffer);
+    for (let buffer = count - 1; buffer >= 0; buffer--) buffers.give(buffer);
     buffers.publish();
     return buffers;
   }
 
-  /** How many the kernel may still take, as far as is known here. */
+  /** How many are not in use, as far as is known here. */
   get available(): number {
-    return this.#available;
+    return this.#offered + this.#spares;
   }
 
   /** The bytes of a buffer. */
@@ -83,11 +91,27 @@ export class ProvidedBuffers {
 
   /** A completion has told that the kernel took one. */
   taken(): void {
-    this.#available--;
+    this.#offered--;
   }
 
-  /** Gives a buffer back, to be published. */
+  /** The kernel has found none: from now on it is offered more. */
+  missed(): void {
+    this.#offer = Math.min(2 * this.#offer, this.count);
+  }
+
+  /** Gives a buffer back. */
   give(buffer: number): void {
+    this.#spare[this.#spares++] = buffer;
+  }
+
+  /** Lets the kernel take some of what was given back. To be called before each wait. */
+  publish(): void {
+    if (this.#offered >= this.#offer || this.#spares === 0) return;
+    while (this.#offered < this.#offer && this.#spares > 0) this.#put(this.#spare[--this.#spares]!);
+    Atomics.store(this.#shorts, TAIL_AT, this.#tail);
+  }
+
+  #put(buffer: number): void {
     const at = this.#tail & (this.count - 1);
     const words = this.#words;
     words[at * ENTRY_WORDS] = this.addressLow[buffer]!;
@@ -95,14 +119,12 @@ export class ProvidedBuffers {
     words[at * ENTRY_WORDS + 2] = this.bytes;
     this.#shorts[at * 2 * ENTRY_WORDS + 6] = buffer;
     this.#tail = (this.#tail + 1) & 0xffff;
-    this.#available++;
-  }
-
-  /** Lets the kernel take what was given back. */
-  publish(): void {
-    Atomics.store(this.#shorts, TAIL_AT, this.#tail);
+    this.#offered++;
   }
 }
+
+/** As many as are usually used in one turn. */
+const OFFER = 128;
 
 const SYS_IO_URING_REGISTER = 427;
 const IORING_REGISTER_PBUF_RING = 22;

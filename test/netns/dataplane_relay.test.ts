@@ -4,6 +4,8 @@ import { delay, eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
 import { Dataplane, ENGINES } from "./dataplane_rig.ts";
 
+const TRANSFERS = Deno.env.get("LINTEL_SOAK") === "1" ? 500 : 200;
+
 describe.each(ENGINES)("a data-plane worker on %s relays", (engine) => {
   it("half-closed connections: an upload, its end, then the answer", async () => {
     using server = new PeerListener();
@@ -91,7 +93,7 @@ describe.each(ENGINES)("a data-plane worker on %s relays", (engine) => {
     expect(received).toBe(sent);
   });
 
-  it("200 transfers at once in both directions, byte by byte", async () => {
+  it(`${TRANSFERS} transfers at once in both directions, byte by byte`, async () => {
     using server = Deno.listen({ hostname: "127.0.0.1", port: 0 });
     const echoes = echo(server);
     await using dataplane = await Dataplane.start({
@@ -100,7 +102,7 @@ describe.each(ENGINES)("a data-plane worker on %s relays", (engine) => {
       workers: 2,
     });
     const digests = await Promise.all(
-      Array.from({ length: 200 }, (_, index) => transfer(dataplane.port, index)),
+      Array.from({ length: TRANSFERS }, (_, index) => transfer(dataplane.port, index)),
     );
     for (const { sent, received } of digests) expect(received).toBe(sent);
     await dataplane.empty();
