@@ -21,6 +21,7 @@ import {
 } from "./model.ts";
 import { unknownName } from "./problem.ts";
 import { StatusStream } from "./status_stream.ts";
+import { followServer } from "./server_stream.ts";
 import { wantsStream } from "./streams.ts";
 
 /** Adds every GET below `/v1`. */
@@ -53,7 +54,13 @@ export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: A
     get("/v1/backends/{backend}/servers/{server}", "One server", ServerSchema),
     (context) => {
       const { backend, server } = context.req.param();
-      return answer(context, findServer(appliance, backend, server));
+      const found = findServer(appliance, backend, server);
+      if (!wantsStream(context.req.header("accept"))) return answer(context, found);
+      context.header("cache-control", "no-store");
+      return streamSSE(
+        context,
+        (stream) => followServer(stream, () => appliance.server(backend, server)),
+      );
     },
   );
 }

@@ -34,8 +34,8 @@ export interface EndedConnection {
     readonly backend: number;
     readonly server: number;
   };
-  /** How many were before it in the backend's queue. */
-  readonly queuedBefore: number;
+  /** Its place in the queue when it joined; 0 where it never waited. */
+  readonly queuePlace: number;
 }
 
 /**
@@ -53,7 +53,7 @@ export function tcplogLine(one: EndedConnection): string {
   return `${from} [${logTime(one.acceptedAt)}] ${one.frontend} ` +
     `${one.backend}/${one.server ?? "<NOSRV>"} ${times} ${one.sentBytes} ` +
     `${terminationCode(one.closing, one)} ` +
-    `${process}/${frontend}/${backend}/${server}/${retries} 0/${one.queuedBefore}`;
+    `${process}/${frontend}/${backend}/${server}/${retries} 0/${one.queuePlace}`;
 }
 
 /** The same as JSON, with the reason in words. */
@@ -78,7 +78,7 @@ export function jsonLine(one: EndedConnection): string {
     retries: one.retries,
     redispatched: one.redispatched,
     connections,
-    queuedBefore: one.queuedBefore,
+    queuePlace: one.queuePlace,
   });
 }
 

@@ -152,7 +152,7 @@ export class ConnectionLogs {
         backend: Math.max(openServer, openBackend),
         server: openServer,
       },
-      queuedBefore: record.queuedBefore,
+      queuePlace: record.queuePlace,
     };
   }
 }

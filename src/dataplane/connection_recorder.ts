@@ -64,7 +64,7 @@ export class ConnectionRecorder {
     const row = table.row(slot);
     log.put(place, FIELD.endedAt, now);
     log.put(place, FIELD.acceptedAt, acceptedAt);
-    log.put(place, FIELD.queueMs, assignedAt === 0 ? -1 : assignedAt - acceptedAt);
+    log.put(place, FIELD.queueMs, this.#queueMs(slot, now));
     log.put(place, FIELD.connectMs, isConnected ? connectedAt - assignedAt : -1);
     log.put(place, FIELD.frontend, frontend);
     log.put(place, FIELD.backend, table.backend[slot]!);
@@ -80,9 +80,16 @@ export class ConnectionRecorder {
     log.put(place, FIELD.openWorker, table.open);
     log.put(place, FIELD.openFrontend, this.#openOf(frontend));
     log.put(place, FIELD.openServer, row === NO_ROW ? 0 : this.#servers.active(row as Row) - 1);
-    log.put(place, FIELD.queuedBefore, 0);
+    log.put(place, FIELD.queuePlace, table.queuePlace[slot]!);
     log.putClient(place, table.clients, slot);
     log.commit();
+  }
+
+  /** Until the first attempt to connect, or the end; −1 where it neither waited nor tried. */
+  #queueMs(slot: number, now: number): number {
+    const { acceptedAt, assignedAt, queuePlace } = this.#table;
+    if (assignedAt[slot]! > 0) return assignedAt[slot]! - acceptedAt[slot]!;
+    return queuePlace[slot]! > 0 ? now - acceptedAt[slot]! : -1;
   }
 
   /** Connections of a frontend, of all workers. */
@@ -111,7 +118,7 @@ const FIELD = {
   openWorker: LOG_FIELDS.indexOf("openWorker"),
   openFrontend: LOG_FIELDS.indexOf("openFrontend"),
   openServer: LOG_FIELDS.indexOf("openServer"),
-  queuedBefore: LOG_FIELDS.indexOf("queuedBefore"),
+  queuePlace: LOG_FIELDS.indexOf("queuePlace"),
 } as const;
 
 const OPENED = FRONTEND_COUNTERS.indexOf("opened");

@@ -37,6 +37,8 @@ export class ConnectionTable {
   readonly connectedAt: Float64Array;
   /** By slot: the row of the server of the last attempt; of no meaning before the first. */
   readonly lastRow: Int32Array;
+  /** By slot: its place in the queue for a server when it joined; 0 where it never waited. */
+  readonly queuePlace: Int32Array;
   /** By slot: whether it was given another server after a failure. */
   readonly redispatched: Uint8Array;
   /** By slot: the client's socket address, where somebody has asked for it. */
@@ -85,6 +87,7 @@ export class ConnectionTable {
     this.assignedAt = new Float64Array(capacity);
     this.connectedAt = new Float64Array(capacity);
     this.lastRow = new Int32Array(capacity);
+    this.queuePlace = new Int32Array(capacity);
     this.redispatched = new Uint8Array(capacity);
     this.clients = shared.clients;
     this.attemptAt = new Float64Array(capacity);
@@ -127,6 +130,7 @@ export class ConnectionTable {
     this.assignedAt[slot] = 0;
     this.connectedAt[slot] = 0;
     this.redispatched[slot] = 0;
+    this.queuePlace[slot] = 0;
     this.fd[2 * slot] = client;
     this.#frontend[slot] = frontend + 1;
     return slot;

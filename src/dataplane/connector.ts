@@ -195,9 +195,11 @@ export class Connector {
       if (server === NO_SERVER && whenEmpty === "reject") {
         return this.#deny(slot, "deniedNoServer", CLOSING.noServer);
       }
-      const hasJoined = queues.join(slot, queues.queueOf(backend, server), row, maxQueue);
+      const queue = queues.queueOf(backend, server);
+      const hasJoined = queues.join(slot, queue, row, maxQueue);
       if (row !== NO_ROW) chooser.look(row);
       if (!hasJoined) continue;
+      table.queuePlace[slot] = queues.waiting(queue);
       table.phase[slot] = IN_LINE;
       table.server[slot] = server;
       table.attemptAt[slot] = now;

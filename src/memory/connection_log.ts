@@ -33,8 +33,8 @@ export const LOG_FIELDS = [
   "openWorker",
   "openFrontend",
   "openServer",
-  /** How many were before it in the queue. */
-  "queuedBefore",
+  /** Its place in the queue for a server when it joined; 0 where it never waited. */
+  "queuePlace",
 ] as const;
 
 /** The place of a number in a record. */

@@ -114,6 +114,19 @@ describe("resources", () => {
     await expectProblem(await open().app.request(path), 404, detail);
   });
 
+  it("follows a server: it comes at once, and again when it changes", async () => {
+    const { app, appliance } = open();
+    const response = await app.request(SERVER, { headers: { accept: "text/event-stream" } });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const next = async () => (await reader.read()).value ?? "";
+    expect(await next()).toMatch(/^event: server\ndata: {"backend":"masters".*"active":3/);
+    const server = appliance.server("masters", "master1");
+    const connections = { active: 2, queued: 0, total: 1234 };
+    if (server) appliance.servers[0] = { ...server, admin: "drain", connections };
+    expect(await next()).toMatch(/"admin":"drain".*"active":2/);
+    await reader.cancel();
+  });
+
   it("keeps a server's ETag while only its counters move", async () => {
     const { app, appliance } = open();
     const tag = async () => (await app.request(SERVER)).headers.get("etag");

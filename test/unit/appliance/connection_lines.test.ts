@@ -24,7 +24,7 @@ const ENDED: EndedConnection = {
   retries: 0,
   redispatched: false,
   connections: { process: 3, frontend: 2, backend: 1, server: 0 },
-  queuedBefore: 0,
+  queuePlace: 0,
 };
 
 describe("tcplogLine()", () => {
@@ -43,7 +43,7 @@ describe("tcplogLine()", () => {
   });
 
   it("marks a redispatch, and counts the queue", () => {
-    const one = { ...ENDED, retries: 3, redispatched: true, queuedBefore: 4 };
+    const one = { ...ENDED, retries: 3, redispatched: true, queuePlace: 4 };
     expect(tcplogLine(one)).toMatch(/ 3\/2\/1\/0\/\+3 0\/4$/);
   });
 
@@ -75,7 +75,7 @@ describe("jsonLine()", () => {
       retries: 0,
       redispatched: false,
       connections: { process: 3, frontend: 2, backend: 1, server: 0 },
-      queuedBefore: 0,
+      queuePlace: 0,
     });
   });
 });

@@ -121,5 +121,5 @@ const RECORD: Record<LogField, number> = {
   openWorker: 5,
   openFrontend: 6,
   openServer: 1,
-  queuedBefore: 0,
+  queuePlace: 0,
 };

@@ -59,6 +59,20 @@ describe("ConnectionRecorder", () => {
     });
   });
 
+  it("says how long somebody waited for a place, and where in the queue", () => {
+    const { world, log, servers: peers } = logged({ backend: { queueTimeoutMs: 300 } });
+    world.servers.setLimit(0 as never, 1);
+    world.kernel.dial(world.listener);
+    world.run(() => peers.length > 0);
+    world.kernel.dial(world.listener);
+    world.run(() => world.frontend("closed") > 0);
+    const record = log.take();
+    expect(record).toMatchObject({
+      ...{ row: -1, closing: CLOSING.queueTimeout, connectMs: -1, queuePlace: 1 },
+    });
+    expect(record!.queueMs).toBeGreaterThanOrEqual(300);
+  });
+
   it("goes on where nobody reads", () => {
     const { world, log, servers } = logged();
     for (let count = 0; count < 6; count++) {
