@@ -1,5 +1,6 @@
 /**
- * Connections that say nothing: what each takes of the balancer's memory.
+ * Connections that say nothing: what each takes of the balancer's memory. What is taken once, for
+ * tables and for code that is compiled, is told beside it as the memory in all.
  */
 
 import type { Process } from "../lab/process.ts";
@@ -7,6 +8,7 @@ import { delay, eventually } from "../lab/wait.ts";
 import { HAPROXY, HAPROXY_BEST, LINTEL } from "./balancers.ts";
 import { descriptors, residentBytes } from "./cpu.ts";
 import type { Workload } from "./workload.ts";
+import { NEW_CONNECTIONS } from "./wrk.ts";
 
 /** As many connections as the usual limit of 20,000 descriptors allows, but for some. */
 export const IDLE: Workload = {
@@ -15,13 +17,13 @@ export const IDLE: Workload = {
   variants: [HAPROXY, HAPROXY_BEST, ...LINTEL],
   isFresh: true,
   goals: [{ figure: "cost", than: HAPROXY.name, atMost: 0.2 }],
-  async measure({ client }, balancer, { idle }) {
+  async measure(rig, balancer, { idle }) {
     // Who asks the server itself takes no memory of a balancer.
     if (!balancer) return { cost: 0, errors: 0 };
     const { address, port, name, process: { pid } } = balancer;
     const holders: Process[] = [];
     const hold = async (count: number, all: number) => {
-      const holder = client.script(HOLDER, [address, String(port), String(count)]);
+      const holder = rig.client.script(HOLDER, [address, String(port), String(count)]);
       holders.push(holder);
       await eventually(`${name} has ${all} connections`, () => {
         if (holder.ended) throw new Error(holder.output);
@@ -32,9 +34,10 @@ export const IDLE: Workload = {
       return residentBytes(pid);
     };
     try {
+      await NEW_CONNECTIONS.measure(rig, balancer, { seconds: WARM_UP_SECONDS, idle });
       const before = await hold(FIRST, FIRST);
       const after = await hold(idle - FIRST, idle);
-      return { cost: (after - before) / (idle - FIRST), errors: 0 };
+      return { cost: (after - before) / (idle - FIRST), resident: after, errors: 0 };
     } finally {
       await Promise.all(holders.map((holder) => holder.stop()));
     }
@@ -43,7 +46,8 @@ export const IDLE: Workload = {
 
 const HOLDER = new URL("./idle_client.ts", import.meta.url).pathname;
 
+/** The first connections take what is taken once, such as memory for code that is compiled. */
+const WARM_UP_SECONDS = 3;
 /** What was begun before is over by then. */
 const SETTLING_MS = 1_000;
-/** The first connections take what is taken once, such as memory for the code that they run. */
 const FIRST = 500;

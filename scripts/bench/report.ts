@@ -126,6 +126,7 @@ function medians(samples: readonly Sample[]): Sample {
     ...of("perSecond"),
     ...of("p50"),
     ...of("p99"),
+    ...of("resident"),
     errors: samples.reduce((sum, sample) => sum + sample.errors, 0),
   };
 }

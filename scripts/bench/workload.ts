@@ -44,6 +44,8 @@ export interface Sample {
   /** Microseconds. */
   readonly p50?: number;
   readonly p99?: number;
+  /** The balancer's memory in all, in bytes. */
+  readonly resident?: number;
   /** Of connections, reads, writes, status codes and timeouts. */
   readonly errors: number;
 }
