@@ -55,18 +55,22 @@ export function compileFrontends(
 
 /** Which ports are spoken for, and by whom. */
 class Ports {
-  readonly #takers = new Map<string, { address: string; taker: string }[]>();
+  readonly #takers = new Map<string, { address: string; taker: string; place: string }[]>();
 
   /** Takes a port, or names who has it. A port of TCP and one of UDP have nothing in common. */
   take(
-    { address, port, protocol }: Omit<ListenerPlan, "virtualRouter">,
+    { address, port, protocol, link }: Omit<ListenerPlan, "virtualRouter">,
     taker: string,
   ): string | undefined {
     const key = `${port}/${protocol}`;
     const takers = this.#takers.get(key) ?? [];
-    const other = takers.find((one) => listenersOverlap(one.address, address));
+    const place = JSON.stringify(link ?? null);
+    // The same link-local address may be on another link, too.
+    const other = takers.find((one) =>
+      listenersOverlap(one.address, address) && (one.address !== address || one.place === place)
+    );
     if (other) return `${listenerName({ ...other, port, protocol })} of ${other.taker}`;
-    this.#takers.set(key, [...takers, { address, taker }]);
+    this.#takers.set(key, [...takers, { address, taker, place }]);
     return undefined;
   }
 }
@@ -116,22 +120,24 @@ function expand(
     );
     return [];
   }
+  // With a virtual MAC address they lie on a link that is made only later.
   const addresses = [...router.addresses, ...router.excludedAddresses]
-    .map(({ address }) => address).filter((address) => !isLinkLocal(address));
+    .map(({ address }) => address).filter((address) => !router.virtualMac || !isLinkLocal(address));
   if (addresses.length === 0) {
     compilation.report.problem(
       path,
-      `${host.name} has no address but link-local ones, which cannot be listened on: give it ` +
-        "another, also as an excluded one",
+      `${host.name} has no address but link-local ones, which cannot be listened on with ` +
+        "virtualMac: give it another, also as an excluded one",
       [["virtualRouters", host.name]],
     );
   }
-  return addresses.flatMap((address) =>
-    ports.map((port) => ({ protocol, address, port, virtualRouter: host.name }))
-  );
+  const { interface: name, nodeAddress } = router;
+  return addresses.flatMap((address) => {
+    const link = isLinkLocal(address) ? { link: { interface: name, nodeAddress } } : {};
+    return ports.map((port) => ({ protocol, address, port, virtualRouter: host.name, ...link }));
+  });
 }
 
-/** Link-local addresses need an interface to be bound on, which a listener does not name. */
 function isLinkLocal(text: string): boolean {
   const address = parseAddress(text);
   return address !== undefined && isLinkLocalAddress(address.bytes);

@@ -4,9 +4,12 @@
  * datagrams to the same one. This module accepts and receives nothing.
  */
 
-import type { KeepalivePlan, ListenerPlan } from "../core/plan/plan.ts";
-import { EAFNOSUPPORT } from "../linux/errno.ts";
+import { formatAddress } from "../core/net/address.ts";
+import type { KeepalivePlan, ListenerLink, ListenerPlan } from "../core/plan/plan.ts";
+import { EAFNOSUPPORT, ENODEV } from "../linux/errno.ts";
+import { interfaceIndex } from "../linux/interface.ts";
 import type { Fd } from "../linux/libc.ts";
+import { RouteSocket } from "../linux/netlink.ts";
 import { inetAddressOf } from "../linux/sockaddr.ts";
 import {
   AF_INET,
@@ -112,9 +115,11 @@ function open(
   prepare: (fd: Fd) => void,
   finish: (fd: Fd) => number,
 ): Fd {
-  const { protocol, address, port, virtualRouter } = listener;
+  const { protocol, address, port, virtualRouter, link } = listener;
   const [type, number] = protocol === "udp" ? UDP : TCP;
-  const sockaddr = inetAddressOf(address === "*" ? "::" : address, port);
+  const scope = link ? indexOf(link) : 0;
+  if (link && scope === 0) return -ENODEV as Fd;
+  const sockaddr = inetAddressOf(address === "*" ? "::" : address, port, scope);
   const isIpv4 = sockaddr[0] === AF_INET;
   const fd = socket(isIpv4 ? AF_INET : AF_INET6, type, number);
   if (fd === -EAFNOSUPPORT && address === "*") {
@@ -137,6 +142,15 @@ function open(
   if (finished >= 0) return fd;
   close(fd);
   return finished as Fd;
+}
+
+/** The index of the interface that a link-local address lies on; 0 if there is none now. */
+function indexOf({ interface: name, nodeAddress }: ListenerLink): number {
+  if (name !== null) return interfaceIndex(name);
+  using route = new RouteSocket();
+  const addresses = route.addresses();
+  if (typeof addresses === "number") return 0;
+  return addresses.find(({ address }) => formatAddress(address) === nodeAddress)?.index ?? 0;
 }
 
 const TCP = [SOCK_STREAM, IPPROTO_TCP] as const;

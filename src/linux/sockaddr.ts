@@ -32,8 +32,12 @@ export function inetAddress(
 }
 
 /** {@linkcode inetAddress} for an address as text, which must be valid. */
-export function inetAddressOf(address: string, port: number): Uint8Array<ArrayBuffer> {
-  return inetAddress(parseAddress(address)!.bytes, port);
+export function inetAddressOf(
+  address: string,
+  port: number,
+  scope = 0,
+): Uint8Array<ArrayBuffer> {
+  return inetAddress(parseAddress(address)!.bytes, port, scope);
 }
 
 /**

@@ -12,6 +12,8 @@ import { routerPlan } from "../unit/plans.ts";
 import { Capture } from "./capture.ts";
 import { figures } from "./figures.ts";
 import { Keepalived } from "./keepalived.ts";
+import { Nginx } from "./nginx.ts";
+import { Lintel, product } from "./product.ts";
 import { SpeakerHost } from "./speaker_host.ts";
 import { VipWatch } from "./vip_watch.ts";
 
@@ -113,6 +115,33 @@ describe("an IPv6 virtual router", () => {
     await one.stop();
     await two.is("active", "four");
     await two.stop();
+  });
+
+  it("is served at its link-local address, too", async () => {
+    await Nginx.start(lab.host("web1", { addresses: ["172.16.0.21/24"] }));
+    const lintel = new Lintel(
+      lb1,
+      await product(),
+      `virtualRouters:
+  six:
+    interface: eth0
+    vrid: 51
+    addresses: ["${LOCAL}", "${VIP}"]
+    advertisementInterval: 100ms
+frontends:
+  web: { listen: "vip:six:80", backend: web }
+backends:
+  web: { check: none, servers: { web1: "172.16.0.21:80" } }
+`,
+    );
+    await lintel.ready();
+    for (const place of [`[${LOCAL}%25eth0]`, `[${VIP}]`]) {
+      const get = ["curl", "--silent", "--globoff", "--max-time", "5", `http://${place}/`];
+      await eventually(
+        `${place} is served`,
+        async () => (await client.try(get)).stdout.includes("web1"),
+      );
+    }
   });
 
   it.each(["lintel", "keepalived"])("takes turns with a Keepalived, %s higher", async (higher) => {

@@ -232,6 +232,14 @@ export interface ListenerPlan {
   readonly port: number;
   /** The virtual router whose address this is: bound also while the address is not here. */
   readonly virtualRouter: string | null;
+  /** Where a link-local address lies; absent for all others. */
+  readonly link?: ListenerLink;
+}
+
+/** An interface by its name, or else by the address that it carries. */
+export interface ListenerLink {
+  readonly interface: string | null;
+  readonly nodeAddress: string | null;
 }
 
 /** A named set of servers and how connections are spread over them. */

@@ -51,6 +51,36 @@ backends: { web: {} }
   });
 });
 
+describe("link-local addresses of virtual routers", () => {
+  const text = (more: string, link = "interface: eth1") => `
+virtualRouters:
+  one: { interface: eth0, vrid: 1, addresses: ["fe80::51", "fd00::10"]${more} }
+  two: { ${link}, vrid: 2, addresses: ["fe80::51"] }
+frontends:
+  one: { listen: "vip:one:80", backend: web }
+  two: { listen: "vip:two:80", backend: web }
+backends: { web: {} }
+`;
+
+  it("are listened on where they lie, on each link", () => {
+    expect(planOf(text("")).frontends.map(({ listeners }) => listeners)).toMatchObject([
+      [
+        { address: "fe80::51", link: { interface: "eth0", nodeAddress: null } },
+        { address: "fd00::10" },
+      ],
+      [{ address: "fe80::51", link: { interface: "eth1", nodeAddress: null } }],
+    ]);
+    expect(planOf(text("")).frontends[0]?.listeners[1]).not.toHaveProperty("link");
+  });
+
+  it("are left out with a virtual MAC address", () => {
+    const [first] = planOf(text(", virtualMac: true")).frontends;
+    expect(first?.listeners.map(({ address }) => address)).toEqual(["fd00::10"]);
+    const alone = text("", "interface: eth1, virtualMac: true");
+    expect(problemsOf(alone)[0]).toContain("cannot be listened on with virtualMac");
+  });
+});
+
 describe("routes", () => {
   it("lead names in lower case to backends, and need no other", () => {
     const routes = '[{ sni: [Git.Example.com, "*.a.example"], backend: git }]';
