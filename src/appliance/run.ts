@@ -22,6 +22,7 @@ import { chooseEngine } from "./engine_kind.ts";
 import { Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
+import { KeptOverrides } from "./kept_overrides.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
 import { connectionLimits, sessionShortage, sessionsPerWorker } from "./limits.ts";
 import { Overrides } from "./overrides.ts";
@@ -139,6 +140,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     frontends.close();
     await within(STOP_MS, connectionLogs?.stop() ?? Promise.resolve());
     await availability.stop();
+    await within(STOP_MS, operation.kept.stop());
     await within(STOP_MS, admin.stop());
     signals.close();
     manager.close();
@@ -154,7 +156,11 @@ function operated({ plan, servers, engines, availability, log, capacity }: {
   readonly availability: Availability;
   readonly log: Log;
   readonly capacity: number;
-}): { readonly connections: Connections; readonly overrides: Overrides } {
+}): {
+  readonly connections: Connections;
+  readonly overrides: Overrides;
+  readonly kept: KeptOverrides;
+} {
   const connections = new Connections({
     workers: engines.connectionMemories.map((memory) => ({ memory, capacity })),
     frontend: (index) => plan.frontends[index]?.name ?? "-",
@@ -162,18 +168,22 @@ function operated({ plan, servers, engines, availability, log, capacity }: {
     server: (row) => servers.nameAt(row),
     cuts: engines.cuts,
   });
+  const kept = new KeptOverrides(plan.stateDirectory, log);
+  const note = (message: string) => {
+    log.write("info", message);
+    availability.recorder.record({ kind: "change", message });
+  };
   const overrides = new Overrides({
     servers,
     kill: async (backend, server) => {
       const wish = { perSecond: PER_SECOND, dryRun: false };
       return (await connections.kill({ backend, server }, wish)).killed;
     },
-    note: (message) => {
-      log.write("info", message);
-      availability.recorder.record({ kind: "change", message });
-    },
+    note,
+    keep: (id, fact) => kept.keep(id, fact),
   });
-  return { connections, overrides };
+  overrides.restore(kept.restore(plan.backends, note));
+  return { connections, overrides, kept };
 }
 
 /** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */

@@ -58,6 +58,21 @@ export interface Deadline {
   readonly then: "leave" | "kill";
 }
 
+/** Whether a value that was read back is a fact: of this version, and whole. */
+export function isOverrideFact(value: unknown): value is OverrideFact {
+  if (!isMap(value)) return false;
+  const { backend, server, by, reason, at, until, field, deadline } = value;
+  const isSaid = [backend, server, by, at].every((one) => typeof one === "string") &&
+    [reason, until].every((one) => one === null || typeof one === "string");
+  if (!isSaid) return false;
+  if (field === "weight") return isWeight(value.value) && isWeight(value.file);
+  if (field === "state") {
+    return isState(value.value) && isState(value.file) &&
+      (deadline === null || isDeadline(deadline));
+  }
+  return field === "server" && value.file === null && isAddedServer(value.value);
+}
+
 /** The name of what a fact is about: a later fact of the same name replaces it. */
 export function overrideId(
   { backend, server, field }: Pick<OverrideFact, "backend" | "server" | "field">,
@@ -88,4 +103,28 @@ export function whyStale(
   if (!server) return undefined;
   const said = fact.field === "state" ? server.state : server.weight;
   return said === fact.file ? undefined : `the file says ${said} now instead of ${fact.file}`;
+}
+
+function isAddedServer(value: unknown): boolean {
+  if (!isMap(value)) return false;
+  const { address, family, port, weight } = value;
+  return typeof address === "string" && (family === 4 || family === 6) &&
+    (port === null || typeof port === "number") && isWeight(weight);
+}
+
+function isDeadline(value: unknown): boolean {
+  return isMap(value) && typeof value.at === "string" &&
+    (value.then === "leave" || value.then === "kill");
+}
+
+function isState(value: unknown): boolean {
+  return value === "ready" || value === "drain" || value === "maint";
+}
+
+function isWeight(value: unknown): boolean {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= 256;
+}
+
+function isMap(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === "object" && value !== null;
 }

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  isOverrideFact,
   overridden,
   type OverrideFact,
   overrideId,
@@ -33,6 +34,18 @@ describe("overrideId()", () => {
       "web:s1:weight",
       "web:s9:server",
     ]);
+  });
+});
+
+describe("isOverrideFact()", () => {
+  it("knows the facts as they are read back, and takes nothing else for one", () => {
+    for (const fact of [DRAIN, HALF, ADDED]) {
+      expect(isOverrideFact(JSON.parse(JSON.stringify(fact)))).toBe(true);
+      for (const key of Object.keys(fact)) {
+        expect(isOverrideFact({ ...fact, [key]: [] }), `${fact.field} ${key}`).toBe(false);
+      }
+    }
+    for (const other of [null, 7, "x", [], {}]) expect(isOverrideFact(other)).toBe(false);
   });
 });
 
