@@ -241,7 +241,8 @@ export class Peer {
   }
 
   #read(): void {
-    const bytes = new Uint8Array(1 + Math.floor(this.#kernel.random() ** 2 * 300_000));
+    // Looking is cheap: those who wait for long do so a thousand times a second.
+    const bytes = SCRATCH.subarray(0, 1 + Math.floor(this.#kernel.random() ** 2 * 300_000));
     const count = this.end.recv(bytes);
     if (count === -EAGAIN || this.outcome !== "open") return;
     if (count <= 0) this.outcome = count === 0 ? "end" : "reset";
@@ -277,6 +278,8 @@ export class Peer {
 function byteOf(id: number, at: number): number {
   return at === 0 ? id : (at * 31 + (at >> 8) * 17 + id * 7) & 0xff;
 }
+
+const SCRATCH = new Uint8Array(300_000);
 
 const FRONTEND: Frontend = {
   name: "web",
