@@ -9,6 +9,7 @@ import { inetAddressOf, readInetAddress, SOCKADDR_IN_BYTES } from "../../src/lin
 import {
   accept,
   AF_INET,
+  AF_INET6,
   bind,
   close,
   connect,
@@ -34,11 +35,13 @@ export class Peer implements Disposable {
     this.#fd = fd;
   }
 
-  /** Connects to a port of the loopback. */
-  static dial(port: number): Peer {
-    const fd = must("socket", socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
+  /** Connects to a port of the loopback, from one of its addresses. */
+  static dial(port: number, from?: string, to = "127.0.0.1"): Peer {
+    const family = to.includes(":") ? AF_INET6 : AF_INET;
+    const fd = must("socket", socket(family, SOCK_STREAM, IPPROTO_TCP));
+    if (from !== undefined) must("bind", bind(fd, inetAddressOf(from, 0)));
     // It is under way: errno says so, but in a process as young as this may be another call's.
-    connect(fd, inetAddressOf("127.0.0.1", port));
+    connect(fd, inetAddressOf(to, port));
     return new Peer(fd);
   }
 
@@ -56,6 +59,11 @@ export class Peer implements Disposable {
       if (sent > 0) rest = rest.slice(sent);
       else await delay(1);
     }
+  }
+
+  /** As {@linkcode next}, of what is there already; −EAGAIN for nothing. */
+  peek(): number {
+    return recv(this.#fd, new Uint8Array(1));
   }
 
   /** What comes next: bytes, an end (0) or an error (−errno). */
