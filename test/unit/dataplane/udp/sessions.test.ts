@@ -53,9 +53,12 @@ describe("Sessions", () => {
   });
 
   it("ends the one that is idle longest for a new client, but none that is in use", () => {
-    const world = new UdpWorld({ maxSessions: 2, idleTimeoutMs: 60_000 }, 10);
-    world.send({ client: 1, local: 0 }, { client: 2, local: 0 }, { client: 3, local: 0 });
-    expect([world.sessions.open, world.tcp.frontend("deniedLimit")]).toEqual([2, 1]);
+    const full = { maxSessions: 2, idleTimeoutMs: 60_000 };
+    const busy = new UdpWorld(full, 10);
+    busy.send({ client: 1, local: 0 }, { client: 2, local: 0 }, { client: 3, local: 0 });
+    expect([busy.sessions.open, busy.tcp.frontend("deniedLimit")]).toEqual([2, 1]);
+    const world = new UdpWorld(full, 10);
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
     world.pass(1_000);
     world.send({ client: 1, local: 0 });
     world.send({ client: 3, local: 0 });
