@@ -60,8 +60,10 @@ describe("an IPv6 virtual router", () => {
     const announced = seen.filter((text) =>
       /neighbor advertisement/.test(text) && /tgt is/.test(text)
     );
-    expect(announced.filter((text) => text.includes(`tgt is ${VIP}`))).toHaveLength(5);
-    expect(announced.filter((text) => text.includes(`tgt is ${LOCAL}`))).toHaveLength(5);
+    expect(announced.filter((text) => text.includes(`tgt is ${VIP}`)).length)
+      .toBeGreaterThanOrEqual(5);
+    expect(announced.filter((text) => text.includes(`tgt is ${LOCAL}`)).length)
+      .toBeGreaterThanOrEqual(5);
     expect(announced[0]).toMatch(/> ff02::1: .* Flags \[override\]/);
     await speaker.stop();
   });
