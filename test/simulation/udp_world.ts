@@ -46,7 +46,7 @@ export class UdpWorld {
   ) {
     const all = { idleTimeoutMs: 1_000, replies: null, maxSessions: 1_000, ...udp };
     this.tcp = new World({ frontend, backend: { udp: all } });
-    this.counts = new SessionCounts({ workers: 1, backends: 1 });
+    this.counts = new SessionCounts({ workers: 2, backends: 1 });
     this.start = {
       ...this.tcp.start,
       sessions: sessionMemory(maxSessions),

@@ -162,7 +162,11 @@ export class Sessions implements Watcher {
     for (let place = 0; place < count; place++) {
       let slot = this.#find(listener, index, place);
       if (slot === NONE || slot !== current) {
-        if (current !== NONE) this.#send(current, listener, index, first, place - first, now);
+        if (current !== NONE) {
+          this.#send(current, listener, index, first, place - first, now);
+          // Who had to turn to another server may have taken this one's place.
+          slot = this.#find(listener, index, place);
+        }
         if (slot === NONE || !this.#parts.chooser.keepsSessions(this.#table.row[slot]!)) {
           slot = this.#begin(listener, index, place, now);
         }

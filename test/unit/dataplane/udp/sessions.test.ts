@@ -83,6 +83,18 @@ describe("Sessions", () => {
     expect(world.sockets.has(refused)).toBe(false);
   });
 
+  it("gives nobody's datagrams to the session that takes another one's place", () => {
+    const world = new UdpWorld({ maxSessions: 2, idleTimeoutMs: 60_000 }, 10);
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
+    world.pass(5_000);
+    // Another worker has the place that the first one's refusal leaves: the second one has to go.
+    world.counts.enter(1, 0, 1_000);
+    world.sockets.get(world.socketOf(1))!.error = EHOSTUNREACH;
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
+    for (const fd of [...world.sockets.keys()]) world.answer(fd);
+    expect(world.answers).toEqual([{ client: 1, local: 0 }]);
+  });
+
   it("ends with so many answers to each of the client's datagrams", () => {
     const world = new UdpWorld({ replies: 2 }, 10);
     world.send({ client: 1, local: 0 }, { client: 1, local: 0 });
