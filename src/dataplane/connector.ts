@@ -4,7 +4,7 @@
  */
 
 import { NO_SERVER } from "../core/balance/balancer.ts";
-import { ECONNREFUSED, EHOSTUNREACH, ENETUNREACH, ETIMEDOUT, isShortage } from "../linux/errno.ts";
+import { ETIMEDOUT, isShortage } from "../linux/errno.ts";
 import {
   AF_INET,
   AF_INET6,
@@ -28,7 +28,7 @@ import type { Driver } from "./driver.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Queues } from "./queues.ts";
 import type { SourceAddresses } from "./source_addresses.ts";
-import type { FrontendColumn, ServerColumn, Tally } from "./tally.ts";
+import { failureOf, type FrontendColumn, type Tally } from "./tally.ts";
 import type { TimerWheel } from "./timer_wheel.ts";
 
 /** Whether a connection still has a chance, or why it has not. */
@@ -363,21 +363,6 @@ export class Connector {
     table.server[slot] = server;
     table.redispatched[slot] = 1;
     return this.#attempt(slot, now);
-  }
-}
-
-/** Under which reason a failed attempt is counted. */
-function failureOf(error: number): ServerColumn {
-  switch (error) {
-    case ETIMEDOUT:
-      return "connectTimeout";
-    case ECONNREFUSED:
-      return "connectRefused";
-    case EHOSTUNREACH:
-    case ENETUNREACH:
-      return "connectUnreachable";
-    default:
-      return "connectError";
   }
 }
 

@@ -2,6 +2,15 @@
  * What one worker counts, in its own stripe of the shared counters.
  */
 
+import {
+  EADDRINUSE,
+  EADDRNOTAVAIL,
+  EAGAIN,
+  ECONNREFUSED,
+  EHOSTUNREACH,
+  ENETUNREACH,
+  ETIMEDOUT,
+} from "../linux/errno.ts";
 import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
 import { FRONTEND_COUNTERS, SERVER_COUNTERS } from "../memory/traffic.ts";
@@ -78,6 +87,25 @@ export class Tally {
   }
 }
 
+/** Under which reason a server counts an attempt to connect, or to send, that met an error. */
+export function failureOf(error: number): ServerColumn {
+  switch (error) {
+    case ETIMEDOUT:
+      return "connectTimeout";
+    case ECONNREFUSED:
+      return "connectRefused";
+    case EHOSTUNREACH:
+    case ENETUNREACH:
+      return "connectUnreachable";
+    case EADDRINUSE:
+    case EADDRNOTAVAIL:
+    case EAGAIN:
+      return "connectNoPort";
+    default:
+      return "connectError";
+  }
+}
+
 const SERVER_COLUMNS: Readonly<Record<ServerColumn, number>> = {
   connections: SERVER_COUNTERS.indexOf("connections"),
   receivedBytes: SERVER_COUNTERS.indexOf("receivedBytes"),
@@ -86,6 +114,7 @@ const SERVER_COLUMNS: Readonly<Record<ServerColumn, number>> = {
   connectRefused: SERVER_COUNTERS.indexOf("connectRefused"),
   connectUnreachable: SERVER_COUNTERS.indexOf("connectUnreachable"),
   connectError: SERVER_COUNTERS.indexOf("connectError"),
+  connectNoPort: SERVER_COUNTERS.indexOf("connectNoPort"),
   retries: SERVER_COUNTERS.indexOf("retries"),
   redispatches: SERVER_COUNTERS.indexOf("redispatches"),
   clientReset: SERVER_COUNTERS.indexOf("clientReset"),

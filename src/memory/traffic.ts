@@ -12,6 +12,8 @@ export const SERVER_COUNTERS = [
   "connectRefused",
   "connectUnreachable",
   "connectError",
+  /** We had no port, or no address, to connect from: its server has nothing to do with it. */
+  "connectNoPort",
   "retries",
   "redispatches",
   "clientReset",
@@ -46,6 +48,7 @@ export const SERVER_FAILURES = [
   "connectRefused",
   "connectUnreachable",
   "connectError",
+  "connectNoPort",
   "clientReset",
   "serverReset",
   "idleTimeout",

@@ -36,5 +36,6 @@ export class TrafficWatch {
 
 const CONNECTED = SERVER_COUNTERS.indexOf("connections");
 const RESET = SERVER_COUNTERS.indexOf("earlyReset");
+/** Not `connectNoPort`: a server is not down because we have no port left. */
 const FAILED = (["connectTimeout", "connectRefused", "connectUnreachable", "connectError"] as const)
   .map((column) => SERVER_COUNTERS.indexOf(column));

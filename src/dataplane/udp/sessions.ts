@@ -8,15 +8,7 @@
 import { clientKey } from "../../core/balance/hash.ts";
 import { NO_SERVER } from "../../core/balance/balancer.ts";
 import type { UdpPlan } from "../../core/plan/plan.ts";
-import {
-  EAGAIN,
-  ECONNREFUSED,
-  EHOSTUNREACH,
-  EMSGSIZE,
-  ENETUNREACH,
-  isShortage,
-  must,
-} from "../../linux/errno.ts";
+import { EAGAIN, ECONNREFUSED, EMSGSIZE, isShortage, must } from "../../linux/errno.ts";
 import type { Fd } from "../../linux/libc.ts";
 import { AF_INET } from "../../linux/socket.ts";
 import { SessionCounts } from "../../memory/session_counts.ts";
@@ -24,7 +16,7 @@ import { OPEN } from "../admission.ts";
 import { READABLE, type Watcher } from "../driver.ts";
 import { isWildcard } from "../listener.ts";
 import type { Listener, StartOrder } from "../orders.ts";
-import type { ServerColumn } from "../tally.ts";
+import { failureOf } from "../tally.ts";
 import { ServerSockets } from "./server_sockets.ts";
 import type { DatagramIo, Listening, SessionParts } from "./session_parts.ts";
 import { laySessions, type SessionMemory } from "./session_memory.ts";
@@ -297,7 +289,7 @@ export class Sessions implements Watcher {
       chooser.release(row);
       this.#counts.leave(this.#start.worker, backend);
       if (isShortage(-socket)) tally.frontend(frontend, "deniedShortage");
-      else tally.server(row, columnOf(-socket));
+      else tally.server(row, failureOf(-socket));
       return NONE;
     }
     const slot = this.#table.take(backend, now);
@@ -348,7 +340,7 @@ export class Sessions implements Watcher {
 
   /** The server of a session has refused a datagram, or cannot be reached. */
   #fail(slot: number, error: number, now: number): void {
-    this.#parts.tally.server(this.#table.row[slot]!, columnOf(error));
+    this.#parts.tally.server(this.#table.row[slot]!, failureOf(error));
     this.#end(slot, now, error !== ECONNREFUSED);
   }
 
@@ -384,11 +376,6 @@ export class Sessions implements Watcher {
   #fd(socket: number): Fd {
     return this.#sockets.fd[socket]! as Fd;
   }
-}
-
-function columnOf(error: number): ServerColumn {
-  if (error === ECONNREFUSED) return "connectRefused";
-  return [EHOSTUNREACH, ENETUNREACH].includes(error) ? "connectUnreachable" : "connectError";
 }
 
 /** Datagrams that one system call moves at most. */

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import {
+  EADDRNOTAVAIL,
   ECONNREFUSED,
   EHOSTUNREACH,
   ENETUNREACH,
@@ -90,6 +91,7 @@ describe("an accepted connection", () => {
       { error: ENETUNREACH, column: "connectUnreachable" },
       { error: ETIMEDOUT, column: "connectTimeout" },
       { error: EPERM, column: "connectError" },
+      { error: EADDRNOTAVAIL, column: "connectNoPort" },
     ] as const,
   )("counts error $error as $column", ({ error, column }) => {
     const { world } = worldOf({ answers: [error], backend: { retries: 0 } });

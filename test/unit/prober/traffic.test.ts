@@ -25,6 +25,11 @@ describe("TrafficWatch", () => {
     expect(watch.look(1 as Row)).toEqual({ errors: 0, successes: 0 });
   });
 
+  it("does not blame a server for ports that are missing here", () => {
+    count(0, "connectNoPort", 10);
+    expect(watch.look(first)).toEqual({ errors: 0, successes: 0 });
+  });
+
   it("counts an early reset as an error, and its connection as no success", () => {
     count(0, "connections", 3);
     count(0, "earlyReset", 3);
