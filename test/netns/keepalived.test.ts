@@ -6,7 +6,7 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
-import { delay } from "../../scripts/lab/wait.ts";
+import { delay, eventually } from "../../scripts/lab/wait.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { answerers } from "./arp.ts";
 import { figures, isSoak } from "./figures.ts";
@@ -192,16 +192,18 @@ class Pair implements AsyncDisposable {
     const hosts = [this.higher.host, this.lower.host];
     expect(await answerers(this.#asker, VIP, hosts)).toEqual([active.name]);
     if (!this.#lintel) return;
-    const router = await this.#lintel.router();
-    if (active.name === "lintel") expect(router.state).toBe("active");
-    else {
-      expect(router).toMatchObject({ state: "backup", peer: { address: THEIRS } });
-      const priority = active === this.higher ? PRIORITY.higher : PRIORITY.lower;
-      expect(router.peer).toMatchObject({
-        priority,
-        advertisementIntervalSeconds: this.#terms.intervalMs / 1_000,
-      });
-    }
+    const lintel = this.#lintel;
+    // A moment later than the others, if it has just been started.
+    const state = active.name === "lintel" ? "active" : "backup";
+    await eventually(`lintel is ${state}`, async () => (await lintel.router()).state === state);
+    if (active.name === "lintel") return;
+    const priority = active === this.higher ? PRIORITY.higher : PRIORITY.lower;
+    const known = async () => (await lintel.router()).peer?.priority === priority;
+    await eventually("lintel knows its peer", known);
+    expect((await lintel.router()).peer).toMatchObject({
+      address: THEIRS,
+      advertisementIntervalSeconds: this.#terms.intervalMs / 1_000,
+    });
   }
 
   /** By way of which daemon the client is answered. */
