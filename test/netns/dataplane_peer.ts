@@ -5,7 +5,7 @@
 
 import { EAGAIN, must } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
-import { inetAddressOf, readInetAddress, SOCKADDR_IN_BYTES } from "../../src/linux/sockaddr.ts";
+import { inetAddressOf, readInetAddress, SOCKADDR_IN6_BYTES } from "../../src/linux/sockaddr.ts";
 import {
   accept,
   AF_INET,
@@ -13,16 +13,20 @@ import {
   bind,
   close,
   connect,
+  getpeername,
   getsockname,
   IPPROTO_TCP,
   lingerReset,
   listen,
   recv,
   send,
+  setOption,
   SHUT_WR,
   shutdown,
+  SO_REUSEADDR,
   SOCK_STREAM,
   socket,
+  SOL_SOCKET,
 } from "../../src/linux/socket.ts";
 import { delay, eventually } from "../../scripts/lab/wait.ts";
 
@@ -85,6 +89,13 @@ export class Peer implements Disposable {
     return text;
   }
 
+  /** The address at the other end. */
+  get remote(): string {
+    const address = new Uint8Array(SOCKADDR_IN6_BYTES);
+    must("getpeername", getpeername(this.#fd, address));
+    return readInetAddress(address).address;
+  }
+
   /** Ends what it sends. */
   end(): void {
     must("shutdown", shutdown(this.#fd, SHUT_WR));
@@ -111,24 +122,30 @@ export class PeerListener implements Disposable {
   readonly port: number;
   readonly #fd: Fd;
 
-  constructor() {
-    this.#fd = must("socket", socket(AF_INET, SOCK_STREAM, IPPROTO_TCP));
-    must("bind", bind(this.#fd, inetAddressOf("127.0.0.1", 0)));
+  constructor(address = "127.0.0.1", port = 0) {
+    const family = address.includes(":") ? AF_INET6 : AF_INET;
+    this.#fd = must("socket", socket(family, SOCK_STREAM, IPPROTO_TCP));
+    // Connections of an earlier one may not be quite over.
+    must("setsockopt", setOption(this.#fd, SOL_SOCKET, SO_REUSEADDR, 1));
+    must("bind", bind(this.#fd, inetAddressOf(address, port)));
     must("listen", listen(this.#fd, 1024));
-    const address = new Uint8Array(SOCKADDR_IN_BYTES);
-    must("getsockname", getsockname(this.#fd, address));
-    this.port = readInetAddress(address).port;
+    const own = new Uint8Array(SOCKADDR_IN6_BYTES);
+    must("getsockname", getsockname(this.#fd, own));
+    this.port = readInetAddress(own).port;
   }
 
   /** The next connection. */
   async next(): Promise<Peer> {
-    let fd: Fd | undefined;
-    await eventually("somebody connects", () => {
-      const result = accept(this.#fd);
-      if (result >= 0) fd = result;
-      return fd !== undefined;
-    }, { everyMs: 1 });
-    return new Peer(must("accept", fd ?? (-EAGAIN as Fd)));
+    let next: Peer | null = null;
+    const isThere = () => (next = this.take()) !== null;
+    await eventually("somebody connects", isThere, { everyMs: 1 });
+    return next!;
+  }
+
+  /** The next connection, if there is one already. */
+  take(): Peer | null {
+    const fd = accept(this.#fd);
+    return fd < 0 ? null : new Peer(fd);
   }
 
   /** Whether nobody waits. */
