@@ -4,7 +4,7 @@
  */
 
 import { Datagrams } from "../linux/datagrams.ts";
-import { must } from "../linux/errno.ts";
+import { must, SystemError } from "../linux/errno.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Doors } from "./admission.ts";
@@ -12,12 +12,12 @@ import { Buffers } from "./buffers.ts";
 import { Chooser } from "./chooser.ts";
 import { Clients } from "./clients.ts";
 import { CLOSING } from "./closing.ts";
-import { layConnections } from "./connection_memory.ts";
+import { type ConnectionMemory, layConnections } from "./connection_memory.ts";
 import { ConnectionRecorder } from "./connection_recorder.ts";
 import { ConnectionTable } from "./connection_table.ts";
 import { Connections } from "./connections.ts";
 import { Connector, type Parts } from "./connector.ts";
-import { READABLE, type Watcher } from "./driver.ts";
+import { type Driver, READABLE, type Watcher } from "./driver.ts";
 import { EpollDriver } from "./epoll_driver.ts";
 import { Greeting } from "./greeting.ts";
 import { Intake } from "./intake.ts";
@@ -64,7 +64,7 @@ export class Engine implements Watcher {
     const wheel = new TimerWheel(start.maxConnections, this.#now);
     const chooser = new Chooser(start, table);
     const buffers = new Buffers(BUFFERS);
-    const driver = new DRIVERS[start.engine](kernel, table, memory, buffers);
+    const driver = this.#openDriver(table, memory, buffers);
     this.#parts = { kernel, driver, table, wheel, chooser, tally: new Tally(start) };
     const doors = new Doors(start, kernel);
     const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
@@ -154,6 +154,23 @@ export class Engine implements Watcher {
       case "stop":
         return this.#stop();
     }
+  }
+
+  /**
+   * The driver that was ordered. Rings may have become scarce or forbidden since the appliance has
+   * tried one: it is better to forward in the other way than not at all.
+   */
+  #openDriver(table: ConnectionTable, memory: ConnectionMemory, buffers: Buffers): Driver {
+    if (this.#start.engine === "uring") {
+      try {
+        return new UringDriver(this.#kernel, table, memory, buffers);
+      } catch (error) {
+        if (!(error instanceof SystemError)) throw error;
+        const message = `the worker uses epoll instead of io_uring: ${error.message}`;
+        this.#report({ kind: "log", level: "warn", message, properties: {} });
+      }
+    }
+    return new EpollDriver(this.#kernel, table, memory, buffers);
   }
 
   #logConnections(): void {
@@ -249,8 +266,6 @@ export class Engine implements Watcher {
     this.#report({ kind: "log", level: "warn", message, properties });
   }
 }
-
-const DRIVERS = { epoll: EpollDriver, uring: UringDriver } as const;
 
 /** 32 MiB of addresses, of which only what is used becomes memory. */
 const BUFFERS = 512;

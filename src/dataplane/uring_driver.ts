@@ -68,8 +68,8 @@ export class UringDriver implements Driver {
     this.#table = table;
     this.#memory = memory;
     this.#ring = ringOf(REQUESTS, COMPLETIONS);
-    memory.poller[0] = this.#ring.fd;
     this.#provided = groupOf(this.#ring, PROVIDED, PROVIDED_BYTES);
+    memory.poller[0] = this.#ring.fd;
     this.#streams = new Streams(this.#ring, this.#provided, 2 * table.capacity);
     this.#pipes = new Pipes(kernel, memory.pipes);
     this.#requests = new UringRequests(this.#ring, table);
@@ -286,8 +286,9 @@ function ringOf(requests: number, completions: number): Ring {
 
 function groupOf(ring: Ring, count: number, bytes: number): ProvidedBuffers {
   const group = ProvidedBuffers.register(ring, GROUP, count, bytes);
-  if (typeof group === "number") throw new SystemError("io_uring_register", -group);
-  return group;
+  if (typeof group !== "number") return group;
+  ring.close();
+  throw new SystemError("io_uring_register", -group);
 }
 
 function isUsual(entered: number): boolean {
