@@ -17,9 +17,10 @@ export const IDLE: Workload = {
   variants: [HAPROXY, HAPROXY_BEST, ...LINTEL],
   isFresh: true,
   goals: [{ figure: "cost", than: HAPROXY.name, atMost: 0.2 }],
-  async measure(rig, balancer, { idle }) {
+  async measure(rig, balancer, extent) {
     // Who asks the server itself takes no memory of a balancer.
     if (!balancer) return { cost: 0, errors: 0 };
+    const { idle } = extent;
     const { address, port, name, process: { pid } } = balancer;
     const holders: Process[] = [];
     const hold = async (count: number, all: number) => {
@@ -34,7 +35,8 @@ export const IDLE: Workload = {
       return residentBytes(pid);
     };
     try {
-      await NEW_CONNECTIONS.measure(rig, balancer, { seconds: WARM_UP_SECONDS, idle });
+      // The first connections take what is taken once, such as memory for code that is compiled.
+      await NEW_CONNECTIONS.measure(rig, balancer, extent);
       const before = await hold(FIRST, FIRST);
       const after = await hold(idle - FIRST, idle);
       return { cost: (after - before) / (idle - FIRST), resident: after, errors: 0 };
@@ -46,8 +48,6 @@ export const IDLE: Workload = {
 
 const HOLDER = new URL("./idle_client.ts", import.meta.url).pathname;
 
-/** The first connections take what is taken once, such as memory for code that is compiled. */
-const WARM_UP_SECONDS = 3;
 /** What was begun before is over by then. */
 const SETTLING_MS = 1_000;
 const FIRST = 500;
