@@ -118,13 +118,14 @@ export class UringRelay {
     }
   }
 
-  /** Takes back the pipe of a direction that is silent; looks after one that has ended. */
+  /** Takes back the pipe of a direction that is silent; looks after one that is not read from. */
   calm(side: number): void {
     const { relay, requests, table } = this.#parts;
     relay.calm(side);
-    // Nothing is read from it any more: should it fail now, nobody else would see it.
-    const hasEnded = (table.flags[side]! & ENDED) !== 0;
-    if (hasEnded && !requests.isBusy(side, INPUT)) requests.pollFailure(side);
+    if (requests.isBusy(side, RECEIVE) || requests.isBusy(side, INPUT)) return;
+    // It has ended, or its reader has enough for now: should it fail, nobody else would see it.
+    if ((table.flags[side]! & ENDED) !== 0) requests.pollFailure(side);
+    else requests.pollInput(side);
   }
 
   /** Pushes the sends of all that has come. */
@@ -189,13 +190,16 @@ export class UringRelay {
       if (isLast) this.#receive(side);
       return;
     }
+    // Whatever it is, what is received will tell, and in the right order.
+    if (requests.isBusy(side, RECEIVE)) return;
     if (result > 0) {
       if ((result & ENDS) !== 0) {
         table.flags[side]! |= (result & EPOLLERR) !== 0 ? ENDING | FAILED : ENDING;
       }
       if ((result & EPOLLPRI) !== 0) table.flags[side]! |= URGENT;
     }
-    if (this.#mode[side] === PUMPED && (table.flags[side]! & (PASSED | BLOCKED)) === 0) {
+    const mayRun = (table.flags[side]! & (PASSED | BLOCKED)) === 0 && this.#isDrained(side);
+    if (this.#mode[side] === PUMPED && mayRun) {
       this.#run(side);
     } else if (result > 0 && (result & EPOLLERR) !== 0) {
       this.#abort(side);
@@ -244,6 +248,7 @@ export class UringRelay {
   #receive(side: number): void {
     this.#mode[side] = RECEIVED;
     this.#parts.table.streak[side] = 0;
+    this.#parts.requests.cancel(side, INPUT);
     this.#parts.requests.receive(side);
   }
 

@@ -66,6 +66,39 @@ describe.each(ENGINES)("a data-plane worker on %s relays", (engine) => {
     expect(dataplane.server(0, side === "client" ? "clientReset" : "serverReset")).toBe(20);
   });
 
+  it("a reset by a client whose server takes no more", async () => {
+    using server = new PeerListener();
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
+    using client = Peer.dial(dataplane.port);
+    using accepted = await server.next();
+    await fill(client);
+    client.reset();
+    await dataplane.empty();
+    expect(dataplane.server(0, "clientReset")).toBe(1);
+    let result = await accepted.next();
+    while (result > 0) result = await accepted.next();
+    expect(result).toBe(-ECONNRESET);
+  });
+
+  it("all of it in order to a server that has taken nothing for a while", async () => {
+    using server = new PeerListener();
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
+    using client = Peer.dial(dataplane.port);
+    using accepted = await server.next();
+    const sent = await fill(client);
+    // The worker looks once a second after those on which nothing moves.
+    await delay(2_100);
+    client.end();
+    const bytes = new Uint8Array(100_000);
+    let received = 0;
+    for (let count = await accepted.next(bytes); count > 0; count = await accepted.next(bytes)) {
+      const first = received % PERIOD;
+      expect(equals(bytes.subarray(0, count), PATTERN.subarray(first, first + count))).toBe(true);
+      received += count;
+    }
+    expect(received).toBe(sent);
+  });
+
   it("no more than a slow reader leaves room for", async () => {
     using server = new PeerListener();
     await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
@@ -139,6 +172,23 @@ describe.each(ENGINES)("a data-plane worker on %s ends", (engine) => {
   });
 });
 
+/** Sends of the pattern, little by little, until nothing is taken any more. @returns how much. */
+async function fill(peer: Peer): Promise<number> {
+  let sent = 0;
+  for (let refusals = 0; refusals < 20;) {
+    const first = sent % PERIOD;
+    const count = peer.send(PATTERN.slice(first, first + 12_000));
+    refusals = count > 0 ? 0 : refusals + 1;
+    sent += Math.max(0, count);
+    await delay(count > 0 ? 0 : 10);
+  }
+  return sent;
+}
+
+function equals(left: Uint8Array, right: Uint8Array): boolean {
+  return left.length === right.length && left.every((octet, at) => octet === right[at]);
+}
+
 /** Answers every connection with what it says. */
 async function echo(listener: Deno.Listener): Promise<void> {
   const answers: Promise<void>[] = [];
@@ -177,3 +227,6 @@ async function writeAll(connection: Deno.Conn, bytes: Uint8Array): Promise<void>
 async function digest(bytes: Uint8Array<ArrayBuffer>): Promise<string> {
   return new Uint8Array(await crypto.subtle.digest("SHA-256", bytes)).toHex();
 }
+
+const PERIOD = 251;
+const PATTERN = Uint8Array.from({ length: 200_000 }, (_, at) => at % PERIOD);
