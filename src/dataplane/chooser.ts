@@ -121,7 +121,17 @@ export class Chooser {
     );
   }
 
-  /** Gives a place at the server of a row back. */
+  /** The index of the backend that the server of a row is in. */
+  backendOfRow(row: number): number {
+    return this.#backendOfRow[row]!;
+  }
+
+  /** The index of the server of a row in its backend. */
+  serverOfRow(row: number): number {
+    return this.#serverOfRow[row]!;
+  }
+
+  /** Gives a place at the server of a row back; nobody is told. */
   release(row: number): void {
     this.#states.addActive(row as Row, -1);
     this.look(row);

@@ -159,13 +159,19 @@ export class Connector {
 
   /** Gives up the server of a slot: it counts the connection no more. */
   leave(slot: number): void {
-    const { chooser, queues, table } = this.#parts;
+    const { table } = this.#parts;
     if (table.phase[slot] === IN_LINE) this.#leaveLine(slot);
     const row = table.row(slot);
     if (row === NO_ROW) return;
-    chooser.release(row);
     table.setRow(slot, NO_ROW);
-    const queue = queues.queueOf(chooser.backendOf(slot), table.server[slot]!);
+    this.release(row);
+  }
+
+  /** Gives a place at the server of a row back; who waits for one is served, or woken. */
+  release(row: number): void {
+    const { chooser, queues } = this.#parts;
+    chooser.release(row);
+    const queue = queues.queueOf(chooser.backendOfRow(row), chooser.serverOfRow(row));
     if (queues.waiting(queue) > 0 && queues.isOurTurn(queue)) this.#isDue = true;
   }
 

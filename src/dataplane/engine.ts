@@ -99,7 +99,9 @@ export class Engine implements Watcher {
     if (start.sessions.byteLength > 0) {
       const datagrams = (capacity: number) => new Datagrams(capacity);
       const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
-      this.#sessions = new Sessions(start, { ...this.#parts, datagrams, doors, sources }, seed);
+      const release = (row: number) => this.#connector.release(row);
+      const parts = { ...this.#parts, datagrams, doors, release, sources };
+      this.#sessions = new Sessions(start, parts, seed);
     }
     must("watch", driver.watch(start.wake, READABLE, this, 0));
     this.#listen(start.listeners);

@@ -52,6 +52,8 @@ export interface DataplaneOptions {
   /** Connections that each server may have at once; 0 for any number. */
   readonly limit?: number;
   readonly processConnections?: number;
+  /** Whether it takes datagrams on the same port, too. */
+  readonly udp?: boolean;
 }
 
 /** One frontend on an unused port, one backend, some workers. */
@@ -94,18 +96,8 @@ export class Dataplane implements AsyncDisposable {
       rows: Math.max(1, rows.length),
     });
     for (let worker = 0; worker < workers; worker++) {
-      const plan = {
-        protocol: "tcp",
-        address,
-        port: this.port,
-        virtualRouter: "vip",
-      } as const;
-      const fd = must(
-        "listen",
-        openListener(plan, { keepalive: backend.keepalive, clientSpeaksFirst: false }),
-      );
-      const listener = { ...plan, fd, frontend: 0 };
-      this.#listeners.push(listener);
+      const listeners = this.#listen(address, backend, options.udp ?? false);
+      this.#listeners.push(...listeners);
       const wake = must("eventfd", eventfd());
       this.admission.setWake(worker, wake);
       this.spawn({
@@ -113,13 +105,13 @@ export class Dataplane implements AsyncDisposable {
         worker,
         engine: options.engine ?? "epoll",
         wake,
-        listeners: [listener],
+        listeners,
         frontends: [{ ...USUAL_FRONTEND, ...options.frontend }],
         backends: [backend],
         maxConnections,
         connections: connectionMemory(maxConnections),
         connectionLog: null,
-        sessions: sessionMemory(0),
+        sessions: sessionMemory(options.udp === true ? 100 : 0),
         sessionCounts: counts.shape,
         processConnections: options.processConnections ?? 1e6,
         admission: this.admission.shape,
@@ -201,6 +193,15 @@ export class Dataplane implements AsyncDisposable {
     await eventually("the worker has died", () => this.#died > 0);
     this.#threads.shift();
     return start;
+  }
+
+  /** One worker's listeners. */
+  #listen(address: string, { keepalive }: Backend, udp: boolean): Listener[] {
+    return (udp ? ["tcp", "udp"] as const : ["tcp"] as const).map((protocol) => {
+      const plan = { protocol, address, port: this.port, virtualRouter: "vip" };
+      const fd = must("listen", openListener(plan, { keepalive, clientSpeaksFirst: false }));
+      return { ...plan, fd, frontend: 0 };
+    });
   }
 
   /** Starts a worker. */

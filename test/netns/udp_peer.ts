@@ -24,6 +24,12 @@ export interface Received {
   readonly bytes: Uint8Array<ArrayBuffer>;
 }
 
+/** Where a socket is made. */
+export type Place = Pick<Host, "inside">;
+
+/** This host. */
+export const HERE: Place = { inside: (act) => act() };
+
 /** A socket; `using` closes it. */
 export class UdpPeer {
   readonly #fd;
@@ -31,7 +37,7 @@ export class UdpPeer {
   readonly #address = new Uint8Array(28);
 
   /** Binds it to an address of the host; port 0 is any. */
-  constructor(host: Host, address: string, port = 0) {
+  constructor(host: Place, address: string, port = 0) {
     const family = address.includes(":") ? AF_INET6 : AF_INET;
     this.#fd = host.inside(() => must("socket", socket(family, SOCK_DGRAM, 0)));
     must("bind", bind(this.#fd, inetAddressOf(address, port)));
@@ -95,7 +101,7 @@ export class UdpAnswerer {
 
   /** @param answer what to send for each datagram, one or several times. */
   constructor(
-    host: Host,
+    host: Place,
     address: string,
     port: number,
     answer: (bytes: Uint8Array<ArrayBuffer>) => readonly (Uint8Array<ArrayBuffer> | string)[],

@@ -31,6 +31,8 @@ export class UdpWorld {
   readonly counts: SessionCounts;
   /** What has come back to clients. */
   readonly answers: Datagram[] = [];
+  /** Rows whose servers have got a place back. */
+  readonly released: number[] = [];
   /** Open sockets by descriptor: the server's port, what came in, and what its server got last. */
   readonly sockets = new Map<number, Socket>();
   clock = 1_000;
@@ -52,7 +54,7 @@ export class UdpWorld {
       sessions: sessionMemory(maxSessions),
       sessionCounts: this.counts.shape,
     };
-    const table = new ConnectionTable(connectionMemory(1), 1);
+    const chooser = new Chooser(this.start, new ConnectionTable(connectionMemory(1), 1));
     this.sessions = new Sessions(this.start, {
       kernel: {
         socket: () => this.#open(),
@@ -72,7 +74,11 @@ export class UdpWorld {
       },
       doors: new Doors(this.start, { peerName: () => -1, signal: () => 0 }),
       sources: { bind: () => 0 },
-      chooser: new Chooser(this.start, table),
+      chooser,
+      release: (row) => {
+        chooser.release(row);
+        this.released.push(row);
+      },
       tally: new Tally(this.start),
       datagrams: (capacity) => new FakeDatagrams(capacity, this),
     }, 7);

@@ -24,6 +24,8 @@ export interface SessionParts {
   readonly datagrams: (capacity: number) => DatagramIo;
   readonly driver: Pick<Driver, "watch" | "unwatch">;
   readonly chooser: Chooser;
+  /** Gives a place at the server of a row back, for connections that wait for one. */
+  readonly release: (row: number) => void;
   readonly doors: Pick<Doors, "allowsAddress" | "enter" | "leave" | "withdraw">;
   readonly sources: Pick<SourceAddresses, "bind">;
   readonly tally: Tally;

@@ -356,11 +356,11 @@ export class Sessions implements Watcher {
 
   /** @param isBroken whether its socket is good for nobody any more. */
   #end(slot: number, now: number, isBroken = false): void {
-    const { chooser, doors, tally } = this.#parts;
+    const { doors, release, tally } = this.#parts;
     const table = this.#table;
     if (isBroken) this.#sockets.close(table.socket[slot]!);
     else this.#sockets.rest(table.socket[slot]!, now);
-    chooser.release(table.row[slot]!);
+    release(table.row[slot]!);
     doors.leave(table.frontend[slot]!);
     tally.frontend(table.frontend[slot]!, "closed");
     this.#counts.leave(this.#start.worker, table.backend[slot]!);

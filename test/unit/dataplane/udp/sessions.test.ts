@@ -123,6 +123,16 @@ describe("Sessions", () => {
     expect(world.sockets.size).toBe(0);
   });
 
+  it("gives each place back, for connections that wait for one", () => {
+    const world = new UdpWorld({ replies: 1 }, 10);
+    world.tcp.servers.setHealth(FIRST, "down");
+    for (const client of [1, 2]) world.send({ client, local: 0 });
+    world.answer(world.socketOf(1));
+    expect(world.released).toEqual([SECOND]);
+    world.pass(5_000);
+    expect(world.released).toEqual([SECOND, SECOND]);
+  });
+
   it("keeps sessions while a server drains, and moves them once it is in maintenance", () => {
     const world = new UdpWorld({}, 10);
     world.send({ client: 1, local: 0 });
