@@ -7,7 +7,10 @@ import type { FrontendPlan } from "../core/plan/plan.ts";
 import type { Compilation } from "./compilation.ts";
 import type { Path } from "./problem.ts";
 
-/** Refuses keys that would have no effect, since all their listeners are for UDP. */
+/**
+ * Refuses keys that would have no effect, since all their listeners are for UDP, and warns about
+ * sessions where no listener is.
+ */
 export function checkUdp({ report }: Compilation, frontends: readonly FrontendPlan[]): void {
   for (const frontend of frontends) {
     if (!listensOn(frontend, "udp")) continue;
@@ -31,7 +34,10 @@ export function checkUdp({ report }: Compilation, frontends: readonly FrontendPl
     }
   }
   for (const backend of new Set(frontends.flatMap(({ backend }) => backend ?? []))) {
-    if (takesConnections(backend, frontends)) continue;
+    if (takesConnections(backend, frontends)) {
+      warnWithoutSessions(report, backend, frontends);
+      continue;
+    }
     for (const key of BACKEND_KEYS) {
       const path: Path = ["backends", backend, ...key];
       if (!report.given(path)) continue;
@@ -44,6 +50,23 @@ export function checkUdp({ report }: Compilation, frontends: readonly FrontendPl
       );
     }
   }
+}
+
+function warnWithoutSessions(
+  report: Compilation["report"],
+  backend: string,
+  frontends: readonly FrontendPlan[],
+): void {
+  const path: Path = ["backends", backend, "udp"];
+  const all = frontends.filter((frontend) => frontend.backend === backend);
+  // Where no listener could be read, one for UDP may have been meant.
+  const isTcp = (one: FrontendPlan) => listensOn(one, "tcp") && !listensOn(one, "udp");
+  if (!report.given(path) || !all.every(isTcp)) return;
+  report.warn(
+    path,
+    `nothing that listens on UDP leads to ${backend}, so this changes nothing: leave it out, or ` +
+      "listen on HOST:PORT/udp",
+  );
 }
 
 function listensOn({ listeners }: FrontendPlan, wanted: "tcp" | "udp"): boolean {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { problemsOf } from "./source.ts";
+import { loadConfig } from "../../../src/config/load.ts";
+import { problemsOf, source } from "./source.ts";
 
 describe("a frontend that listens on UDP alone", () => {
   it.each([
@@ -44,6 +45,21 @@ describe("a backend that only datagrams come to", () => {
       expect(problemsOf(only.replace('"*:53/udp"', '["*:53/udp", "*:53"]'))).toEqual([]);
     },
   );
+});
+
+describe("a backend that only connections come to", () => {
+  const warningsOf = (text: string) =>
+    loadConfig(text, source()).warnings.map(({ path, message }) => `${path}: ${message}`);
+
+  it("has no use for what sessions are told, which is a warning", () => {
+    const only = file('"*:53"', "required: true").replace("{}", "{ udp: { replies: 1 } }");
+    expect(warningsOf(only)).toEqual([
+      expect.stringContaining("backends.dns.udp: nothing that listens on UDP leads to dns"),
+    ]);
+    for (const listen of ['"*:53/udp"', '["*:53", "*:53/udp"]']) {
+      expect(warningsOf(only.replace('"*:53"', listen))).toEqual([]);
+    }
+  });
 });
 
 function file(listen: string, key: string): string {
