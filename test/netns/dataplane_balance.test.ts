@@ -78,6 +78,31 @@ describe.each(ENGINES)("connections through workers on %s", (engine) => {
     expect(await all()).toEqual(before);
   });
 
+  it.each(["leastconn", "random"] as const)(
+    "of all workers count for %s, by weight",
+    async (balance) => {
+      const options = { engine, servers: ports(), workers: 2, backend: { balance } };
+      await using dataplane = await Dataplane.start(options);
+      dataplane.servers.setWeight(FIRST, 200);
+      const active = () => servers.map((_, row) => dataplane.servers.active(row as Row));
+      const clients: Peer[] = [];
+      const dial = async (count: number) => {
+        for (; count > 0; count--) {
+          clients.push(Peer.dial(dataplane.port));
+          const made = clients.length;
+          await eventually("it is connected", () => dataplane.open === made, { everyMs: 1 });
+        }
+      };
+      await dial(40);
+      expectNear(active(), [20, 10, 10]);
+      // One that is full gets no more.
+      dataplane.servers.setLimit(FIRST, 1);
+      await dial(20);
+      expectNear(active(), [20, 20, 20]);
+      for (const client of clients) client.close();
+    },
+  );
+
   it("go to the first server that has a place", async () => {
     const backend = { balance: "first" } as const;
     const options = { engine, servers: ports(), limit: 2, backend };
@@ -89,6 +114,12 @@ describe.each(ENGINES)("connections through workers on %s", (engine) => {
     for (const client of clients) client.close();
   });
 });
+
+/** One off is a tie; two that are chosen at random may be the wrong two for a while. */
+function expectNear(counts: readonly number[], expected: readonly number[]): void {
+  const off = counts.map((count, row) => Math.abs(count - expected[row]!));
+  expect(Math.max(...off), counts.join()).toBeLessThanOrEqual(5);
+}
 
 /** How many had another server than the one that went, and have not kept it. */
 function moved(before: readonly number[], after: readonly number[]): number {
