@@ -214,15 +214,17 @@ export class Engine implements Watcher {
   }
 
   #cut({ id, which }: CutOrder): void {
-    const { table } = this.#parts;
     const connections = "row" in which
-      ? this.#connections.cut(
-        (slot) => table.row(slot) === which.row,
-        CLOSING.serverDown,
-        this.#now,
-      )
+      ? this.#cutServer(which.row)
       : this.#connections.cutChosen(which, CLOSING.killed, this.#now);
     this.#report({ kind: "cut", id, connections });
+  }
+
+  #cutServer(row: number): number {
+    const { table } = this.#parts;
+    const isIts = (slot: number) => table.row(slot) === row;
+    const connections = this.#connections.cut(isIts, CLOSING.serverDown, this.#now);
+    return connections + (this.#sessions?.cut(row, this.#now) ?? 0);
   }
 
   #drained(): void {

@@ -79,6 +79,21 @@ describe.each(ENGINES)("sessions of workers on %s", (engine) => {
     expect([dataplane.open, dataplane.servers.active(FIRST)]).toEqual([1, 1]);
   });
 
+  it("of a server are cut with its connections", async () => {
+    await using dataplane = await start({ workers: 2 });
+    using peer = new UdpPeer(HERE, LOCAL);
+    expect(await peer.ask(LOCAL, dataplane.port, "before")).toBe("before");
+    using _client = Peer.dial(dataplane.port);
+    using _accepted = await server.next();
+    await eventually("both are there", () => dataplane.server(0, "connections") === 2);
+    dataplane.order({ kind: "cut", id: 1, which: { row: FIRST } });
+    await dataplane.reported("cut");
+    expect([dataplane.open, dataplane.servers.active(FIRST)]).toEqual([0, 0]);
+    const counts = dataplane.reports.map((one) => one.kind === "cut" ? one.connections : 0);
+    expect(counts.reduce((sum, count) => sum + count)).toBe(2);
+    expect(await peer.ask(LOCAL, dataplane.port, "after")).toBe("after");
+  });
+
   it("of a virtual router end with its release, and no other begins", async () => {
     await using dataplane = await start({ workers: 2 });
     using peer = new UdpPeer(HERE, LOCAL);
