@@ -49,6 +49,7 @@ async function run(start: StartOrder): Promise<void> {
 function releaser({ release, worker }: StartOrder, engine: Engine): () => void {
   if (!release) return () => {};
   const lane = new ReleaseLane(release.lane);
+  if (lane.join(worker)) signal(release.speaker);
   const give = (router: number) => {
     const virtualRouter = release.virtualRouters[router];
     if (virtualRouter !== undefined) engine.carryOut({ kind: "release", virtualRouter });

@@ -51,6 +51,16 @@ export class ReleaseLane {
     return isServed;
   }
 
+  /**
+   * A worker has just been started: what was asked of the one before it is done with it. Its own
+   * listeners may be those that have come after.
+   *
+   * @returns whether somebody may be waiting for that.
+   */
+  join(worker: number): boolean {
+    return this.serve(worker, () => {});
+  }
+
   #at(worker: number, router: number): number {
     return (1 + worker) * this.shape.routers + router;
   }

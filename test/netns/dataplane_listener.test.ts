@@ -20,6 +20,7 @@ import {
 import { eventually } from "../../scripts/lab/wait.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
 import type { ListenerPlan } from "../../src/core/plan/plan.ts";
+import { ReleaseLane } from "../../src/memory/release_lane.ts";
 import { Dataplane, ENGINES, unusedPort } from "./dataplane_rig.ts";
 import { serverPlan } from "../unit/plans.ts";
 
@@ -175,6 +176,22 @@ describe.each(ENGINES)("a data-plane worker on %s", (engine) => {
     // Bytes are counted once a second.
     await expect.poll(() => dataplane.frontend("sentBytes"), { timeout: 3_000 })
       .toBeGreaterThan(chunks * chunk.length);
+  });
+
+  it("gives up no listener for what was asked of the one before it", async () => {
+    using server = new PeerListener();
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
+    const start = await dataplane.crash();
+    reclaim(start);
+    const lane = new ReleaseLane({ routers: 1, workers: 1 });
+    lane.ask(0);
+    const release = { lane: lane.shape, virtualRouters: ["vip"], speaker: start.wake };
+    dataplane.spawn({ ...start, release });
+    await eventually("it does not hold up the speaker", () => lane.isDone(0));
+    using client = Peer.dial(dataplane.port);
+    await client.sendAll("hello");
+    using accepted = await server.next();
+    expect(await accepted.next()).toBe(5);
   });
 
   it("that has died leaves nothing behind once it is reclaimed, and has a successor", async () => {

@@ -21,4 +21,9 @@ it("ReleaseLane is done when every worker has released what was asked last", () 
   expect(serve(1)).toBe(true);
   expect(released).toEqual([1, 1, 0, 1]);
   expect([lane.isDone(0), lane.isDone(1), lane.isDone(2)]).toEqual([false, false, true]);
+  // The successor of a worker has nothing to release, and holds up nobody.
+  expect(workers.join(0)).toBe(true);
+  expect([lane.isDone(0), lane.isDone(1)]).toEqual([true, true]);
+  expect([serve(0), workers.join(0)]).toEqual([false, false]);
+  expect(released).toEqual([1, 1, 0, 1]);
 });
