@@ -84,6 +84,11 @@ export class Chooser {
     return this.#rosters[backend]!.hasUsable();
   }
 
+  /** Whether a server of a backend has a place, as far as is known; for NO_SERVER, any of them. */
+  hasPlace(backend: number, server: number): boolean {
+    return this.#rosters[backend]!.hasPlace(server);
+  }
+
   /**
    * Claims a place for a slot at a server that it has not tried in vain.
    *

@@ -172,7 +172,9 @@ export class Connector {
     const { chooser, queues } = this.#parts;
     chooser.release(row);
     const queue = queues.queueOf(chooser.backendOfRow(row), chooser.serverOfRow(row));
-    if (queues.waiting(queue) > 0 && queues.isOurTurn(queue)) this.#isDue = true;
+    if (queues.waiting(queue) === 0) return;
+    if (queues.isOurTurn(queue)) this.#isDue = true;
+    else queues.wake(queue);
   }
 
   /** Takes a free place, or waits for one. */
@@ -244,13 +246,23 @@ export class Connector {
   ): void {
     const { chooser, queues, table } = this.#parts;
     for (let slot = queues.first(queue); slot >= 0; slot = queues.first(queue)) {
-      if (!queues.isOurTurn(queue)) return;
+      if (!queues.isOurTurn(queue)) return this.#tell(slot, queue);
       const server = chooser.claim(slot);
       if (server === NO_SERVER) return;
       this.#leaveLine(slot);
       table.server[slot] = server;
       go(slot, this.#attempt(slot, now), now);
     }
+  }
+
+  /** Whose turn it is in a queue may not have seen the place that there is. */
+  #tell(slot: number, queue: number): void {
+    const { chooser, queues, table } = this.#parts;
+    const backend = chooser.backendOf(slot);
+    const server = queues.isSplit(backend) ? table.server[slot]! : NO_SERVER;
+    // Which one it would be is not known to who waits for any.
+    if (queues.isSplit(backend) && server === NO_SERVER) return;
+    if (chooser.hasPlace(backend, server)) queues.wake(queue);
   }
 
   /**

@@ -134,15 +134,19 @@ export class Queues {
     this.#remove(slot);
   }
 
-  /**
-   * Whether it is this worker's turn in a queue. Whose turn it is instead is woken: it may not know
-   * that there is a place.
-   */
+  /** Whether it is this worker's turn in a queue. */
   isOurTurn(queue: number): boolean {
     const worker = this.#table.firstWorker(queue);
-    if (worker === undefined || worker === this.#worker) return true;
-    this.#kernel.signal(this.#admission.wake(worker) as Fd);
-    return false;
+    return worker === undefined || worker === this.#worker;
+  }
+
+  /**
+   * Wakes the worker whose turn it is in a queue: it may not know that there is a place. Only if
+   * there is one, or workers would wake each other for as long as anybody waits.
+   */
+  wake(queue: number): void {
+    const worker = this.#table.firstWorker(queue);
+    if (worker !== undefined) this.#kernel.signal(this.#admission.wake(worker) as Fd);
   }
 
   #append(slot: number, queue: number): void {

@@ -2,9 +2,12 @@ import { describe, expect, it } from "vitest";
 import { reclaim } from "../../src/dataplane/connection_memory.ts";
 import { gateOf, PROCESS_GATE } from "../../src/memory/admission.ts";
 import type { Row } from "../../src/memory/server_table.ts";
+import { ECONNREFUSED } from "../../src/linux/errno.ts";
+import type { Endpoint } from "./relay_kernel.ts";
 import { Peer, World } from "./relay_world.ts";
 
-const SEEDS = Array.from({ length: 16 }, (_, seed) => seed + 1);
+// The last one had two workers wake each other for as long as clients waited.
+const SEEDS = [...Array.from({ length: 16 }, (_, seed) => seed + 1), 67];
 const BALANCES = ["roundrobin", "leastconn", "source", "random", "first"] as const;
 
 describe("limits and queues through a kernel of our own", () => {
@@ -33,6 +36,29 @@ describe("limits and queues through a kernel of our own", () => {
       expect([world.admission.open(PROCESS_GATE), world.admission.open(gateOf(0))]).toEqual([0, 0]);
     },
   );
+});
+
+it("workers do not wake each other while nobody has a place to give", () => {
+  const backend = { balance: "source", queueTimeoutMs: 60_000 } as const;
+  const world = new World({ workers: 2, servers: 2, limit: 1, backend });
+  const { kernel, starts, queues } = world;
+  world.kernel.answer = () => ({ accept: () => {} });
+  const dial = (worker: number, client: number) => {
+    kernel.dial(starts[worker]!.listeners[0]!.fd, undefined, `10.0.0.${client}`);
+    world.pass(50);
+  };
+  // One server is the first client's, the other one the last's; each has two who wait for it.
+  dial(0, 1);
+  dial(0, 1);
+  let last = 1;
+  while (world.active(0) + world.active(1) < 2) dial(1, ++last);
+  for (const [worker, client] of [[1, last], [1, 1], [0, last]] as const) {
+    dial(worker, client);
+  }
+  expect(new Set([1, 2].map((queue) => queues.firstWorker(queue)))).toEqual(new Set([0, 1]));
+  const before = kernel.clock;
+  for (let turn = 0; turn < 200; turn++) world.turn();
+  expect(kernel.clock - before).toBeGreaterThan(20_000);
 });
 
 /** One world with limits, and clients that come and go. */
@@ -70,9 +96,15 @@ class Rig {
     this.#random = this.world.kernel.random;
     this.clients = 10 + Math.floor(this.#random() * 50);
     let id = 1000;
-    this.world.kernel.answer = () => ({
-      accept: (end) => new Peer(this.world.kernel, end, ++id, { ...QUIET, listensFirst: true }),
-    });
+    const accepting = {
+      accept: (end: Endpoint) =>
+        void new Peer(this.world.kernel, end, ++id, { ...QUIET, listensFirst: true }),
+    };
+    const [refused, unanswered] = seed % 3 === 1 ? [0.3, 0.05] : [0, 0];
+    this.world.kernel.answer = () => {
+      if (refused > 0 && this.chance(refused)) return { error: ECONNREFUSED };
+      return unanswered > 0 && this.chance(unanswered) ? undefined : accepting;
+    };
   }
 
   chance(share: number): boolean {

@@ -57,6 +57,9 @@ export class Roster {
   #version = NaN;
   /** Servers that are no backups and take connections. */
   #usable = 0;
+  /** Those of them that have a place left, as far as was seen last. */
+  readonly #isFree: Uint8Array;
+  #free = 0;
   #hasLimits = false;
   /** Where looking at loads goes on. */
   #next = 0;
@@ -75,6 +78,7 @@ export class Roster {
       ? this.#places
       : new LeastConnections(this.#count, first);
     this.#isUsable = new Uint8Array(this.#count);
+    this.#isFree = new Uint8Array(this.#count);
     this.#backups = [...members.areBackups.keys()].filter((server) => members.areBackups[server]);
   }
 
@@ -87,6 +91,15 @@ export class Roster {
   hasUsable(): boolean {
     this.#keepUp();
     return this.#usable > 0 || this.#backup(NOTHING_TRIED) !== NO_SERVER;
+  }
+
+  /** Whether a server has a place left, as far as is known; for NO_SERVER, any that is used now. */
+  hasPlace(server: number): boolean {
+    this.#keepUp();
+    if (server === NO_SERVER && this.#usable > 0) return this.#free > 0;
+    const wanted = server === NO_SERVER ? this.#backup(NOTHING_TRIED) : server;
+    return wanted !== NO_SERVER && this.#isUsable[wanted] === 1 &&
+      this.#hasPlace(this.#rows[wanted]!);
   }
 
   /**
@@ -121,6 +134,8 @@ export class Roster {
     this.#isUsable[server] = isUsable ? 1 : 0;
     const load = this.#states.active(row) + this.#states.queued(row);
     const hasPlace = isUsable && this.#hasPlace(row);
+    this.#free += (hasPlace ? 1 : 0) - this.#isFree[server]!;
+    this.#isFree[server] = hasPlace ? 1 : 0;
     const hasRoom = isUsable && this.#hasRoom(row);
     if (this.#places === this.#queues) {
       this.#places.set(server, hasPlace || hasRoom, weight, load);

@@ -49,6 +49,22 @@ describe("Roster", () => {
     },
   );
 
+  it.each(BALANCES)("%s: knows whether there is a place, of any server or of one", (balance) => {
+    const servers = new Servers([1, 1, 1], [2, 2, 2]);
+    const roster = rosterOf(servers, { balance, areBackups: [false, false, true] });
+    const places = () => [NO_SERVER, 0, 1, 2].map((server) => roster.hasPlace(server));
+    expect(places()).toEqual([true, true, true, true]);
+    servers.connections.splice(0, 3, 2, 1, 0);
+    expect(places()).toEqual([true, false, true, true]);
+    servers.connections[1] = 2;
+    expect(places()).toEqual([false, false, false, true]);
+    servers.setWeight(0, 0);
+    servers.setWeight(1, 0);
+    expect(places()).toEqual([true, false, false, true]);
+    servers.connections[2] = 2;
+    expect(places()).toEqual([false, false, false, false]);
+  });
+
   it("lets a client wait where it is least crowded, and nowhere where the queue is full", () => {
     const servers = new Servers([1, 1], [1, 1]);
     const roster = rosterOf(servers, { maxQueue: 2 });
