@@ -115,7 +115,10 @@ export function reclaim(
   for (const fd of [...memory.poller, ...memory.pipes]) {
     if (fd !== 0) kernel.close(fd as Fd);
   }
+  // Who still means a connection that is gone is not to find another one in its place.
+  const generations = memory.generations.map((generation) => generation + 1);
   new Int32Array(start.connections).fill(0);
+  memory.generations.set(generations);
   return connections + reclaimSessions(start, kernel);
 }
 

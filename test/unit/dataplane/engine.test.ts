@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { reclaim } from "../../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../../src/dataplane/engine.ts";
+import type { Report } from "../../../src/dataplane/orders.ts";
 import { EAGAIN, EBADF, EINTR } from "../../../src/linux/errno.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
 import { SO_KEEPALIVE, TCP_KEEPIDLE } from "../../../src/linux/socket.ts";
@@ -351,6 +352,18 @@ describe("reclaim()", () => {
     kernel.dial(world.listener);
     for (let turn = 0; turn < 20; turn++) engine.turn();
     expect(world.frontend("opened")).toBe(2);
+  });
+
+  it("leaves connections of the next worker to those who mean them", () => {
+    const { world: { start, kernel, listener } } = relayed();
+    reclaim(start, kernel);
+    const reports: Report[] = [];
+    const engine = new Engine(start, kernel, (report) => reports.push(report));
+    const client = kernel.dial(listener);
+    for (let turn = 0; turn < 20; turn++) engine.turn();
+    engine.carryOut({ kind: "cut", id: 1, which: { slots: [0], generations: [0] } });
+    expect(reports.at(-1)).toMatchObject({ kind: "cut", connections: 0 });
+    expect(client.isDead).toBe(false);
   });
 });
 
