@@ -8,6 +8,7 @@ import { bodyLimit } from "hono/body-limit";
 import type { BlankEnv } from "hono/types";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, type Door, identify, refuseForeignPages } from "./callers.ts";
+import { addConfig } from "./config.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addConnections } from "./connections.ts";
 import { addEvents } from "./events.ts";
@@ -40,6 +41,7 @@ export function createAdminApp(
   addOverrides(router, appliance);
   addConnections(router, appliance);
   addEvents(router, appliance);
+  addConfig(router, appliance);
   router.get("/stats;csv", (context) => {
     context.header("cache-control", "no-store");
     return context.text(haproxyCsv(appliance.frontends(), appliance.backends()));
@@ -85,5 +87,5 @@ const MOST_BODY_BYTES = 1_000_000;
 /** Routes of the interface that do not exist so far: refused by name. */
 const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
   { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
-  { method: /^(GET|POST)$/, path: /^\/v1\/config(\/(plan|reload))?$/ },
+  { method: /^(GET|POST)$/, path: /^\/v1\/config(\/reload)?$/ },
 ];

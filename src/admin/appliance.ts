@@ -16,11 +16,14 @@ import type {
 } from "./model.ts";
 import type { DashboardFiles } from "./dashboard.ts";
 import type { Connection, Killed } from "./model_connections.ts";
+import type { ConfigPlan } from "./model_config.ts";
 import type { Event } from "./model_events.ts";
 import type { Handover } from "./model_handover.ts";
 
 /** The running appliance, as the admin API sees it. Reading answers at once, from memory. */
 export interface Appliance {
+  /** What a file would change, or what is wrong with it. */
+  planConfig(text: string): ConfigPlan | Refused;
   /** The dashboard's files by name. */
   readonly dashboard: DashboardFiles;
   /** Why the appliance is not alive, one line a cause; empty when it is. */
@@ -139,6 +142,11 @@ export interface Caller {
   /** `socket`, a token's name, or `anonymous`. */
   readonly name: string;
   readonly role: Role;
+}
+
+/** A file that is refused: each problem at its path, behind its line and column. */
+export interface Refused {
+  readonly problems: readonly { readonly path: string; readonly detail: string }[];
 }
 
 /** The appliance's state does not allow the change: answered as 409. */

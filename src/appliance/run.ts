@@ -68,17 +68,26 @@ function loadPlan(file: string, node: string | undefined, facts: HostFacts): Pla
     complain([`${file}: ${error instanceof Error ? error.message : error}`]);
     return undefined;
   }
-  const loaded = loadConfig(text, {
-    file,
-    env: Deno.env.toObject(),
-    readFile: Deno.readTextFileSync,
-    host: facts,
-    node,
-  });
+  const loaded = loadText(text, file, node, facts);
   const found = loaded.plan ? hostProblems(loaded.plan, facts, loaded.locate) : loaded;
   complain([...loaded.warnings, ...(loaded.plan ? found.warnings : [])].map(asWarning));
   complain(found.problems.map(formatProblem));
   return loaded.plan && found.problems.length === 0 ? loaded.plan : undefined;
+}
+
+function loadText(
+  text: string,
+  file: string,
+  node: string | undefined,
+  host: HostFacts,
+): ReturnType<typeof loadConfig> {
+  return loadConfig(text, {
+    file,
+    env: Deno.env.toObject(),
+    readFile: Deno.readTextFileSync,
+    host,
+    node,
+  });
 }
 
 async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Promise<void> {
@@ -106,7 +115,8 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const availability = new Availability({ ...parts, engines });
   const { worker: capacity } = connections;
   const operation = operated({ ...parts, engines, availability, log, capacity });
-  const shown = { ...parts, ...operation, file, threads, availability, log };
+  const load = (text: string) => loadText(text, file, plan.node, hostFacts());
+  const shown = { ...parts, ...operation, file, load, threads, availability, log };
   const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
   const admin = await serveAdmin(

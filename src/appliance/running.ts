@@ -9,12 +9,14 @@ import type {
   ConnectionPage,
   HandoverWish,
   KillWish,
+  Refused,
   ServerChange,
   StandbyWish,
   Wish,
 } from "../admin/appliance.ts";
 import { Conflict } from "../admin/appliance.ts";
 import type { Killed } from "../admin/model_connections.ts";
+import type { ConfigPlan } from "../admin/model_config.ts";
 import type { Event } from "../admin/model_events.ts";
 import type { Handover } from "../admin/model_handover.ts";
 import type {
@@ -36,6 +38,7 @@ import { build, dashboardFiles } from "./bundle.ts";
 import type { Connections } from "./connections.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
+import { planned, type Running } from "./planned.ts";
 import type { Overrides } from "./overrides.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
@@ -54,6 +57,8 @@ export interface Thread {
 export interface Parts {
   readonly plan: Plan;
   readonly file: string;
+  /** Loads a file's text for this node. */
+  readonly load: Running["load"];
   readonly memory: SharedMemory;
   readonly servers: Servers;
   readonly frontends: Frontends;
@@ -80,6 +85,21 @@ export class RunningAppliance implements Appliance {
 
   constructor(parts: Parts) {
     this.#parts = parts;
+  }
+
+  planConfig(text: string): ConfigPlan | Refused {
+    const { plan, load } = this.#parts;
+    return planned(text, {
+      plan,
+      load,
+      connections: (what, name) => {
+        if (what === "frontend") {
+          return this.frontends().find((one) => one.name === name)?.connections.active ?? null;
+        }
+        const [backend = "", server = ""] = name.split("/");
+        return this.server(backend, server)?.connections.active ?? null;
+      },
+    });
   }
 
   liveness(): readonly string[] {

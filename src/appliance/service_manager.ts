@@ -1,12 +1,11 @@
 /**
- * Tells the service manager how the appliance is: ready, reloading, stopping, alive. Without a
+ * Tells the service manager how the appliance is: ready, stopping, alive. Without a
  * `NOTIFY_SOCKET` in the environment it does nothing. A message that cannot be delivered is lost:
  * the appliance runs with or without a listener.
  *
  * @see sd_notify(3), sd_watchdog_enabled(3)
  */
 
-import { monotonicMs } from "../linux/clock.ts";
 import type { Fd } from "../linux/libc.ts";
 import { unixAddress } from "../linux/sockaddr.ts";
 import { AF_UNIX, close, sendto, SOCK_DGRAM, socket } from "../linux/socket.ts";
@@ -38,16 +37,6 @@ export class ServiceManager {
     feed();
     // Three times in its period, so that one that comes late is not the end.
     this.#timer = setInterval(feed, this.#watchdogMs / 3);
-  }
-
-  /** A reload has begun; {@linkcode ServiceManager.reloaded} follows, whatever comes of it. */
-  reloading(): void {
-    this.#tell("RELOADING=1", `MONOTONIC_USEC=${Math.round(monotonicMs() * 1e3)}`);
-  }
-
-  /** The reload is over. */
-  reloaded(status: string): void {
-    this.#tell("READY=1", `STATUS=${status}`);
   }
 
   /** The planned stop has begun. The watchdog is fed until the end: connections may take long. */

@@ -69,6 +69,13 @@ export class AdminClient implements Disposable {
     return this.#ask(path, { method: "POST", headers: JSON_BODY, body: JSON.stringify(wish) });
   }
 
+  /** Asks what becomes of a configuration. @throws {Failure} with its problems, a line each. */
+  postYaml(path: string, text: string): Promise<Answer> {
+    const headers = { "content-type": "application/yaml" };
+    const init = { method: "POST", headers, body: text };
+    return this.#ask(path, init, TIMEOUT_MS, EXIT.invalidConfiguration);
+  }
+
   /** Replaces a resource. @throws {Failure} */
   put(path: string, resource: object): Promise<Answer> {
     return this.#ask(path, { method: "PUT", headers: JSON_BODY, body: JSON.stringify(resource) });
@@ -110,6 +117,7 @@ export class AdminClient implements Disposable {
     path: string,
     init: RequestInit & { headers?: Record<string, string> },
     timeoutMs = TIMEOUT_MS,
+    badValueCode: number = EXIT.failed,
   ) {
     if (this.#socket !== undefined) await knock(this.#socket);
     const headers = { ...init.headers, ...this.#headers, accept: "application/json" };
@@ -127,12 +135,13 @@ export class AdminClient implements Disposable {
     if (response.ok && body !== undefined) {
       return { body, scope: response.headers.get("lintel-scope") ?? "" };
     }
-    throw this.#failure(response, body);
+    throw this.#failure(response, body, badValueCode);
   }
 
-  #failure({ status }: Response, body: unknown): Failure {
+  #failure({ status }: Response, body: unknown, badValueCode: number = EXIT.failed): Failure {
     const problem = ProblemSchema.safeParse(body);
-    if (problem.success) return new Failure(exitCodeOf(status), problem.data.detail);
+    const code = status === 422 ? badValueCode : exitCodeOf(status);
+    if (problem.success) return new Failure(code, problem.data.detail);
     return new Failure(
       EXIT.failed,
       `${this.#address} answers ${status}, but not as a lintel does`,

@@ -10,6 +10,7 @@ import { events, type EventsOptions, why } from "./events.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { failover, type FailoverOptions, standby, type StandbyOptions } from "./handover.ts";
 import { asClient, clientFor, type ClientOptions, type End, notYet } from "./options.ts";
+import { plan, type PlanOptions } from "./plan.ts";
 import { addServerVerbs } from "./server_verbs.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -65,6 +66,7 @@ function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
     .helpCommand(false);
   addRun(program, commands, terminal, end);
   addCheck(program, commands, terminal, end);
+  addPlan(program, terminal, end);
   addStatus(program, terminal, end);
   addServerVerbs(program, terminal, end);
   addFailover(program, terminal, end);
@@ -104,6 +106,18 @@ function addCheck(program: Command, commands: Commands, terminal: Terminal, end:
     .option("--json", "print problems, warnings and nodes as JSON")
     .action(async (options: CheckOptions) => {
       end(await check(options, terminal, commands));
+    });
+}
+
+function addPlan(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("plan"))
+    .description("What the file would change, if the running appliance ran from it.")
+    .addOption(configOption(terminal))
+    .option("--exit-code", "end with 9 where something would change")
+    .option("--json", "print the changes")
+    .action(async (options: PlanOptions) => {
+      using client = clientFor(options, terminal);
+      end(await plan(client, options, terminal));
     });
 }
 
@@ -191,7 +205,6 @@ function onOff(value: string): boolean {
 }
 
 const NOT_YET = [
-  "plan",
   "reload",
   "server",
   "import",

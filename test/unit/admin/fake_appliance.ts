@@ -13,6 +13,7 @@ import type {
 } from "../../../src/admin/appliance.ts";
 import { Conflict } from "../../../src/admin/appliance.ts";
 import type { Connection } from "../../../src/admin/model_connections.ts";
+import type { ConfigPlan } from "../../../src/admin/model_config.ts";
 import type { Event } from "../../../src/admin/model_events.ts";
 import type {
   Backend,
@@ -28,6 +29,14 @@ const AT = "2026-01-02T03:04:05Z";
 
 /** Two backends, three servers, one virtual router; `changes` remembers what was asked. */
 export class FakeAppliance implements Appliance {
+  /** What a file would change; a file that says "broken" is refused. */
+  planned: ConfigPlan["changes"] = [];
+
+  planConfig(text: string) {
+    if (text !== "broken") return { hash: "cafe", changes: this.planned, warnings: [] };
+    return { problems: [{ path: "workers", detail: "1:10: found 0; allowed: auto" }] };
+  }
+
   readonly dashboard = {
     "page.html": "<!DOCTYPE html>",
     "client.ts": "export {};",

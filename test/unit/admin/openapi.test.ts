@@ -46,6 +46,7 @@ describe("/openapi.json", () => {
       "get /v1/virtual-routers",
       "get /v1/virtual-routers/{name}",
       "patch /v1/backends/{backend}/servers/{server}",
+      "post /v1/config/plan",
       "post /v1/virtual-routers/{name}/failover",
       "put /v1/standby",
     ]);

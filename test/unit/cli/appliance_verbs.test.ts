@@ -443,6 +443,42 @@ describe("reaching an appliance", () => {
   });
 });
 
+describe("plan", () => {
+  function file(text: string): string {
+    Deno.writeTextFileSync(`${directory}/lintel.yaml`, text);
+    return `${directory}/lintel.yaml`;
+  }
+
+  it("prints what would change, and ends with 9 where it is asked to", async () => {
+    expect(await lintel(`plan -c ${file("")} --exit-code`)).toMatchObject({
+      exitCode: 0,
+      stdout: "nothing would change\n",
+    });
+    appliance.planned = [
+      { kind: "add", what: "listener", name: "web *:80", fields: [], connections: null },
+      {
+        ...{ kind: "change", what: "server", name: "web/a", connections: 3 },
+        fields: [{ path: "weight", from: 100, to: 7 }],
+      },
+      { kind: "remove", what: "virtualRouter", name: "old", fields: [], connections: null },
+    ];
+    const { exitCode, stdout } = await lintel(`plan -c ${file("")} --exit-code`);
+    expect([exitCode, stdout]).toEqual([
+      9,
+      "+ listener web *:80\n" +
+      "~ server web/a (3 open connections)\n    weight: 100 → 7\n" +
+      "- virtual router old\n",
+    ]);
+    expect((await lintel(`plan -c ${file("")}`)).exitCode).toBe(0);
+  });
+
+  it("ends with 3 for a file that is invalid, and with 2 for one that is not there", async () => {
+    const { exitCode, stderr } = await lintel(`plan -c ${file("broken")}`);
+    expect([exitCode, stderr]).toEqual([3, "lintel: workers: 1:10: found 0; allowed: auto\n"]);
+    expect((await lintel("plan -c /nonexistent")).exitCode).toBe(2);
+  });
+});
+
 describe("complete", () => {
   it.each([
     ["", ["check", "drain", "status"]],
