@@ -11,7 +11,10 @@ import type { Path } from "./problem.ts";
  * Refuses keys that would have no effect, since all their listeners are for UDP, and warns about
  * sessions where no listener is.
  */
-export function checkUdp({ report }: Compilation, frontends: readonly FrontendPlan[]): void {
+export function checkUdp(
+  { report, config }: Compilation,
+  frontends: readonly FrontendPlan[],
+): void {
   for (const frontend of frontends) {
     if (!listensOn(frontend, "udp")) continue;
     const path: Path = ["frontends", frontend.name];
@@ -35,7 +38,11 @@ export function checkUdp({ report }: Compilation, frontends: readonly FrontendPl
   }
   for (const backend of new Set(frontends.flatMap(({ backend }) => backend ?? []))) {
     if (takesConnections(backend, frontends)) {
-      warnWithoutSessions(report, backend, frontends);
+      const { idle, replies, maxSessions } = config.backends[backend]?.udp ?? DEFAULTS;
+      // The defaults ask for nothing: a file with all of them filled in has them everywhere.
+      const isAsked = idle !== DEFAULTS.idle || maxSessions !== DEFAULTS.maxSessions ||
+        replies !== DEFAULTS.replies;
+      if (isAsked) warnWithoutSessions(report, backend, frontends);
       continue;
     }
     for (const key of BACKEND_KEYS) {
@@ -95,3 +102,5 @@ const BACKEND_KEYS = [
   ["retries"],
   ["proxyProtocol"],
 ];
+
+const DEFAULTS = { idle: "30s", maxSessions: 65_536, replies: undefined };
