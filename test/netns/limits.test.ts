@@ -10,6 +10,7 @@ import { eventually } from "../../scripts/lab/wait.ts";
 import { ECONNRESET } from "../../src/linux/errno.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
 import { Lintel, product } from "./product.ts";
+import { UdpPeer } from "./udp_peer.ts";
 
 const OWN = ["172.16.0.2", "172.16.1.2"] as const;
 const OWN6 = "fd00::2";
@@ -34,17 +35,21 @@ frontends:
     allow: [172.16.0.0/24, "fd00::/64"]
     deny: [172.16.0.101, "fd00::101"]
     backend: plain
-  virtual: { listen: "vip:web:81", backend: beside }
+  virtual: { listen: ["vip:web:81", "vip:web:81/udp"], backend: beside }
   six: { listen: "vip:web:82", backend: six }
-  chosen: { listen: "vip:web:83", backend: chosen }
+  chosen: { listen: ["vip:web:83", "vip:web:83/udp"], backend: chosen }
   lined: { listen: "*:84", backend: lined }
   few: { listen: "*:85", maxConnections: 2, backend: plain }
   resetting: { listen: "*:86", backend: resetting }
 backends:
   plain: { check: none, servers: { one: "172.16.0.21:80" } }
-  beside: { check: none, servers: { one: "172.16.5.21:80" } }
+  beside: { check: none, udp: { idle: 200ms }, servers: { one: "172.16.5.21:80" } }
   six: { check: none, servers: { one: "[fd00::21]:80" } }
-  chosen: { check: none, sourceAddress: ${OWN[1]}, servers: { one: "172.16.0.21:80" } }
+  chosen:
+    check: none
+    sourceAddress: ${OWN[1]}
+    udp: { idle: 200ms }
+    servers: { one: "172.16.0.21:80" }
   lined:
     check: none
     serverDefaults: { maxConnections: 2, maxQueue: 1 }
@@ -59,6 +64,7 @@ backends:
 let lab: Lab;
 let lintel: Lintel;
 let client: Host;
+let server: Host;
 /** By its address. */
 const listeners = new Map<string, PeerListener>();
 const peers: Peer[] = [];
@@ -71,7 +77,7 @@ beforeAll(async () => {
   const addresses = [`${OWN[0]}/24`, `${OWN[1]}/24`, `${OWN6}/64`];
   const balancer = lab.host("lb", { addresses });
   const theirs = ["172.16.0.21", "172.16.5.21", "fd00::21"];
-  const server = lab.host("server", {
+  server = lab.host("server", {
     addresses: [...theirs.map((one) => `${one}/${one.includes(":") ? 64 : 24}`), "172.16.1.21/24"],
   });
   for (const address of theirs) {
@@ -111,6 +117,17 @@ it.each([
   await settle();
 });
 
+it.each([
+  ["the kernel would take the VIP", VIPS[0], 81, "172.16.5.21", OWN[0]],
+  ["another address is asked for", VIPS[0], 83, "172.16.0.21", OWN[1]],
+])("also over UDP: %s", async (_, to, port, address, expected) => {
+  using asked = new UdpPeer(server, address, 80);
+  using asking = new UdpPeer(client, "172.16.5.100");
+  asking.send(to, port, "?");
+  expect((await asked.next()).from.address).toBe(expected);
+  await settle();
+});
+
 it("a server's limit and its queue are those of the file, and can be read", async () => {
   const clients = Array.from({ length: 5 }, () => dial(84));
   const connections = async () => (await lintel.server("one", "lined")).connections;
@@ -134,8 +151,7 @@ it.each([
 });
 
 it("a server that resets its connections at once is found out by them", async () => {
-  const worst = lab.hosts.find(({ name }) => name === "server")!;
-  const bad = worst.inside(() => new PeerListener("172.16.0.21", 81));
+  const bad = server.inside(() => new PeerListener("172.16.0.21", 81));
   const timer = setInterval(() => {
     const peer = bad.take();
     // Later, or it would be as if it had never accepted.

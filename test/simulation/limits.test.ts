@@ -28,15 +28,29 @@ describe("limits and queues through a kernel of our own", () => {
       rig.settle();
       rig.checkNobodyWaits();
       for (const peer of rig.peers) expect(["end", "reset"]).toContain(peer.outcome);
-      expect(world.frontend("opened")).toBe(world.frontend("closed"));
       expect(rig.served + rig.refused).toBe(rig.clients);
-      for (let row = 0; row < rig.servers; row++) {
-        expect([world.active(row), world.queues.queued(row)]).toEqual([0, 0]);
-      }
-      expect([world.admission.open(PROCESS_GATE), world.admission.open(gateOf(0))]).toEqual([0, 0]);
+      rig.checkNothingIsLeft();
     },
   );
 });
+
+it.each(SEEDS.slice(0, 10))(
+  "seed %i: nothing is left of anybody, whoever cuts, drains and resets",
+  (seed) => {
+    const rig = new Rig(1000 + seed);
+    const { world } = rig;
+    rig.dialAll({ areRough: true });
+    rig.meddle();
+    for (let turn = 0; !rig.isDone; turn++) {
+      if (turn > 4_000) throw new Error(`stuck at ${world.kernel.clock}: ${rig.state()}`);
+      rig.turn();
+      rig.checkLimits();
+    }
+    rig.settle();
+    rig.checkNobodyWaits();
+    rig.checkNothingIsLeft();
+  },
+);
 
 it("workers do not wake each other while nobody has a place to give", () => {
   const backend = { balance: "source", queueTimeoutMs: 60_000 } as const;
@@ -111,8 +125,11 @@ class Rig {
     return this.#random() < share;
   }
 
-  /** Every client stays for a while, says goodbye, and waits for the answer to that. */
-  dialAll(): void {
+  /**
+   * Every client stays for a while, says goodbye, and waits for the answer to that; some rough ones
+   * do not wait, or reset the connection.
+   */
+  dialAll({ areRough = false } = {}): void {
     const { kernel, starts } = this.world;
     for (let id = 0; id < this.clients; id++) {
       kernel.after(this.#random() * 500, () => {
@@ -120,7 +137,8 @@ class Rig {
         const listener = start?.listeners[0]?.fd ?? this.world.listener;
         const end = kernel.dial(listener, undefined, `10.0.0.${1 + id % 20}`);
         kernel.after(this.#random() * 200, () => {
-          this.peers.push(new Peer(kernel, end, id, QUIET));
+          const then = areRough ? ROUGH[Math.floor(this.#random() * ROUGH.length)] : undefined;
+          this.peers.push(new Peer(kernel, end, id, { ...QUIET, then: then ?? "end" }));
         });
       });
     }
@@ -133,6 +151,25 @@ class Rig {
       const row = Math.floor(this.#random() * this.servers) as Row;
       kernel.after(this.#random() * 700, () => servers.setHealth(row, "down"));
       kernel.after(700 + this.#random() * 200, () => servers.setHealth(row, "up"));
+    }
+  }
+
+  /** Servers are drained, weighed and cut off. At the end all are there. */
+  meddle(): void {
+    const { kernel, engines, servers } = this.world;
+    for (let id = 0; id < 15; id++) {
+      const row = Math.floor(this.#random() * this.servers) as Row;
+      const act = [
+        () => servers.setAdmin(row, "drain"),
+        () => servers.setAdmin(row, "maint"),
+        () => servers.setWeight(row, id % 3),
+        () => engines.forEach((one) => one.carryOut({ kind: "cut", id, which: { row } })),
+      ][id % 4]!;
+      kernel.after(this.#random() * 900, act);
+      kernel.after(950, () => {
+        servers.setAdmin(row, "ready");
+        servers.setWeight(row, 10);
+      });
     }
   }
 
@@ -196,10 +233,20 @@ class Rig {
     if (passed < 3000) throw new Error(`it spins: 200 turns in ${passed} ms`);
   }
 
+  checkNothingIsLeft(): void {
+    const { admission, queues } = this.world;
+    expect(this.world.frontend("opened")).toBe(this.world.frontend("closed"));
+    for (let row = 0; row < this.servers; row++) {
+      expect([this.world.active(row), queues.queued(row)]).toEqual([0, 0]);
+    }
+    expect([admission.open(PROCESS_GATE), admission.open(gateOf(0))]).toEqual([0, 0]);
+  }
+
   checkNobodyWaits(): void {
     const { queues } = this.world;
     for (let queue = 0; queue < queues.shape.queues; queue++) expect(queues.waiting(queue)).toBe(0);
   }
 }
 
+const ROUGH = ["end", "end", "close", "reset"] as const;
 const QUIET = { bytes: 1, then: "end", readsAfter: 0, listensFirst: false } as const;
