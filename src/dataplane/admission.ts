@@ -72,6 +72,11 @@ export class Doors {
     if (this.#frontends[frontend]!.maxConnections !== null) this.#release(gateOf(frontend));
   }
 
+  /** Keeps rates from being misled by what was long ago. Call it at each beat. */
+  beat(now: number): void {
+    this.#table.forgetPast(now);
+  }
+
   /** Whether the client at the other end of a socket may use a frontend. */
   allows(client: Fd, frontend: number): boolean {
     if (this.#allow[frontend] === null && this.#deny[frontend] === null) return true;

@@ -41,6 +41,7 @@ export class Engine implements Watcher {
   readonly #connector: Connector;
   readonly #connections: Connections;
   readonly #acceptor: Acceptor;
+  readonly #doors: Doors;
   /** None where nothing listens on UDP. */
   readonly #sessions: Sessions | undefined;
   #now: number;
@@ -67,6 +68,7 @@ export class Engine implements Watcher {
     const driver = this.#openDriver(table, memory, buffers);
     this.#parts = { kernel, driver, table, wheel, chooser, tally: new Tally(start) };
     const doors = new Doors(start, kernel);
+    this.#doors = doors;
     const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
     const clients = new Clients(kernel, table, remembers);
     const sources = new SourceAddresses(
@@ -255,6 +257,7 @@ export class Engine implements Watcher {
     this.#workers.beat(worker, now);
     this.#workers.setConnections(worker, this.#open);
     this.#sessions?.expire(now);
+    this.#doors.beat(now);
     this.#parts.tally.late(now - this.#beatAt);
     this.#beatAt = now + BEAT_MS;
     if (now < this.#sweepAt) return;

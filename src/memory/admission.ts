@@ -88,22 +88,21 @@ export class Admission {
 
   /**
    * Lets one more connection in, or says when: so many a second, and a tenth of that at once. All
-   * workers have the same clock.
+   * workers have the same clock, but some look at it earlier than others.
    *
    * The cell is the instant at which the next one is due if they come evenly (the "generic cell
-   * rate algorithm", ITU-T I.371), in units that wrap: an instant that cannot be is an old one.
+   * rate algorithm", ITU-T I.371), in units that wrap; 0 if there is none, or it has passed.
    *
    * @param now milliseconds, of a clock that all workers share.
    * @returns 0, or how many milliseconds are left until one may come.
    */
   admit(gate: number, now: number, ratePerSecond: number): number {
     const at = 2 * this.#gates + gate;
-    const interval = Math.ceil(UNITS_PER_MS * 1e3 / ratePerSecond);
+    const interval = intervalOf(ratePerSecond);
     const tolerance = interval * Math.max(0, Math.floor(ratePerSecond / 10) - 1);
     const present = Math.floor(now * UNITS_PER_MS) | 0;
     for (let before = Atomics.load(this.#sums, at);;) {
-      let ahead = before - present | 0;
-      if (before === 0 || ahead < 0 || ahead > tolerance + interval) ahead = 0;
+      const ahead = before === 0 ? 0 : Math.max(0, before - present | 0);
       if (ahead > tolerance) return (ahead - tolerance) / UNITS_PER_MS;
       const next = (present + ahead + interval | 0) || 1;
       const found = Atomics.compareExchange(this.#sums, at, before, next);
@@ -114,8 +113,26 @@ export class Admission {
 
   /** Takes back what {@linkcode admit} has granted: nobody has come in. */
   refund(gate: number, ratePerSecond: number): void {
-    const interval = Math.ceil(UNITS_PER_MS * 1e3 / ratePerSecond);
-    Atomics.sub(this.#sums, 2 * this.#gates + gate, interval);
+    const at = 2 * this.#gates + gate;
+    for (let before = Atomics.load(this.#sums, at); before !== 0;) {
+      const next = (before - intervalOf(ratePerSecond) | 0) || 1;
+      const found = Atomics.compareExchange(this.#sums, at, before, next);
+      if (found === before) return;
+      before = found;
+    }
+  }
+
+  /**
+   * Forgets instants that have passed. Call it at least every ten seconds: half a minute later they
+   * would look like instants to come.
+   */
+  forgetPast(now: number): void {
+    const present = Math.floor(now * UNITS_PER_MS) | 0;
+    for (let at = 2 * this.#gates; at < 3 * this.#gates; at++) {
+      const before = Atomics.load(this.#sums, at);
+      if (before === 0 || (before - present | 0) >= 0) continue;
+      Atomics.compareExchange(this.#sums, at, before, 0);
+    }
   }
 
   /** Forgets the connections of a worker, and that it waits. Only once it is gone. */
@@ -135,6 +152,10 @@ export class Admission {
   #at(worker: number, cell: number): number {
     return worker * (2 * this.#gates + 1) + cell;
   }
+}
+
+function intervalOf(ratePerSecond: number): number {
+  return Math.ceil(UNITS_PER_MS * 1e3 / ratePerSecond);
 }
 
 /** The gate of the whole process. */

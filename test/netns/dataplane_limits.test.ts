@@ -136,8 +136,8 @@ describe.each(ENGINES)("connections through workers on %s", (engine) => {
     const startedAt = performance.now();
     dial(dataplane, 12);
     for (let come = 0; come < 12; come++) await accept();
-    // Two come at once, ten after them.
-    expect(performance.now() - startedAt).toBeGreaterThan(450);
+    // Two come at once, ten in half a second; a worker may have looked at the clock earlier.
+    expect(performance.now() - startedAt).toBeGreaterThan(300);
   });
 
   it("are refused by where they come from, and a denial wins", async () => {

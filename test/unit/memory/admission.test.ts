@@ -88,8 +88,19 @@ describe("Admission.admit()", () => {
     for (const pause of [20_000, 40_000, 67_000, 100_000, 1e9]) {
       const { one } = tables();
       one.admit(gateOf(0), 1000, 10);
-      expect(one.admit(gateOf(0), 1000 + pause, 10)).toBeLessThanOrEqual(100);
+      one.forgetPast(11_000);
+      expect(one.admit(gateOf(0), 1000 + pause, 10)).toBe(0);
     }
+  });
+
+  it("is not misled by a worker that has looked at the clock earlier", () => {
+    const { one, other } = tables();
+    for (let turn = 0; turn < 2; turn++) expect(one.admit(gateOf(0), 1000, 20)).toBe(0);
+    for (const early of [999, 990, 500]) {
+      expect(other.admit(gateOf(0), early, 20)).toBeCloseTo(1050 - early, 2);
+      other.forgetPast(early);
+    }
+    expect(one.admit(gateOf(0), 1000, 20)).toBeCloseTo(50, 2);
   });
 
   it("takes back a grant that nobody has used", () => {
@@ -97,6 +108,10 @@ describe("Admission.admit()", () => {
     one.admit(gateOf(0), 1000, 5);
     one.refund(gateOf(0), 5);
     expect(one.admit(gateOf(0), 1000, 5)).toBe(0);
+    // Nor is it missed where all is forgotten by then.
+    one.forgetPast(2000);
+    one.refund(gateOf(0), 5);
+    for (const wait of [0, 200]) expect(one.admit(gateOf(0), 2000, 5)).toBeCloseTo(wait, 2);
   });
 });
 
