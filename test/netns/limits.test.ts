@@ -56,7 +56,7 @@ backends:
     timeouts: { queue: 1m }
     servers: { one: "172.16.0.21:80" }
   resetting:
-    check: { type: tcp, port: 80, interval: 60s, fastInterval: 60s }
+    check: { type: tcp, port: 90, interval: 60s, fastInterval: 60s }
     passive: { errorLimit: 3, action: mark-down }
     servers: { good: "172.16.0.21:80", bad: "172.16.0.21:81" }
 `;
@@ -83,6 +83,8 @@ beforeAll(async () => {
   for (const address of theirs) {
     listeners.set(address, server.inside(() => new PeerListener(address, 80)));
   }
+  // Checks go elsewhere: what comes to port 80 comes from clients.
+  listeners.set("checks", server.inside(() => new PeerListener("172.16.0.21", 90)));
   lintel = new Lintel(balancer, command, CONFIG);
   await lintel.ready();
   await eventually("the VIPs are there", () => VIPS.every((address) => balancer.holds(address)));
