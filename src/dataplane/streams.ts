@@ -118,6 +118,37 @@ export class Streams {
     return this.#giveBack(first);
   }
 
+  /** How many bytes a send was of that is over; its buffers are still to go back. */
+  lengthOf(first: number): number {
+    let total = 0;
+    for (let buffer = first; buffer !== NONE; buffer = this.#next[buffer]!) {
+      total += this.#length[buffer]!;
+    }
+    return total;
+  }
+
+  /** A send is over that has sent some of its bytes: the others are the next to be sent. */
+  sentSome(first: number, sent: number): void {
+    const side = this.#owner[first]!;
+    let rest = first;
+    let done = sent;
+    while (done >= this.#length[rest]!) {
+      const next = this.#next[rest]!;
+      done -= this.#length[rest]!;
+      this.#buffers.give(rest);
+      rest = next;
+    }
+    this.#buffers.view(rest).copyWithin(0, done, this.#length[rest]!);
+    this.#length[rest]! -= done;
+    let last = rest;
+    let count = 1;
+    for (; this.#next[last] !== NONE; last = this.#next[last]!) count++;
+    this.#next[last] = this.#head[side]!;
+    if (this.#head[side] === NONE) this.#tail[side] = last;
+    this.#head[side] = rest;
+    this.#count[side]! += count;
+  }
+
   #sendMany(side: number, first: number, target: Fd, flags: number, high: number): void {
     // Headers are read when they are handed over, and may be overwritten from then on.
     if (this.#message === MESSAGES || this.#ring.pending === 0) {

@@ -218,18 +218,18 @@ export class UringDriver implements Driver {
     if (operation === WATCH) return this.#watched(low, high, result);
     const hasBuffer = operation === RECEIVE && (flags & CQE_F_BUFFER) !== 0;
     if (hasBuffer) this.#provided.taken();
-    const length = operation === SEND ? this.#streams.sent(low) : 0;
     const side = operation === SEND ? this.#streams.owner(low) : low;
     if (high !== this.#requests.name(side, operation)) {
       // The connection has ended meanwhile.
       if (hasBuffer) this.#provided.give(flags >>> BUFFER_SHIFT);
+      if (operation === SEND) this.#streams.sent(low);
       return;
     }
     switch (operation) {
       case RECEIVE:
         return this.#relay.received(side, result, flags);
       case SEND:
-        return this.#relay.sent(side, result, length);
+        return this.#relay.sent(side, result, low);
       case CONNECT:
         this.#requests.done(side, CONNECT);
         if (result < 0) return this.events.refused(side >> 1, -result, this.#now);

@@ -171,12 +171,15 @@ export class UringRelay {
     else if ((table.flags[side]! & FAILED) !== 0) this.#failed.add(side);
   }
 
-  /** A send of a side is over. */
-  sent(side: number, result: number, length: number): void {
+  /** A send of a side is over, which began with this buffer. */
+  sent(side: number, result: number, first: number): void {
     const { requests, streams, table } = this.#parts;
     requests.done(side, SEND);
-    if (result < length) return this.#targetFailed(side);
-    table.moved[side]! += length;
+    // The kernel may leave off in the middle of what it was to send to the end: no failure yet.
+    if (result > 0 && result < streams.lengthOf(first)) streams.sentSome(first, result);
+    else streams.sent(first);
+    if (result <= 0) return this.#targetFailed(side);
+    table.moved[side]! += result;
     table.lastActiveAt[side >> 1] = this.now;
     if (streams.queued(side) > 0) this.#dirty.add(side);
     else this.#drained(side);
