@@ -5,7 +5,7 @@
  */
 
 import { EPOLLERR, EPOLLHUP, EPOLLPRI, EPOLLRDHUP } from "../linux/epoll.ts";
-import { ECANCELED, ENOBUFS } from "../linux/errno.ts";
+import { EAGAIN, ECANCELED, ENOBUFS } from "../linux/errno.ts";
 import { CQE_F_BUFFER, CQE_F_MORE } from "../linux/io_uring.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { ProvidedBuffers } from "../linux/provided_buffers.ts";
@@ -175,11 +175,12 @@ export class UringRelay {
   sent(side: number, result: number, first: number): void {
     const { requests, streams, table } = this.#parts;
     requests.done(side, SEND);
-    // The kernel may leave off in the middle of what it was to send to the end: no failure yet.
-    if (result > 0 && result < streams.lengthOf(first)) streams.sentSome(first, result);
+    // The kernel may leave off before or amid what it was to send to the end: no failure yet.
+    const moved = result === -EAGAIN ? 0 : result;
+    if (moved >= 0 && moved < streams.lengthOf(first)) streams.sentSome(first, moved);
     else streams.sent(first);
-    if (result <= 0) return this.#targetFailed(side);
-    table.moved[side]! += result;
+    if (moved < 0) return this.#targetFailed(side);
+    table.moved[side]! += moved;
     table.lastActiveAt[side >> 1] = this.now;
     if (streams.queued(side) > 0) this.#dirty.add(side);
     else this.#drained(side);
