@@ -181,7 +181,7 @@ export class UringRelay {
     else streams.sent(first);
     if (moved < 0) return this.#targetFailed(side);
     table.moved[side]! += moved;
-    table.lastActiveAt[side >> 1] = this.now;
+    if (moved > 0) table.lastActiveAt[side >> 1] = this.now;
     if (streams.queued(side) > 0) this.#dirty.add(side);
     else this.#drained(side);
   }
