@@ -91,7 +91,8 @@ describe("a tcp check that talks", () => {
       code: "L7RSP",
       text: 'the expected text did not come before: connection closed; found "busy"',
     });
-    const resetting = await servers.serve((one) => one.resetAndDestroy());
+    // Later, or it would be as if it had never accepted.
+    const resetting = await servers.serve((one) => setTimeout(() => one.resetAndDestroy(), 50));
     expect(await check(resetting, { type: "tcp", expect: "ready" })).toMatchObject({
       code: "L7RSP",
     });
