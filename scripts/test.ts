@@ -3,7 +3,8 @@
  * tests and ends with one line, `N passed, N failed`. Without an argument it runs everything.
  *
  * A test that cannot run counts as failed where CI is set: nothing is skipped unnoticed. A test in
- * namespaces is tried twice; which ones needed that is told at the end, and more than a few fail.
+ * namespaces is tried up to three times; which ones needed that is told at the end, and more than a
+ * few fail.
  */
 
 import { compile } from "./compile.ts";
@@ -14,7 +15,7 @@ interface Tally {
   passed: number;
   failed: number;
   skipped: number;
-  /** Names of those that passed at the second try, with what the first one said. */
+  /** Names of those that passed at a later try, with what the first one said. */
   readonly retried: string[];
 }
 
@@ -76,7 +77,7 @@ async function vitest(project: string, soak: boolean, tally: Tally): Promise<voi
   try {
     const { success } = await deno([
       ...["run", "-A", "npm:vitest", "run", "--config", "test/vitest.config.ts"],
-      ...["--project", project, ...(UNIT.includes(project) ? [] : SECOND_TRY)],
+      ...["--project", project, ...(UNIT.includes(project) ? [] : MORE_TRIES)],
       ...["--reporter=default", "--reporter=json", `--outputFile.json=${file}`],
     ], soak ? { LINTEL_SOAK: "1" } : {});
     const failedBefore = tally.failed;
@@ -111,7 +112,7 @@ function add(tally: Tally, json: string): void {
 /** A machine may stand still once; a test that fails every other time is broken. */
 function judgeRetried(tally: Tally): void {
   if (tally.retried.length === 0) return;
-  say(`\nNEEDED A SECOND TRY: ${tally.retried.length}`);
+  say(`\nNEEDED ANOTHER TRY: ${tally.retried.length}`);
   for (const line of tally.retried) say(`  ${line}`);
   if (tally.retried.length <= MOST_RETRIED) return;
   say(`more than ${MOST_RETRIED} are too many: this counts as a failure`);
@@ -144,7 +145,7 @@ const PROJECTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** They watch real clocks: a machine that stands still for a second fails one that is right. */
-const SECOND_TRY = ["--retry", "1"];
+const MORE_TRIES = ["--retry", "2"];
 const MOST_RETRIED = 3;
 
 const GATES = [["fmt", "--check"], ["lint"], ["check"]];

@@ -39,7 +39,7 @@ export default defineConfig({
           include: ["test/{netns,product}/**/*.test.ts"],
           exclude: ALONE,
           // Each has hosts, files and ports of its own, and waits for timers most of the time.
-          maxWorkers: 3,
+          maxWorkers: 2,
           sequence: { groupOrder: 1 },
           ...inNamespaces,
         },
