@@ -7,7 +7,7 @@ import type { CountersShape } from "../memory/counters.ts";
 import type { AdminState, Health, Row } from "../memory/server_table.ts";
 
 /** What the appliance posts to the prober. */
-export type Order = StartOrder | AdminOrder | StopOrder;
+export type Order = StartOrder | PlanOrder | AdminOrder | StopOrder;
 
 /** The first order: everything the prober works with. */
 export interface StartOrder {
@@ -26,7 +26,7 @@ export interface StartOrder {
   readonly worker: number;
   /** From `scriptMemory`: which scripts run, to be killed if the prober dies. */
   readonly scripts: SharedArrayBuffer;
-  /** From `pollerMemory` for as many sockets as there are servers: what to close if it dies. */
+  /** From `pollerMemory` for as many sockets as there may be servers: what to close if it dies. */
   readonly descriptors: SharedArrayBuffer;
   /** Decides how checks are spread in time; two nodes had better differ. */
   readonly seed: number;
@@ -47,6 +47,21 @@ export interface CheckedServer {
 }
 
 /**
+ * From now on these servers are checked, and no others; answered by `planned`. What is known of a
+ * server counts on as long as its row, name, address and port are the same:
+ *
+ * - An entry that is the same throughout is not touched: neither its schedule nor its counts.
+ * - A check that has changed starts anew at once; the row keeps its health, with full count.
+ * - At a row that was not checked the table's health counts, with full count, as at the start.
+ * - A row that is another server's now, or has another address or port, is unchecked.
+ * - A row that is left out keeps the health that it has; what is under way there is aborted.
+ */
+export interface PlanOrder {
+  readonly kind: "plan";
+  readonly servers: readonly CheckedServer[];
+}
+
+/**
  * An operator has changed a server's state, and the table says so already. Maint stops the checks
  * and makes the server unchecked; leaving maint checks it at once; drain changes nothing here.
  */
@@ -62,11 +77,16 @@ export interface StopOrder {
 }
 
 /** What the prober posts to the appliance. */
-export type Report = ReadyReport | ResultsReport | LogReport | StoppedReport;
+export type Report = ReadyReport | PlannedReport | ResultsReport | LogReport | StoppedReport;
 
 /** Checks run. */
 export interface ReadyReport {
   readonly kind: "ready";
+}
+
+/** The plan is in force: rows that it leaves out are no longer written. */
+export interface PlannedReport {
+  readonly kind: "planned";
 }
 
 /** Finished checks, oldest first: at once after a change of health, else several in one message. */
