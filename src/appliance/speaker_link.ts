@@ -29,7 +29,7 @@ export interface SpeakerParts {
   readonly release: (router: string) => void;
   /** The speaker cannot run on this host. */
   readonly failed: (message: string) => void;
-  /** It has come so far: `ready`, `stopped`. */
+  /** It has come so far: `ready`, `planned`, `stopped`. */
   readonly settled: (kind: string) => void;
   /** Its thread has died, and is started again unless it is ended here. */
   readonly lost: () => void;
@@ -160,6 +160,7 @@ export class SpeakerLink {
       case "failed":
         return this.#parts.failed(report.message);
       case "ready":
+      case "planned":
       case "stopped":
         return this.#parts.settled(report.kind);
     }

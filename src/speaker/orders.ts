@@ -12,6 +12,7 @@ import type { RouterTableShape } from "../memory/router_table.ts";
 export type Order =
   | StartOrder
   | ParticipateOrder
+  | PlanOrder
   | TrackOrder
   | FailoverOrder
   | UnholdOrder
@@ -20,14 +21,8 @@ export type Order =
   | ReleasedOrder;
 
 /** Remove what a predecessor has left, and listen. The first order, once. */
-export interface StartOrder {
+export interface StartOrder extends SpeakerPlan {
   readonly kind: "start";
-  /** A virtual router's row in the router table is its index here. */
-  readonly routers: readonly VirtualRouterPlan[];
-  /** Virtual routers that are Active together or not at all. */
-  readonly groups: readonly SyncGroupPlan[];
-  /** Those of interfaces are the speaker's own; the others come as {@linkcode TrackOrder}. */
-  readonly trackers: readonly TrackerPlan[];
   /** Whether it takes part at once, without a {@linkcode ParticipateOrder}. */
   readonly participate: boolean;
   /** The speaker's row in the worker table and in `lag`. */
@@ -45,6 +40,28 @@ export interface StartOrder {
   readonly table: RouterTableShape;
   /** Lateness of the worker's deadlines; `null` if nobody wants it. */
   readonly lag: HistogramShape | null;
+}
+
+/** All that the speaker is to carry out. */
+export interface SpeakerPlan {
+  /**
+   * A virtual router's row in the router table is its index here: the same for as long as it lives.
+   * `null` where a row is nobody's.
+   */
+  readonly routers: readonly (VirtualRouterPlan | null)[];
+  /** Virtual routers that are Active together or not at all. */
+  readonly groups: readonly SyncGroupPlan[];
+  /** Those of interfaces are the speaker's own; the others come as {@linkcode TrackOrder}. */
+  readonly trackers: readonly TrackerPlan[];
+}
+
+/**
+ * Go by another plan from now on. What is the same in both is not touched. What is no more, or
+ * cannot change while it runs, leaves in the planned way first; then the rest follows, and the
+ * answer: `planned`.
+ */
+export interface PlanOrder extends SpeakerPlan {
+  readonly kind: "plan";
 }
 
 /**
@@ -112,6 +129,8 @@ export interface ReleasedOrder {
 export type Report =
   /** Left-over addresses are gone and advertisements are heard. */
   | { readonly kind: "ready" }
+  /** What had to leave for a {@linkcode PlanOrder} has left, and the rest is as it says. */
+  | { readonly kind: "planned" }
   | LogReport
   | TransitionReport
   /** Close what listens on these addresses, reset what is connected, then order `released`. */

@@ -55,7 +55,8 @@ export class Participant {
   onRelease: () => void = () => {};
   /** Given up by an operator, beside what is tracked. */
   isStandby = false;
-  readonly #row: number;
+  /** In the router table. */
+  readonly row: number;
   readonly #addresses: VirtualAddresses;
   readonly #transmitter: Transmitter;
   readonly #remarks: Remarks;
@@ -87,7 +88,7 @@ export class Participant {
 
   constructor(plan: VirtualRouterPlan, row: number, around: Surroundings, now: number) {
     this.plan = plan;
-    this.#row = row;
+    this.row = row;
     this.#router = parametersOf(plan, around.grouped.has(plan.name), around.insistMs);
     this.#lastWords = new LastWords(plan, this.#router.insistMs);
     this.#addresses = new VirtualAddresses(plan, around.route);
@@ -206,18 +207,18 @@ export class Participant {
   /** A valid advertisement has come; the same object as before if it says the same. */
   hear(advertisement: Advertisement, now: number): void {
     const { priority, intervalMs, source, checksum } = advertisement;
-    this.#table.count(this.#row, "advertisementsReceived");
-    if (priority === PRIORITY_RELEASE) this.#table.count(this.#row, "priorityZeroReceived");
-    this.#table.count(this.#row, CHECKSUM_COUNTERS[checksum]);
+    this.#table.count(this.row, "advertisementsReceived");
+    if (priority === PRIORITY_RELEASE) this.#table.count(this.row, "priorityZeroReceived");
+    this.#table.count(this.row, CHECKSUM_COUNTERS[checksum]);
     if (this.#heard) {
       const gapMs = Math.min(now - this.#heard.at, MAX_GAP_MS);
-      this.#table.advertisementAge.observe(0, this.#row, gapMs / 1e3);
+      this.#table.advertisementAge.observe(0, this.row, gapMs / 1e3);
     }
     this.#remarks.onAdvertisement(this.plan, advertisement, now);
-    if (advertisement === this.#heard?.advertisement) this.#table.setPeerAt(this.#row, now);
+    if (advertisement === this.#heard?.advertisement) this.#table.setPeerAt(this.row, now);
     else {
       if (priority !== PRIORITY_RELEASE) this.#remember(advertisement);
-      this.#table.setPeer(this.#row, { address: source, priority, intervalMs, at: now });
+      this.#table.setPeer(this.row, { address: source, priority, intervalMs, at: now });
     }
     this.#heard = { advertisement, at: now };
     this.#heardAt = now;
@@ -251,7 +252,7 @@ export class Participant {
 
   /** An advertisement has come that is not to be taken. */
   refuse(reason: RejectionReason, source: Uint8Array, now: number): void {
-    this.#table.countRejection(this.#row, reason);
+    this.#table.countRejection(this.row, reason);
     this.#remarks.onRejection(reason, source, now);
   }
 
@@ -261,7 +262,7 @@ export class Participant {
     if (this.#state.name !== "active" || mac && sameAddress(mac, this.#home?.mac ?? mac)) return;
     // Whoever was Active before us may still answer while it leaves.
     if (now - this.#since >= LEAVING_MS) {
-      this.#table.count(this.#row, "vipConflicts");
+      this.#table.count(this.row, "vipConflicts");
       this.#remarks.onClaim(address, mac, now);
     }
     this.give({ kind: "foreignClaim" }, now);
@@ -279,9 +280,9 @@ export class Participant {
   /** Time has passed: the deadline lay `latenessMs` ago. */
   tick(latenessMs: number, now: number): void {
     this.#latenessMs = Math.max(latenessMs, 0);
-    if (latenessMs > 0) this.#table.noteLateness(this.#row, latenessMs);
+    if (latenessMs > 0) this.#table.noteLateness(this.row, latenessMs);
     if (latenessMs > this.plan.advertisementIntervalMs / 2) {
-      this.#table.count(this.#row, "lateWakeups");
+      this.#table.count(this.row, "lateWakeups");
       this.#remarks.onLateness(latenessMs, now);
     }
     this.give({ kind: "timer" }, now);
@@ -330,7 +331,7 @@ export class Participant {
     this.#reason = reason;
     this.#since = now;
     const to = publicState(this.#state);
-    this.#table.countTransition(this.#row, reason);
+    this.#table.countTransition(this.row, reason);
     this.#publish();
     const { priority } = this.#state;
     const heard = this.#heard?.advertisement;
@@ -362,7 +363,7 @@ export class Participant {
 
   #publish(): void {
     const { priority, source } = this.#state;
-    this.#table.setStatus(this.#row, {
+    this.#table.setStatus(this.row, {
       state: publicState(this.#state),
       reason: this.#reason,
       priority,

@@ -19,9 +19,7 @@ export class Releases {
   constructor(release: StartOrder["release"], participants: readonly Participant[]) {
     this.#lane = release && new ReleaseLane(release.lane);
     this.#workers = release?.workers ?? [];
-    participants.forEach((participant, row) =>
-      participant.onRelease = () => this.#ask(participant, row)
-    );
+    for (const one of participants) one.onRelease = () => this.#ask(one, one.row);
   }
 
   /** Tells whose addresses have been released. To be called after each wake-up. */

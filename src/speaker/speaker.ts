@@ -5,7 +5,7 @@
  */
 
 import { sameAddress } from "../core/net/address.ts";
-import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
+import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { deadline } from "../core/vrrp/state.ts";
 import type { RouteEvent } from "../core/wire/rtnetlink.ts";
 import { boottimeMs, monotonicMs } from "../linux/clock.ts";
@@ -23,6 +23,7 @@ import type {
   FailoverOrder,
   LogReport,
   Report,
+  SpeakerPlan,
   StandbyOrder,
   StartOrder,
   TrackOrder,
@@ -34,9 +35,7 @@ import { VirtualMacs } from "./virtual_macs.ts";
 
 /** What a speaker works with. */
 export interface SpeakerOptions {
-  readonly routers: readonly VirtualRouterPlan[];
-  readonly groups: readonly SyncGroupPlan[];
-  readonly trackers: readonly TrackerPlan[];
+  readonly plan: SpeakerPlan;
   readonly table: RouterTable;
   /** Written when there is an order for the thread. */
   readonly wake: Fd;
@@ -49,6 +48,7 @@ export interface SpeakerOptions {
 /** All virtual routers of this node. */
 export class Speaker implements Disposable {
   readonly #options: SpeakerOptions;
+  readonly #plans: readonly VirtualRouterPlan[];
   readonly #route = new RouteSocket();
   readonly #events = new RouteEvents(IFAPROT_VRRP);
   readonly #participants: readonly Participant[];
@@ -78,14 +78,17 @@ export class Speaker implements Disposable {
   /** Clears away what a predecessor has left, and listens. */
   constructor(options: SpeakerOptions) {
     this.#options = options;
-    const { routers, table, report } = options;
+    const { plan: { routers, groups: planned, trackers }, table, report } = options;
     const now = monotonicMs();
-    const groups = options.groups.filter(({ members }) => members.length > 1);
+    this.#plans = routers.filter((plan) => plan !== null);
+    const groups = planned.filter(({ members }) => members.length > 1);
     const grouped = new Set(groups.flatMap(({ members }) => members));
-    const addresses = routers.flatMap((plan) => [...plan.addresses, ...plan.excludedAddresses]);
+    const addresses = this.#plans.flatMap((plan) => [...plan.addresses, ...plan.excludedAddresses]);
     const insistMs = addresses.length * INSIST_MS;
     const around = { route: this.#route, table, report, grouped, insistMs };
-    this.#participants = routers.map((plan, row) => new Participant(plan, row, around, now));
+    this.#participants = routers.flatMap((plan, row) =>
+      plan ? [new Participant(plan, row, around, now)] : []
+    );
     const named = (names: readonly string[]) =>
       this.#participants.filter(({ plan }) => names.includes(plan.name));
     this.#circles = [
@@ -95,7 +98,7 @@ export class Speaker implements Disposable {
     ];
     this.#macs = new VirtualMacs(this.#route);
     this.#lans = new Lans(this.#participants);
-    this.#trackers = new InterfaceTrackers(options.trackers);
+    this.#trackers = new InterfaceTrackers(trackers);
     this.#handovers = new Handovers(report);
     this.#releases = new Releases(options.release, this.#participants);
     this.#startedAt = now;
@@ -317,7 +320,7 @@ export class Speaker implements Disposable {
     this.#settleInterfaces();
     for (const participant of this.#participants) {
       const { plan } = participant;
-      const found = findPlace(plan, links, addresses, this.#options.routers);
+      const found = findPlace(plan, links, addresses, this.#plans);
       const place = this.#macs.settle(plan, found, links);
       if (!("link" in place)) {
         participant.leave(place, now);
@@ -353,14 +356,14 @@ export class Speaker implements Disposable {
   #clearLeftOvers(): void {
     const addresses = this.#route.addresses();
     if (typeof addresses === "number") return;
-    for (const left of removeLeftOvers(this.#options.routers, addresses, this.#route)) {
+    for (const left of removeLeftOvers(this.#plans, addresses, this.#route)) {
       const { address, result } = left;
       if (result === 0) this.#log("warn", `${address} was still on this host: removed`);
       else this.#log("error", `${address} cannot be removed from this host: ${errorName(-result)}`);
     }
     const links = this.#route.links();
     if (typeof links === "number") return;
-    for (const name of this.#macs.clearLeftOvers(this.#options.routers, links)) {
+    for (const name of this.#macs.clearLeftOvers(this.#plans, links)) {
       this.#log("warn", `interface ${name} was still on this host: removed`);
     }
   }

@@ -45,9 +45,7 @@ async function speak(start: StartOrder): Promise<void> {
   const workers = new WorkerTable(start.workers);
   const lag = start.lag && new Histogram(start.lag);
   using speaker = new Speaker({
-    routers: start.routers,
-    groups: start.groups,
-    trackers: start.trackers,
+    plan: start,
     table: new RouterTable(start.table),
     // The appliance keeps it open for as long as this thread runs.
     wake: start.wake as Fd,

@@ -4,15 +4,16 @@
  * way. Not a test: `speaker_host.ts` starts it on a host of the lab.
  */
 
+import type { VirtualRouterPlan } from "../../src/core/plan/plan.ts";
 import { TRANSITIONS } from "../../src/core/vrrp/state.ts";
 import { REJECTION_REASONS } from "../../src/core/wire/vrrp.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { eventfd, signal } from "../../src/linux/eventfd.ts";
 import { ROUTER_COUNTERS, RouterTable } from "../../src/memory/router_table.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
-import type { Order, Report, StartOrder } from "../../src/speaker/orders.ts";
+import type { Order, Report, SpeakerPlan, StartOrder } from "../../src/speaker/orders.ts";
 
-const given: Pick<StartOrder, "routers"> & Partial<Pick<StartOrder, "groups" | "trackers">> = JSON
+const given: { readonly routers: readonly VirtualRouterPlan[] } & Partial<SpeakerPlan> = JSON
   .parse(Deno.readTextFileSync(Deno.args[0] ?? ""));
 const table = new RouterTable({
   routers: given.routers.length,
