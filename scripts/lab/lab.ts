@@ -138,6 +138,17 @@ export class Lab implements AsyncDisposable {
     for (const port of this.#portsOf([host])) this.#bridges.up(port.name);
   }
 
+  /** The host that the switch would send frames for a MAC address to, as far as it has learnt. */
+  behind(mac: string): Host | undefined {
+    const { stdout } = new Deno.Command("nsenter", {
+      args: [`--net=/proc/${Deno.pid}/fd/${this.#switch}`, "bridge", "-json", "fdb", "show"],
+      stderr: "inherit",
+    }).outputSync();
+    const learnt: Learnt[] = JSON.parse(new TextDecoder().decode(stdout));
+    const port = learnt.find((one) => one.mac === mac && !one.state)?.ifname;
+    return this.#ports.find(({ name }) => name === port)?.host;
+  }
+
   /** Kills everything in the lab, and removes it. */
   async [Symbol.asyncDispose](): Promise<void> {
     const processes = this.hosts.flatMap((host) => host.processes);
@@ -176,6 +187,13 @@ interface Port {
   readonly interface: string;
   readonly name: string;
   readonly lan: string;
+}
+
+/** An entry of the switch's table; those with a state were not learnt. */
+interface Learnt {
+  readonly mac: string;
+  readonly ifname: string;
+  readonly state?: string;
 }
 
 /** The first free name of `eth0`, `eth1` and so on. */

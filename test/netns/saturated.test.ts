@@ -1,7 +1,7 @@
 /**
- * Fast advertisements beside a data plane that takes all the CPU there is: nobody mistakes the
- * other for dead. The long form takes the fastest there are, the short one leaves room for a
- * machine that stands still for a moment itself.
+ * Fast advertisements beside a data plane, busy loops and a churn of memory that take all there is:
+ * nobody mistakes the other for dead. The long form takes the fastest there are, the short one
+ * leaves room for a machine that stands still for a moment itself.
  */
 
 import { expect, it } from "vitest";
@@ -53,6 +53,9 @@ it(`takes nobody for dead in ${SECONDS} seconds`, async () => {
   await watch.only(hosts[0]!);
   await delay(500);
   const frames = await Frames.start(hosts[1]!, "proto 112");
+  for (const host of hosts) host.spawn(["sh", "-c", "while :; do :; done"]);
+  const churning = client.script(client.write("churn.ts", CHURN));
+  await churning.printed(/churned/);
   const since = monotonicMs();
   const wallSince = Date.now();
   const { requests, errors } = await wrk(client, `http://${VIP}/`, {
@@ -73,3 +76,11 @@ it(`takes nobody for dead in ${SECONDS} seconds`, async () => {
   expect(router.state).toBe("active");
   expect(gaps.length).toBeGreaterThan(SECONDS * 1_000 / INTERVAL_MS * 0.9);
 });
+
+/** A gibibyte of memory, taken and given back all the time. */
+const CHURN = `
+for (;;) {
+  const taken = Array.from({ length: 16 }, () => new Uint8Array(64 * 2 ** 20).fill(1));
+  console.log("churned", taken.length);
+}
+`;

@@ -74,26 +74,35 @@ it("advertisements and answers carry the virtual MAC address, the host's own do 
     .toEqual(expect.arrayContaining(["vrrp.51", "vrrp6.51"]));
 });
 
-it("neighbours never learn another one, whoever is Active", async () => {
+it("neighbours never learn another one, whoever is Active, and the switch follows", async () => {
   using watch = new VipWatch(VIP, lb1, lb2);
+  const believed = client.spawn(["ip", "monitor", "neigh"]);
   const one = new SpeakerHost(lb1, [{ ...PLAN, priority: 150 }]);
   const two = new SpeakerHost(lb2, [PLAN]);
   await Promise.all([one.is("active"), two.is("backup")]);
   await watch.only(lb1);
   expect(await reaches(client, VIP)).toBe(true);
   expect(await neighbour()).toBe(MAC);
+  expect(lab.behind(MAC)?.name).toBe("lb1");
   const since = monotonicMs();
   await one.stop();
   const takenMs = await watch.gained(lb2, since);
-  figures("virtual MAC, 100 ms, planned stop", { takenMs });
+  const movedMs = await moved("lb2");
+  figures("virtual MAC, 100 ms, planned stop", { takenMs, movedMs });
+  expect(movedMs).toBeLessThan(PLAN.advertisementIntervalMs + watch.stallMs(since));
   expect(await reaches(client, VIP)).toBe(true);
   expect(await neighbour()).toBe(MAC);
   expect(await answerers(client, VIP, [])).toEqual([MAC]);
   expect(two.counted()?.vipConflicts).toBe(0);
+  expect(macs(believed.stdout)).toEqual([MAC]);
 });
 
 it("takes turns with a Keepalived that does the same", async () => {
+  // What Keepalived leaves to its users: or the link below the virtual one speaks for it, too.
+  lb2.sysctl("net.ipv4.conf.all.arp_ignore", 1);
+  lb2.sysctl("net.ipv4.conf.all.arp_announce", 2);
   using watch = new VipWatch(VIP, lb1, lb2);
+  const believed = client.spawn(["ip", "monitor", "neigh"]);
   const keepalived = new Keepalived(lb2, {
     ...{ version: 3, priority: 100, intervalMs: 100, vip: VIP, lines: ["use_vmac"] },
   });
@@ -101,11 +110,14 @@ it("takes turns with a Keepalived that does the same", async () => {
   const one = new SpeakerHost(lb1, [{ ...PLAN, priority: 50 }]);
   await one.is("backup");
   await watch.only(lb2);
-  // What it tells neighbours is its own affair: its link beside the virtual one answers as well.
   expect(await reaches(client, VIP)).toBe(true);
+  expect(lab.behind(MAC)?.name).toBe("lb2");
+  const since = monotonicMs();
   await keepalived.stop();
   await one.is("active");
-  // By the same entry; the switch has learnt the other port by our first advertisement.
+  const movedMs = await moved("lb1");
+  figures("virtual MAC after Keepalived's, 100 ms", { movedMs });
+  expect(movedMs).toBeLessThan(PLAN.advertisementIntervalMs + watch.stallMs(since));
   expect(await reaches(client, VIP)).toBe(true);
   expect(await neighbour()).toBe(MAC);
   expect(await answerers(client, VIP, [])).toEqual([MAC]);
@@ -113,8 +125,10 @@ it("takes turns with a Keepalived that does the same", async () => {
     ...{ version: 3, priority: 200, intervalMs: 100, vip: VIP, lines: ["use_vmac"] },
   });
   await eventually("Keepalived has it back", () => watch.holders().join() === "lb2");
+  await moved("lb2");
   expect(await reaches(client, VIP)).toBe(true);
   expect(one.counted()?.rejected).toEqual({});
+  expect(macs(believed.stdout)).toEqual([MAC]);
   await back.stop();
 });
 
@@ -157,6 +171,21 @@ function parameters(): string[] {
       Deno.readTextFileSync(`/proc/sys/net/ipv4/conf/eth0/${name}`)
     )
   );
+}
+
+/** Waits until the switch sends frames for the virtual MAC address there. @returns how long. */
+async function moved(host: string): Promise<number> {
+  const since = monotonicMs();
+  await eventually(`the switch knows ${host}`, () => lab.behind(MAC)?.name === host, {
+    everyMs: 1,
+  });
+  return monotonicMs() - since;
+}
+
+/** The MAC addresses that the client has had for the VIP. */
+function macs(monitored: string): string[] {
+  const learnt = monitored.matchAll(/^172\.16\.0\.10 .* lladdr (\S+)/gm);
+  return [...new Set([...learnt].map(([, mac = ""]) => mac))];
 }
 
 /** What the client believes. */
