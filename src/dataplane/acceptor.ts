@@ -8,7 +8,7 @@ import { EAGAIN, isShortage, must } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
 import { type Doors, FULL, OPEN } from "./admission.ts";
 import { SHUT_RDWR } from "../linux/socket.ts";
-import type { ConnectionTable } from "./connection_table.ts";
+import { type ConnectionTable, FREE } from "./connection_table.ts";
 import { SHORTAGE_PAUSE_MS } from "./connector.ts";
 import { type Driver, READABLE, type Watcher } from "./driver.ts";
 import type { Kernel } from "./kernel.ts";
@@ -47,6 +47,8 @@ export class Acceptor implements Watcher {
   readonly #closed = new Map<number, number>();
   /** Indexes that no connection has come by any more: the next listeners have them. */
   readonly #released: number[] = [];
+  /** Indexes of closed listeners, by which some connections may have come. */
+  readonly #leaving: number[] = [];
   #paused = false;
   #resumeAt = 0;
   #mentionAt = 0;
@@ -67,7 +69,7 @@ export class Acceptor implements Watcher {
 
   /** Takes clients from one more listener. @returns its index, perhaps that of a released one. */
   add(listener: Listener): number {
-    const index = this.#released.pop() ?? this.#listeners.length;
+    const index = this.#unused();
     this.#listeners[index] = listener;
     this.#wanted[index] = true;
     this.#handles[index] = UNWATCHED;
@@ -171,13 +173,41 @@ export class Acceptor implements Watcher {
     });
   }
 
+  /**
+   * Gives some listeners up, by descriptor. Clients in their queues are still served, as far as
+   * there is room, and those who have come by them go on.
+   */
+  close(listeners: readonly Fd[], now: number): void {
+    this.#listeners.forEach(({ fd }, index) => {
+      if (!this.#wanted[index] || !listeners.includes(fd)) return;
+      this.#finish(index, now);
+      this.#leaving.push(index);
+      // Who comes before the appliance has closed it goes to a listener beside it, or is refused.
+      this.#kernel.shutdown(fd, SHUT_RDWR);
+    });
+  }
+
   /** Gives up all listeners. Clients in their queues are still served, as far as there is room. */
   drain(now: number): void {
     this.#wanted.forEach((isWanted, index) => {
-      if (!isWanted) return;
-      for (let turn = 0; turn < DRAIN_TURNS && this.accept(index, now); turn++);
-      this.#unwatch(index);
+      if (isWanted) this.#finish(index, now);
     });
+  }
+
+  #finish(index: number, now: number): void {
+    for (let turn = 0; turn < DRAIN_TURNS && this.accept(index, now); turn++);
+    this.#unwatch(index);
+  }
+
+  /** An index that nobody has come by. */
+  #unused(): number {
+    const released = this.#released.pop();
+    if (released !== undefined) return released;
+    const { listener, phase } = this.#table;
+    const isFree = (index: number) =>
+      phase.every((phase, slot) => phase === FREE || listener[slot] !== index);
+    const place = this.#leaving.findIndex(isFree);
+    return place < 0 ? this.#listeners.length : this.#leaving.splice(place, 1)[0]!;
   }
 
   #refuse(client: Fd, frontend: number): void {

@@ -5,6 +5,7 @@
 
 import { Datagrams } from "../linux/datagrams.ts";
 import { must, SystemError } from "../linux/errno.ts";
+import type { Fd } from "../linux/libc.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Doors } from "./admission.ts";
@@ -144,8 +145,12 @@ export class Engine implements Watcher {
     switch (order.kind) {
       case "start":
         return;
+      case "plan":
+        return this.#report({ kind: "planned" });
       case "listen":
         return this.#listen(order.listeners);
+      case "close":
+        return this.#close(order.listeners);
       case "release":
         return this.#release(order.virtualRouter);
       case "cut":
@@ -201,6 +206,12 @@ export class Engine implements Watcher {
       if (listener.protocol === "udp") this.#sessions?.listen(listener);
       else this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
     }
+  }
+
+  #close(listeners: readonly Fd[]): void {
+    this.#acceptor.close(listeners, this.#now);
+    this.#sessions?.close(listeners, this.#now);
+    this.#report({ kind: "closed", listeners });
   }
 
   #release(virtualRouter: string): void {

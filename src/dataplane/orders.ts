@@ -20,7 +20,9 @@ import type { SessionCountsShape } from "../memory/session_counts.ts";
 /** What the appliance tells a worker. */
 export type Order =
   | StartOrder
+  | PlanOrder
   | ListenOrder
+  | CloseOrder
   | ReleaseOrder
   | CutOrder
   | DrainOrder
@@ -29,6 +31,8 @@ export type Order =
 /** What a worker tells the appliance. */
 export type Report =
   | ReadyReport
+  | PlannedReport
+  | ClosedReport
   | ReleasedReport
   | CutReport
   | DrainingReport
@@ -53,6 +57,7 @@ export interface StartOrder {
     /** The speaker's eventfd, written after each answer. */
     readonly speaker: Fd;
   };
+  /** By index, here and in every `plan`: see there. */
   readonly frontends: readonly Frontend[];
   readonly backends: readonly Backend[];
   /** Connections at once: the worker needs two descriptors for each and some more. */
@@ -89,10 +94,36 @@ export interface StartOrder {
 /** How the kernel is used: see `EpollDriver` and `UringDriver`. */
 export type EngineKind = "epoll" | "uring";
 
-/** Accept on these listeners too: after a release, when the addresses are to be served again. */
+/**
+ * Go on with these frontends, backends and names of virtual routers instead of those of `start` or
+ * of the plan before: the same arrays, complete. Answered by `planned`.
+ *
+ * Whatever has an index keeps it. What is removed stays at its index until nothing uses it and the
+ * index is given away anew: a frontend without a listener, a server whose row is not usable. None
+ * of the arrays becomes shorter. Connections go on in any case, those to removed servers too.
+ */
+export interface PlanOrder {
+  readonly kind: "plan";
+  readonly frontends: readonly Frontend[];
+  readonly backends: readonly Backend[];
+  /** By their index in the release lane; empty where there is none. */
+  readonly virtualRouters: readonly string[];
+}
+
+/** Accept on these listeners too: new ones, or those of addresses that are to be served again. */
 export interface ListenOrder {
   readonly kind: "listen";
   readonly listeners: readonly Listener[];
+}
+
+/**
+ * Accept no more on these listeners. Connections that were accepted there live on; sessions of a
+ * datagram listener end with it. Answered by `closed`; the appliance may then close them. Those
+ * that the worker does not have, or not any more, are passed over.
+ */
+export interface CloseOrder {
+  readonly kind: "close";
+  readonly listeners: readonly Fd[];
 }
 
 /**
@@ -195,6 +226,18 @@ export interface Backend extends
 /** The worker accepts connections. */
 export interface ReadyReport {
   readonly kind: "ready";
+}
+
+/** The plan holds for every decision from now on. */
+export interface PlannedReport {
+  readonly kind: "planned";
+}
+
+/** Nothing is accepted any more on listeners that were to be closed. */
+export interface ClosedReport {
+  readonly kind: "closed";
+  /** The order's, so that answers can be told apart. */
+  readonly listeners: readonly Fd[];
 }
 
 /** Nothing of the virtual router is left; so many connections were reset. */

@@ -63,12 +63,13 @@ export class Sessions implements Watcher {
 
   /** Takes datagrams from one more listener. */
   listen(listener: Listener): void {
-    const index = this.#listeners.length;
+    const given = this.#listeners.indexOf(undefined);
+    const index = given < 0 ? this.#listeners.length : given;
     const handle = must(
       "watch",
       this.#parts.driver.watch(listener.fd, READABLE, this, ~index),
     );
-    this.#listeners.push({ ...listener, handle, isWildcard: isWildcard(listener) });
+    this.#listeners[index] = { ...listener, handle, isWildcard: isWildcard(listener) };
   }
 
   /** A listener, or the socket of a session, has something. */
@@ -111,15 +112,12 @@ export class Sessions implements Watcher {
 
   /** Gives up a virtual router's listeners and their sessions. @returns how many there were. */
   release(virtualRouter: string, now: number): number {
-    this.flush();
-    let sessions = 0;
-    this.#listeners.forEach((listener, index) => {
-      if (listener?.virtualRouter !== virtualRouter) return;
-      sessions += this.#endAll((slot) => this.#table.listener(slot) === index, now);
-      this.#parts.driver.unwatch(listener.handle);
-      this.#listeners[index] = undefined;
-    });
-    return sessions;
+    return this.#giveUp((listener) => listener.virtualRouter === virtualRouter, now);
+  }
+
+  /** Gives some listeners up, by descriptor, and their sessions. */
+  close(listeners: readonly Fd[], now: number): void {
+    this.#giveUp(({ fd }) => listeners.includes(fd), now);
   }
 
   /** Ends the sessions of a server. @returns how many there were. */
@@ -132,6 +130,18 @@ export class Sessions implements Watcher {
     this.flush();
     const sessions = this.#endAll(() => true, now);
     this.#sockets.clear();
+    return sessions;
+  }
+
+  #giveUp(isMeant: (listener: Listening) => boolean, now: number): number {
+    this.flush();
+    let sessions = 0;
+    this.#listeners.forEach((listener, index) => {
+      if (!listener || !isMeant(listener)) return;
+      sessions += this.#endAll((slot) => this.#table.listener(slot) === index, now);
+      this.#parts.driver.unwatch(listener.handle);
+      this.#listeners[index] = undefined;
+    });
     return sessions;
   }
 
