@@ -256,7 +256,7 @@ export class Engines {
 
   #proberWorker(row: number): EngineWorker<ProberOrder, ProberReport> {
     const { memory, servers } = this.#parts;
-    const descriptors = pollerMemory(servers.checked().length);
+    const descriptors = pollerMemory(memory.servers.rows);
     return new EngineWorker({
       engine: "prober",
       name: "prober",

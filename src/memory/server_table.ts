@@ -31,6 +31,11 @@ export class ServerTable {
     this.#cells = new Int32Array(this.buffer);
   }
 
+  /** How many servers there is room for. */
+  get rows(): number {
+    return (this.#cells.length - 1) / COLUMNS;
+  }
+
   /** Another number after each change of a weight, a limit, an admin state or a health. */
   version(): number {
     return Atomics.load(this.#cells, this.#cells.length - 1);

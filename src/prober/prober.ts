@@ -4,6 +4,7 @@
  * no clock but the one it is given.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import { afterErrors, errorsInARow, type Traffic } from "../core/health/passive.ts";
 import {
   carriedOver,
@@ -27,6 +28,8 @@ export interface ProberHost {
   hasRoom(server: CheckedServer): boolean;
   /** How a server's connections have fared since the last time. */
   traffic(row: Row): Traffic;
+  /** From now on this row's traffic is that of another server, or of another check. */
+  forgetTraffic(row: Row): void;
   report(report: Report): void;
   /**
    * Asks for {@linkcode Prober.turn} at this instant (`Infinity`: not at all), in place of any
@@ -40,11 +43,11 @@ export class Prober {
   readonly #host: ProberHost;
   readonly #table: ServerTable;
   readonly #seed: number;
-  /** Their index is their key in the schedule. */
-  readonly #servers: readonly Checked[];
-  readonly #byRow: ReadonlyMap<Row, Checked>;
+  /** By row. */
+  #servers: ReadonlyMap<number, Checked> = new Map();
   /** Those whose connections are listened to. */
-  readonly #passive: readonly Checked[];
+  #passive: readonly Checked[] = [];
+  /** By row. */
   readonly #schedule: Schedule;
   #lookAt = Infinity;
   #results: CheckResult[] = [];
@@ -68,16 +71,16 @@ export class Prober {
     this.#host = host;
     this.#table = table;
     this.#seed = seed;
-    this.#servers = servers.map((server, index) => new Checked(server, index, table));
-    this.#byRow = new Map(this.#servers.map((server) => [server.row, server]));
-    this.#schedule = new Schedule(servers.length);
-    const now = host.now();
-    this.#passive = this.#servers.filter(({ checked }) => checked.check.passive !== null);
-    if (this.#passive.length > 0) this.#lookAt = now;
-    for (const server of this.#servers) {
-      table.setHealth(server.row, server.state.health);
-      if (server.admin !== "maint") this.#schedule.set(server.index, now);
-    }
+    this.#schedule = new Schedule(table.rows);
+    this.#enter(servers);
+  }
+
+  /** From now on these servers are checked, as {@linkcode PlanOrder} has it. */
+  apply(servers: readonly CheckedServer[]): void {
+    this.#enter(servers);
+    // Nothing more is said of a row that may be another server's soon.
+    this.#flush();
+    this.#wakeBy(this.#host.now());
   }
 
   /** Does all that is due, and asks to be woken for the next. */
@@ -86,12 +89,12 @@ export class Prober {
     this.#lateMs = 0;
     let startable = STARTS_A_TURN;
     while (startable > 0) {
-      const index = this.#schedule.takeDue(now);
-      const server = index === undefined ? undefined : this.#servers[index];
+      const row = this.#schedule.takeDue(now);
+      const server = row === undefined ? undefined : this.#servers.get(row);
       if (!server) break;
       if (server.check) this.#timeOut(server, server.check, now);
       else if (!this.#host.hasRoom(server.checked)) {
-        this.#schedule.set(server.index, now + ROOM_MS);
+        this.#schedule.set(server.row, now + ROOM_MS);
       } else {
         this.#start(server, now);
         startable--;
@@ -109,7 +112,7 @@ export class Prober {
 
   /** An operator has changed a server's state. */
   setAdmin(row: Row, admin: AdminState): void {
-    const server = this.#byRow.get(row);
+    const server = this.#servers.get(row);
     if (!server || server.admin === admin) return;
     const before = server.admin;
     server.admin = admin;
@@ -118,15 +121,48 @@ export class Prober {
       server.state = UNCHECKED;
       this.#table.setHealth(row, server.state.health);
     } else if (before === "maint") {
-      this.#schedule.set(server.index, this.#host.now());
+      this.#schedule.set(server.row, this.#host.now());
       this.#wakeBy(this.#host.now());
     }
   }
 
   /** Ends all checks. */
   stop(): void {
-    for (const server of this.#servers) this.#halt(server);
+    for (const server of this.#servers.values()) this.#halt(server);
     this.#flush();
+  }
+
+  #enter(servers: readonly CheckedServer[]): void {
+    const now = this.#host.now();
+    const before = this.#servers;
+    this.#servers = new Map(servers.map((checked) => {
+      const old = before.get(checked.row);
+      return [
+        checked.row,
+        old && isDeepStrictEqual(old.checked, checked) ? old : this.#begin(checked, old, now),
+      ];
+    }));
+    for (const old of before.values()) {
+      if (!this.#servers.has(old.row)) this.#halt(old);
+    }
+    this.#passive = [...this.#servers.values()].filter(({ checked }) =>
+      checked.check.passive !== null
+    );
+    if (this.#passive.length === 0) this.#lookAt = Infinity;
+    else if (this.#lookAt === Infinity) this.#lookAt = now;
+  }
+
+  #begin(checked: CheckedServer, old: Checked | undefined, now: number): Checked {
+    const { row } = checked;
+    if (old) {
+      this.#halt(old);
+      if (!isSameServer(old.checked, checked)) this.#table.setHealth(row, "unchecked");
+    }
+    this.#host.forgetTraffic(row);
+    const server = new Checked(checked, this.#table);
+    this.#table.setHealth(row, server.state.health);
+    if (server.admin !== "maint") this.#schedule.set(row, now);
+    return server;
   }
 
   #start(server: Checked, now: number): void {
@@ -138,7 +174,7 @@ export class Prober {
       }),
     };
     server.check = check;
-    this.#schedule.set(server.index, now + server.checked.check.timeoutMs);
+    this.#schedule.set(server.row, now + server.checked.check.timeoutMs);
   }
 
   /** What cannot even begin fails the check of its own server, and keeps no other from its own. */
@@ -157,7 +193,7 @@ export class Prober {
       // We were not here to listen. The answer may have arrived long since: hear it first.
       check.spared = true;
       this.#lateMs = Math.max(this.#lateMs, lateMs);
-      this.#schedule.set(server.index, now + SPARED_MS);
+      this.#schedule.set(server.row, now + SPARED_MS);
       return;
     }
     this.#conclude(server, check, check.probe.timeOut());
@@ -173,7 +209,7 @@ export class Prober {
     this.#table.setHealth(server.row, health);
     const intervalMs = spreadInterval(nextIntervalMs(server.checked.check, server.state), {
       seed: this.#seed,
-      server: server.index,
+      server: server.row,
       round: server.round++,
     });
     this.#plan(server, at + intervalMs);
@@ -197,7 +233,7 @@ export class Prober {
   #heed(server: Checked, at: number): void {
     const { checked: { check, backend }, row, errors } = server;
     if (!check.passive) return;
-    const usable = this.#servers.filter((one) =>
+    const usable = [...this.#servers.values()].filter((one) =>
       one.checked.backend === backend && this.#table.takesConnections(one.row)
     );
     const isLast = usable.length <= 1;
@@ -213,7 +249,7 @@ export class Prober {
 
   #plan(server: Checked, at: number): void {
     server.nextAt = at;
-    this.#schedule.set(server.index, at);
+    this.#schedule.set(server.row, at);
   }
 
   #note(result: CheckResult): void {
@@ -224,7 +260,7 @@ export class Prober {
   }
 
   #halt(server: Checked): void {
-    this.#schedule.remove(server.index);
+    this.#schedule.remove(server.row);
     server.check?.probe.abandon();
     server.check = undefined;
   }
@@ -247,7 +283,6 @@ export class Prober {
 class Checked {
   readonly checked: CheckedServer;
   readonly row: Row;
-  readonly index: number;
   admin: AdminState;
   state: HealthState;
   round = 0;
@@ -258,15 +293,20 @@ class Checked {
   /** The check under way. */
   check: Check | undefined;
 
-  constructor(checked: CheckedServer, index: number, table: ServerTable) {
+  constructor(checked: CheckedServer, table: ServerTable) {
     this.checked = checked;
     this.row = checked.row;
-    this.index = index;
     this.admin = table.admin(checked.row);
     this.state = this.admin === "maint"
       ? UNCHECKED
       : carriedOver(checked.check, table.health(checked.row));
   }
+}
+
+/** Whether what checks have said of one still holds for the other. */
+function isSameServer(one: CheckedServer, other: CheckedServer): boolean {
+  return one.backend === other.backend && one.server === other.server &&
+    one.address === other.address && one.port === other.port;
 }
 
 function lateness(lateMs: number): Report {

@@ -13,7 +13,6 @@ import {
   type TLSSocket,
 } from "node:tls";
 import type { HttpCheck, TlsCheck } from "../core/plan/plan.ts";
-import type { Row } from "../memory/server_table.ts";
 import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
 import type { CheckedServer } from "./orders.ts";
@@ -40,7 +39,8 @@ export interface TlsRequest {
 export class TlsProbes {
   /** By what makes one: authorities and client certificate. */
   readonly #contexts = new Map<string, SecureContext>();
-  readonly #sessions = new Map<Row, Session>();
+  /** An entry that a new plan leaves as it is stays the same object, and has its session. */
+  readonly #sessions = new WeakMap<CheckedServer, Session>();
 
   /** Starts a check of the type `https` or `tls`. */
   start(
@@ -52,7 +52,7 @@ export class TlsProbes {
     const { serverName, verify } = request.tls;
     const secureContext = this.#context(request.tls);
     if (!secureContext) return new FailedProbe(NO_AUTHORITIES, done);
-    const session = this.#sessions.get(server.row);
+    const session = this.#sessions.get(server);
     const header = preamble(server);
     const plain = header.length > 0 ? connectPlain({ host: address, port }) : undefined;
     plain?.write(header);
@@ -65,20 +65,31 @@ export class TlsProbes {
     });
     // A resumed session shows no certificate, so a check that verifies one never resumes.
     const resumes = verify === "none";
-    if (resumes) socket.on("session", (next) => this.#sessions.set(server.row, next));
+    if (resumes) socket.on("session", (next) => this.#sessions.set(server, next));
     const exchange = request.http && {
       request: httpRequest(request.http, address, port),
       answer: new HttpAnswer(request.http),
     };
     return new TlsProbe(socket, exchange, resumes, (outcome) => {
-      if (!isSuccess(outcome)) this.#sessions.delete(server.row);
+      if (!isSuccess(outcome)) this.#sessions.delete(server);
       done(outcome);
     });
   }
 
-  #context({ verify, client }: TlsCheck): SecureContext | undefined {
-    const authorities = typeof verify === "string" ? verify : verify.ca;
-    const key = client ? `${client.certificate}${client.key}${authorities}` : authorities;
+  /** Keeps what checks of these servers need, and nothing else. */
+  keep(servers: readonly CheckedServer[]): void {
+    const needed = new Set(
+      servers.map(({ check: { request } }) => "tls" in request ? keyOf(request.tls) : undefined),
+    );
+    for (const key of this.#contexts.keys()) {
+      if (!needed.has(key)) this.#contexts.delete(key);
+    }
+  }
+
+  #context(check: TlsCheck): SecureContext | undefined {
+    const { verify, client } = check;
+    const authorities = authoritiesOf(check);
+    const key = keyOf(check);
     let context = this.#contexts.get(key);
     if (!context) {
       const ca = verify === "system" ? getCACertificates("system") : authorities;
@@ -91,6 +102,16 @@ export class TlsProbes {
     }
     return context;
   }
+}
+
+function authoritiesOf({ verify }: TlsCheck): string {
+  return typeof verify === "string" ? verify : verify.ca;
+}
+
+function keyOf(check: TlsCheck): string {
+  const { client } = check;
+  const authorities = authoritiesOf(check);
+  return client ? `${client.certificate}${client.key}${authorities}` : authorities;
 }
 
 class TlsProbe implements Probe {

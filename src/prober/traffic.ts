@@ -18,6 +18,11 @@ export class TrafficWatch {
     this.#counters = new Counters(shape);
   }
 
+  /** The next look at this row is the first. */
+  forget(row: Row): void {
+    this.#seen.delete(row);
+  }
+
   /** What has happened since the last look at this server; nothing at the first. */
   look(row: Row): Traffic {
     const total = (column: number) => this.#counters.total(row, column);
@@ -27,7 +32,8 @@ export class TrafficWatch {
     this.#seen.set(row, now);
     const resets = now.reset - before.reset;
     return {
-      errors: now.failed - before.failed + resets,
+      // They count from nothing again once the row is another server's.
+      errors: Math.max(0, now.failed - before.failed + resets),
       // A connection that is reset before its server has said a word was no success.
       successes: Math.max(0, now.connected - before.connected - resets),
     };

@@ -16,6 +16,7 @@ import { TlsProbes } from "./tls_probe.ts";
 import { TrafficWatch } from "./traffic.ts";
 
 let prober: Prober | undefined;
+let tls: TlsProbes | undefined;
 let poller: Poller | undefined;
 let workers: WorkerTable | undefined;
 let worker = 0;
@@ -26,6 +27,11 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
   switch (order.kind) {
     case "start":
       start(order);
+      break;
+    case "plan":
+      prober?.apply(order.servers);
+      tls?.keep(order.servers);
+      report({ kind: "planned" });
       break;
     case "admin":
       prober?.setAdmin(order.row, order.state);
@@ -43,13 +49,22 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
 function start(order: StartOrder): void {
   const sockets = new Poller(order.descriptors);
   poller = sockets;
-  const tls = new TlsProbes();
+  const tlsProbes = new TlsProbes();
+  tls = tlsProbes;
   const traffic = new TrafficWatch(order.serverCounters);
   const scripts = new ScriptProbes(order.scripts);
   workers = new WorkerTable(order.workerTable);
   worker = order.worker;
   prober = new Prober(
-    { now: monotonicMs, startProbe, hasRoom, traffic: (row) => traffic.look(row), report, wakeAt },
+    {
+      now: monotonicMs,
+      startProbe,
+      hasRoom,
+      traffic: (row) => traffic.look(row),
+      forgetTraffic: (row) => traffic.forget(row),
+      report,
+      wakeAt,
+    },
     { table: new ServerTable(order.serverTable), seed: order.seed, servers: order.servers },
   );
   report({ kind: "ready" });
@@ -60,7 +75,7 @@ function start(order: StartOrder): void {
     switch (request.type) {
       case "https":
       case "tls":
-        return tls.start(server, request, done);
+        return tlsProbes.start(server, request, done);
       case "script":
         return scripts.start(server, request.command, done);
       default:

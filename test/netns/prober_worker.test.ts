@@ -24,10 +24,10 @@ class ProberThread {
     type: "module",
   });
 
-  constructor(checked: readonly CheckedServer[]) {
-    this.table = new ServerTable(Math.max(1, checked.length));
+  constructor(checked: readonly CheckedServer[], rows: number) {
+    this.table = new ServerTable(rows);
     const columns = SERVER_COUNTERS.length;
-    this.counters = new Counters({ rows: checked.length, columns, stripes: 1 });
+    this.counters = new Counters({ rows, columns, stripes: 1 });
     this.#worker.onmessage = ({ data: report }: MessageEvent<Report>) => {
       this.kinds.add(report.kind);
       if (report.kind === "results") this.results.push(...report.results);
@@ -38,7 +38,7 @@ class ProberThread {
       serverTable: this.table.buffer,
       workerTable: this.workers.buffer,
       worker: 0,
-      descriptors: pollerMemory(checked.length),
+      descriptors: pollerMemory(rows),
       scripts: this.scripts,
       serverCounters: this.counters.shape,
       seed: 1,
@@ -58,8 +58,11 @@ class ProberThread {
 const servers = new Servers();
 let thread: ProberThread | undefined;
 
-function start(checked: readonly CheckedServer[]): ProberThread {
-  thread = new ProberThread(checked);
+function start(
+  checked: readonly CheckedServer[],
+  rows = Math.max(1, checked.length),
+): ProberThread {
+  thread = new ProberThread(checked, rows);
   return thread;
 }
 
@@ -143,5 +146,27 @@ describe("the prober's thread", () => {
     await until(() => prober.results.length >= 1000, 1800);
     expect(new Set(prober.results.map(({ row }) => row)).size).toBe(1000);
     expect(prober.results.every(({ code }) => code === "L4OK")).toBe(true);
+  });
+
+  it("takes another plan: what is gone is hung up on, what is new is checked at once", async () => {
+    let [held, hungUp] = [0, 0];
+    const silent = await servers.serve((one) => {
+      held++;
+      one.on("close", () => hungUp++).resume();
+    });
+    const quick = await servers.serve(answering("hello"));
+    const expecting = { type: "tcp", expect: "hello" } as const;
+    const patient = { ...QUICK, timeoutMs: 60_000, request: expecting };
+    const stays = checkedServer(silent, patient, 0);
+    const prober = start([stays, checkedServer(silent, patient, 1)], 1000);
+    await until(() => held === 2);
+
+    const rest = Array.from({ length: 998 }, (_, at) => checkedServer(quick, QUICK, 2 + at));
+    prober.post({ kind: "plan", servers: structuredClone([stays, ...rest]) });
+    await until(() => hungUp === 1);
+    await until(() => prober.kinds.has("planned"));
+    await until(() => rest.every(({ row }) => prober.table.health(row) === "up"), 5000);
+    expect([held, hungUp]).toEqual([2, 1]);
+    expect(prober.results.every(({ row }) => row >= 2)).toBe(true);
   });
 });

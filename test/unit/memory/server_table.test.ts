@@ -25,6 +25,11 @@ describe("ServerTable", () => {
       .toEqual([admin, health, weight]);
   });
 
+  it("knows how many servers it has room for", () => {
+    expect([0, 1, 7].map((rows) => new ServerTable(new ServerTable(rows).buffer).rows))
+      .toEqual([0, 1, 7]);
+  });
+
   it("begins ready, unchecked, without weight and idle", () => {
     const table = new ServerTable(2);
     expect([table.admin(SECOND), table.health(SECOND), table.weight(SECOND), table.active(SECOND)])

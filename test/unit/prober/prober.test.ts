@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import type { Traffic } from "../../../src/core/health/passive.ts";
 import type { CheckPlan, PassivePlan } from "../../../src/core/plan/plan.ts";
 import { type AdminState, type Row, ServerTable } from "../../../src/memory/server_table.ts";
-import type { CheckResult, LogReport, Report } from "../../../src/prober/orders.ts";
+import type { CheckedServer, CheckResult, LogReport, Report } from "../../../src/prober/orders.ts";
 import type { Outcome } from "../../../src/prober/probe.ts";
 import { Prober } from "../../../src/prober/prober.ts";
 
@@ -26,6 +26,11 @@ function row(at: number): Row {
   return at as Row;
 }
 
+function server(at: number, rest: Partial<CheckedServer> = {}): CheckedServer {
+  const names = { backend: "b", server: `s${at}`, address: "10.0.0.1", port: 80 };
+  return { row: row(at), ...names, check: structuredClone(CHECK), proxyProtocol: null, ...rest };
+}
+
 /** A prober in virtual time, whose probes end when the test says so. */
 class Bench {
   now = 1000;
@@ -40,6 +45,7 @@ class Bench {
   readonly abandoned: number[] = [];
   /** What the next look at the connections of a row finds. */
   readonly traffic = new Map<number, Traffic>();
+  readonly forgotten: number[] = [];
   /** Whether a check of a row may begin. */
   hasRoom: (row: number) => boolean = () => true;
   #wakeAt = Infinity;
@@ -52,15 +58,7 @@ class Bench {
   ) {
     this.table = new ServerTable(count);
     prepare(this.table);
-    const servers = Array.from({ length: count }, (_, at) => ({
-      row: row(at),
-      backend: "b",
-      server: `s${at}`,
-      address: "10.0.0.1",
-      port: 80,
-      check,
-      proxyProtocol: null,
-    }));
+    const servers = Array.from({ length: count }, (_, at) => server(at, { check }));
     this.prober = new Prober({
       now: () => this.now,
       startProbe: ({ row }, done) => {
@@ -78,6 +76,7 @@ class Bench {
         this.traffic.delete(row);
         return seen;
       },
+      forgetTraffic: (row) => void this.forgotten.push(row),
       report: (report) => this.#hear(report),
       wakeAt: (at) => this.#wakeAt = at,
     }, { table: this.table, seed: 1, servers });
@@ -100,6 +99,13 @@ class Bench {
     const done = this.probes.get(at);
     this.probes.delete(at);
     done?.(outcome);
+  }
+
+  /** The instants at which checks of a row have begun since the last time that this was asked. */
+  starts(at: number): number[] {
+    const mine = this.started.filter(({ row }) => row === at);
+    this.started.splice(0, Infinity, ...this.started.filter(({ row }) => row !== at));
+    return mine.map(({ at }) => at);
   }
 
   #hear(report: Report): void {
@@ -361,6 +367,135 @@ describe("Prober: after a restart", () => {
     bench.end(0, REFUSED);
     bench.end(1, OK);
     expect([bench.table.health(row(0)), bench.table.health(row(1))]).toEqual(["up", "up"]);
+  });
+});
+
+describe("Prober: another plan", () => {
+  it("leaves alone what it leaves as it was: schedule, counts and the check under way", () => {
+    const [told, untold] = [new Bench(4), new Bench(4)];
+    for (const bench of [told, untold]) {
+      for (const at of [0, 1, 2, 3]) bench.end(at, OK);
+      bench.pass(2300);
+      bench.end(0, REFUSED);
+      bench.pass(100);
+      const others = [server(0), server(1), server(3, { server: "new" })];
+      for (let round = 0; round < 5 && bench === told; round++) bench.prober.apply(others);
+      expect(bench.abandoned.sort()).toEqual(bench === told ? [2, 3] : []);
+      // The check that was under way decides still, and the failures before it count.
+      bench.end(1, REFUSED);
+      for (let round = 0; round < 2; round++) {
+        bench.pass(600);
+        bench.end(0, REFUSED);
+      }
+      expect(bench.table.health(row(0))).toBe("down");
+      bench.pass(9000);
+    }
+    for (const at of [0, 1]) {
+      const [one, other] = [told.starts(at), untold.starts(at)];
+      expect(one.length).toBe(other.length);
+      // Checks that are due close to each other share a turn; nothing else may move them.
+      for (const [index, ms] of one.entries()) {
+        expect(Math.abs(ms - other[index]!)).toBeLessThanOrEqual(25);
+      }
+    }
+  });
+
+  it("checks anew at once where the check is another, and keeps the health at full count", () => {
+    const bench = new Bench(2);
+    bench.end(0, OK);
+    bench.pass(2200);
+    for (let round = 0; round < 2; round++) {
+      bench.end(0, REFUSED);
+      bench.pass(600);
+    }
+    expect(bench.table.health(row(0))).toBe("up");
+    const late = bench.probes.get(0);
+    bench.starts(0);
+    bench.prober.apply([server(0, { check: { ...CHECK, timeoutMs: 700 } }), server(1)]);
+    expect(bench.abandoned).toEqual([0]);
+    expect(bench.table.health(row(0))).toBe("up");
+    bench.pass(25);
+    expect(bench.starts(0).length).toBe(1);
+    late?.(REFUSED);
+    for (let round = 0; round < 3; round++) {
+      expect(bench.table.health(row(0))).toBe("up");
+      bench.end(0, REFUSED);
+      bench.pass(600);
+    }
+    expect(bench.table.health(row(0))).toBe("down");
+  });
+
+  it.each(
+    [
+      ["another name", { server: "other" }],
+      ["another backend", { backend: "other" }],
+      ["another address", { address: "10.0.0.2" }],
+      ["another port", { port: 81 }],
+    ] as const,
+  )("knows nothing yet of a row with %s", (_, rest) => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    bench.forgotten.length = 0;
+    bench.prober.apply([server(0, rest)]);
+    expect(bench.table.health(row(0))).toBe("unchecked");
+    expect(bench.forgotten).toEqual([0]);
+    bench.pass(25);
+    bench.end(0, REFUSED);
+    expect(bench.table.health(row(0))).toBe("down");
+  });
+
+  it("aborts the check of a server that is gone, and leaves its row to others", () => {
+    const bench = new Bench(2);
+    const late = bench.probes.get(1);
+    bench.prober.apply([server(0)]);
+    expect(bench.abandoned).toEqual([1]);
+    bench.table.setHealth(row(1), "up");
+    late?.(REFUSED);
+    bench.prober.setAdmin(row(1), "maint");
+    bench.pass(10_000);
+    expect(bench.table.health(row(1))).toBe("up");
+    expect(bench.results.every(({ row }) => row === 0)).toBe(true);
+    expect(bench.starts(1).length).toBe(1);
+  });
+
+  it("believes the table of a row that it did not check, at full count", () => {
+    const bench = new Bench(2);
+    bench.prober.apply([]);
+    bench.table.setHealth(row(0), "down");
+    bench.table.setHealth(row(1), "up");
+    bench.table.setAdmin(row(1), "maint");
+    bench.prober.apply([server(0), server(1)]);
+    expect(bench.table.health(row(1))).toBe("unchecked");
+    bench.pass(25);
+    bench.end(0, OK);
+    expect(bench.table.health(row(0))).toBe("down");
+    bench.prober.setAdmin(row(1), "ready");
+    bench.pass(600);
+    bench.end(0, OK);
+    bench.end(1, OK);
+    expect([0, 1].map((at) => bench.table.health(row(at)))).toEqual(["up", "up"]);
+  });
+
+  it("may come after a time without any server, and with a check that heeds clients", () => {
+    const bench = new Bench(3);
+    bench.prober.apply([]);
+    bench.pass(10_000);
+    const passive = { errorLimit: 1, action: "mark-down" } as const;
+    const check = { ...CHECK, passive };
+    for (const at of [0, 1]) bench.table.setWeight(row(at), 100);
+    bench.prober.apply([server(0, { check }), server(1, { check }), server(2)]);
+    bench.pass(25);
+    for (const at of [0, 1, 2]) bench.end(at, OK);
+    bench.traffic.set(0, { errors: 1, successes: 0 });
+    bench.pass(600);
+    expect([0, 1, 2].map((at) => bench.table.health(row(at)))).toEqual(["down", "up", "up"]);
+  });
+
+  it("is told of what was found before it, first", () => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    bench.prober.apply([server(0, { server: "other" })]);
+    expect(bench.results).toMatchObject([{ row: 0, health: "up" }]);
   });
 });
 

@@ -36,4 +36,12 @@ describe("TrafficWatch", () => {
     count(0, "serverReset", 3);
     expect(watch.look(first)).toEqual({ errors: 3, successes: 0 });
   });
+
+  it("begins anew with a row that is another server's", () => {
+    count(0, "connectRefused", 3);
+    watch.forget(first);
+    expect(watch.look(first)).toEqual({ errors: 0, successes: 0 });
+    counters.clear(first);
+    expect(watch.look(first)).toEqual({ errors: 0, successes: 0 });
+  });
 });
