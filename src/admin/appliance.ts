@@ -139,7 +139,7 @@ export interface ServerChange extends Wish {
 
 /** Who asks. */
 export interface Caller {
-  /** `socket`, a token's name, or `anonymous`. */
+  /** A user of this host with uid and pid, a token's or certificate's name, or `anonymous`. */
   readonly name: string;
   readonly role: Role;
 }

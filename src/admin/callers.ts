@@ -26,7 +26,16 @@ export type Door =
 /** What routes find in a request's context. */
 export interface CallerEnv {
   readonly Variables: { caller: Caller };
-  readonly Bindings: { readonly peer?: Peer };
+  readonly Bindings: { readonly peer?: Peer; readonly local?: LocalPeer | undefined };
+}
+
+/** A process of this host that has opened the socket. */
+export interface LocalPeer {
+  readonly uid: number;
+  /** The name of the user; `null` where the host has none for it. */
+  readonly user: string | null;
+  /** `null` where it is of another container. */
+  readonly pid: number | null;
 }
 
 /** Finds out who asks; refuses strangers. */
@@ -70,7 +79,7 @@ function hostOf(origin: string): string | undefined {
 }
 
 function callerAt(door: Door, context: Context<CallerEnv>): Caller {
-  if (door.kind === "socket") return { name: "socket", role: "admin" };
+  if (door.kind === "socket") return { name: localName(context.env?.local), role: "admin" };
   const authorization = context.req.header("authorization");
   const certified = context.env?.peer?.certified ?? null;
   if (door.clientRole && certified !== null && authorization === undefined) {
@@ -86,6 +95,14 @@ function callerAt(door: Door, context: Context<CallerEnv>): Caller {
     throw new Refusal(403, `ask for localhost or 127.0.0.1, not for ${JSON.stringify(host)}`);
   }
   return { name: "anonymous", role: "viewer" };
+}
+
+/** Such as `ops (uid 1000, pid 4711)`. */
+function localName(local: LocalPeer | undefined): string {
+  if (!local) return "socket";
+  const pid = local.pid === null ? [] : [`pid ${local.pid}`];
+  if (local.user === null) return [`uid ${local.uid}`, ...pid].join(", ");
+  return `${local.user} (${[`uid ${local.uid}`, ...pid].join(", ")})`;
 }
 
 function tokenBearer(tokens: readonly AdminToken[], header: string | undefined): Caller {

@@ -1,11 +1,13 @@
 /**
- * HTTP on a TCP port that strangers can reach, by TLS or in clear, within bounds: so many
- * connections at a time, and so much time for each step. `Deno.serve` has neither, and every
- * connection costs a descriptor that the data plane may need. Knows nothing of what is asked.
+ * HTTP on a TCP port that strangers can reach, by TLS or in clear, or on a unix socket, within
+ * bounds: so many connections at a time, and so much time for each step. `Deno.serve` has neither,
+ * tells no descriptors, and every connection costs one that the data plane may need. Knows nothing
+ * of what is asked.
  */
 
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import { createServer as createTlsServer } from "node:https";
+import type { Socket } from "node:net";
 import { Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { TLSSocket } from "node:tls";
@@ -14,7 +16,16 @@ import { TLSSocket } from "node:tls";
 export interface Peer {
   /** The common name of the client's certificate, where its authority is the one asked for. */
   readonly certified: string | null;
+  /** Where it comes from; `null` on a unix socket. */
+  readonly address: string | null;
+  /** The connection's descriptor, good for the moment in which this is given; `null`: not known. */
+  readonly descriptor: number | null;
 }
+
+/** Where to listen. */
+export type Place =
+  | { readonly hostname: string; readonly port: number; readonly tls?: TlsOptions | null }
+  | { readonly path: string };
 
 /** Answers a request; its URL has the path and the query that were asked for, and no more. */
 export type Answer = (request: Request, peer: Peer) => Response | Promise<Response>;
@@ -50,16 +61,12 @@ export interface HttpListener {
 }
 
 /**
- * Listens on a port.
+ * Listens on a port or a unix socket, which is there when this first waits and gone after the end.
  *
  * @throws what kept it from doing so, with a `code` such as `EADDRINUSE`.
  */
 export async function listenHttp(
-  { hostname, port, tls }: {
-    readonly hostname: string;
-    readonly port: number;
-    readonly tls?: TlsOptions | null;
-  },
+  place: Place,
   answer: Answer,
   bounds: HttpBounds = BOUNDS,
 ): Promise<HttpListener> {
@@ -75,14 +82,15 @@ export async function listenHttp(
     const under = serve(incoming, outgoing, answer).finally(() => answers.delete(under));
     answers.add(under);
   };
-  const server = tls
-    ? createTlsServer({ ...times, ...secure(tls, bounds) }, listener)
+  const server = "port" in place && place.tls
+    ? createTlsServer({ ...times, ...secure(place.tls, bounds) }, listener)
     : createServer(times, listener);
   server.maxConnections = bounds.connections;
   server.setTimeout(bounds.silenceTimeoutMs);
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);
-    server.listen({ host: hostname, port }, resolve);
+    const where = "port" in place ? { host: place.hostname, port: place.port } : place;
+    server.listen(where, resolve);
   });
   const shutdown = async () => {
     const closed = new Promise((resolve) => server.close(resolve));
@@ -107,12 +115,21 @@ async function serve(
       : new Response(null, { status: 400 });
     outgoing.writeHead(response.status, [...response.headers].flat());
     await pipeline(response.body ? Readable.fromWeb(response.body) : [], outgoing);
-    // What nobody wanted to read stands before the connection's next request.
-    incoming.resume();
+    passOver(incoming);
   } catch {
     // The reader has gone, or the source of the answer has failed in the middle of it.
     outgoing.destroy();
   }
+}
+
+/** What nobody wanted to read stands before the connection's next request. */
+function passOver(incoming: IncomingMessage): void {
+  let left = MOST_UNREAD_BYTES;
+  incoming.on("data", ({ length }: { readonly length: number }) => {
+    left -= length;
+    if (left < 0) incoming.socket.destroy();
+  });
+  incoming.resume();
 }
 
 function secure({ certificate, key, clientCa }: TlsOptions, bounds: HttpBounds) {
@@ -127,9 +144,24 @@ function secure({ certificate, key, clientCa }: TlsOptions, bounds: HttpBounds) 
 }
 
 function peerOf({ socket }: IncomingMessage): Peer {
-  if (!(socket instanceof TLSSocket) || !socket.authorized) return { certified: null };
+  return {
+    certified: certifiedName(socket),
+    address: socket.remoteAddress ?? null,
+    descriptor: descriptorOf(socket),
+  };
+}
+
+function certifiedName(socket: Socket): string | null {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return null;
   const { subject } = socket.getPeerCertificate();
-  return { certified: subject?.CN ?? null };
+  return subject?.CN ?? null;
+}
+
+/** No interface tells it, but the object beneath a socket has it, in Node as in Deno. */
+function descriptorOf(socket: Socket): number | null {
+  const handle: unknown = "_handle" in socket ? socket._handle : undefined;
+  if (typeof handle !== "object" || handle === null || !("fd" in handle)) return null;
+  return typeof handle.fd === "number" && handle.fd >= 0 ? handle.fd : null;
 }
 
 /** `undefined` where it is nothing that could be answered: another method, or no path. */
@@ -154,7 +186,7 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
  * Probes and scrapes are short; a follower of events hears something four times a minute. Two such
  * listeners take half of the descriptors that are kept for everything but connections.
  */
-const BOUNDS: HttpBounds = {
+export const BOUNDS: HttpBounds = {
   connections: 64,
   headersTimeoutMs: 5_000,
   requestTimeoutMs: 10_000,
@@ -162,3 +194,6 @@ const BOUNDS: HttpBounds = {
   silenceTimeoutMs: 60_000,
   checkEveryMs: 1_000,
 };
+
+/** Another connection costs less than reading more than this to no end. */
+const MOST_UNREAD_BYTES = 2_000_000;

@@ -7,16 +7,25 @@ import { dirname } from "node:path";
 import type { AdminPlan } from "../core/plan/admin_plan.ts";
 import { createAdminApp, createProbesApp } from "./app.ts";
 import type { Appliance } from "./appliance.ts";
-import type { Door } from "./callers.ts";
-import { type Answer, type HttpListener, listenHttp, type TlsOptions } from "./http_listener.ts";
+import type { Door, LocalPeer } from "./callers.ts";
+import {
+  type Answer,
+  BOUNDS,
+  type HttpListener,
+  listenHttp,
+  type TlsOptions,
+} from "./http_listener.ts";
 
 /**
  * Opens every listener of the plan; where one cannot be opened, those before it are closed again.
+ *
+ * @param localPeer who is at the other end of a connection of the socket, by its descriptor.
  */
 export async function serveAdmin(
   appliance: Appliance,
   plan: AdminPlan,
   fault: (error: unknown) => void,
+  localPeer: (descriptor: number) => LocalPeer | undefined = () => undefined,
 ): Promise<AdminServer> {
   const servers: HttpListener[] = [];
   const stop = async () => {
@@ -24,7 +33,11 @@ export async function serveAdmin(
   };
   try {
     const socketApp = createAdminApp(appliance, { kind: "socket" }, fault);
-    servers.push(await serveSocket(plan, (request) => socketApp.fetch(request)));
+    const answer: Answer = (request, peer) => {
+      const local = peer.descriptor === null ? undefined : localPeer(peer.descriptor);
+      return socketApp.fetch(request, { peer, local });
+    };
+    servers.push(await serveSocket(plan, answer));
     if (plan.listen) {
       const door: Door = {
         kind: "tcp",
@@ -66,19 +79,20 @@ async function serveSocket({ socket, socketGroup }: AdminPlan, answer: Answer) {
   // The mask makes the socket 0660 at its birth: a chmod afterwards would leave a moment for
   // anybody.
   const mask = Deno.umask(0o117);
-  let server: Deno.HttpServer | undefined;
+  let listening: Promise<HttpListener>;
   try {
-    server = Deno.serve(
-      { path: socket, onListen: silent },
-      (request) => answer(request, { certified: null }),
-    );
+    listening = listenHttp({ path: socket }, answer, SOCKET_BOUNDS);
+  } finally {
+    Deno.umask(mask);
+  }
+  let server: HttpListener | undefined;
+  try {
+    server = await listening;
     giveTo(socket, group);
     return server;
   } catch (error) {
     await server?.shutdown();
     throw cannot(`admin.socket ${socket}`, error);
-  } finally {
-    Deno.umask(mask);
   }
 }
 
@@ -190,8 +204,6 @@ function isLoopback(address: string): boolean {
   return address === "::1" || address.startsWith("127.");
 }
 
-function silent(): void {}
-
 const NOT_PERMITTED = "not permitted: run as root, or choose a path or port that this user may use";
 /** By code of the error. `node:http` says EINVAL of an address that the host does not have. */
 const REMEDIES = new Map([
@@ -202,6 +214,8 @@ const REMEDIES = new Map([
   ["EINVAL", "the address is not on this host"],
 ]);
 
+/** Whoever floods a port does not keep the operator from the socket, which has its own places. */
+const SOCKET_BOUNDS = { ...BOUNDS, connections: 32 };
 const ROOT_GROUP = 0;
 /** The first takes both families; the second is for hosts without IPv6. */
 const EVERY_ADDRESS = ["::", "0.0.0.0"];

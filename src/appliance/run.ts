@@ -25,6 +25,7 @@ import { hostFacts } from "./host.ts";
 import { KeptOverrides } from "./kept_overrides.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
 import { connectionLimits, sessionShortage, sessionsPerWorker } from "./limits.ts";
+import { localPeer } from "./local_peer.ts";
 import { Overrides } from "./overrides.ts";
 import { Routers } from "./routers.ts";
 import { RunningAppliance } from "./running.ts";
@@ -123,6 +124,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     appliance,
     plan.admin,
     (error) => log.write("error", `a request to the admin API failed: ${describe(error)}`),
+    localPeer,
   );
   const failed = new Promise<never>((_, reject) => {
     engines.onFailure = (message) => reject(new CannotRun(message));

@@ -161,6 +161,32 @@ export function getOption(fd: Fd, level: number, name: number): number {
   return result < 0 ? result : intOption[0]!;
 }
 
+/** Who opened the other end of a unix socket's connection. */
+export interface Credentials {
+  /** 0 where the process is not of this PID namespace. */
+  readonly pid: number;
+  readonly uid: number;
+}
+
+/**
+ * Who was at the other end of a unix socket when it was connected.
+ *
+ * ```c
+ * struct ucred { pid_t pid; uid_t uid; gid_t gid; };
+ * ```
+ *
+ * @returns `undefined` for a descriptor that is no such socket.
+ * @see unix(7), SO_PEERCRED
+ */
+export function peerCredentials(fd: Fd): Credentials | undefined {
+  const ucred = new Uint32Array(3);
+  optionLength[0] = ucred.byteLength;
+  const result = answer(libc.getsockopt(fd, SOL_SOCKET, SO_PEERCRED, ucred, optionLength));
+  const [pid = 0, uid = NO_UID] = ucred;
+  // Sockets of other families are answered too: by nobody.
+  return result < 0 || uid === NO_UID ? undefined : { pid, uid };
+}
+
 /**
  * Writes the local address of a socket into `address`.
  *
@@ -196,6 +222,8 @@ export function lingerReset(fd: Fd): number {
 
 const intOption = new Int32Array(1);
 const optionLength = new Uint32Array(1);
+/** `(uid_t) -1` */
+const NO_UID = 0xffff_ffff;
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;
@@ -216,6 +244,7 @@ export const SO_RCVBUF = 8;
 export const SO_KEEPALIVE = 9;
 export const SO_LINGER = 13;
 export const SO_REUSEPORT = 15;
+export const SO_PEERCRED = 17;
 export const SO_RCVLOWAT = 18;
 export const SO_BINDTODEVICE = 25;
 export const SO_ATTACH_FILTER = 26;

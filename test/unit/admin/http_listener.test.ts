@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { type Answer, type HttpBounds, listenHttp } from "../../../src/admin/http_listener.ts";
+import {
+  type Answer,
+  type HttpBounds,
+  listenHttp,
+  type Peer,
+} from "../../../src/admin/http_listener.ts";
 import { freePort } from "../free_port.ts";
 
 const QUICK: HttpBounds = {
@@ -129,14 +134,52 @@ describe("listenHttp()", () => {
       .toBe("HTTP/1.1 200");
   });
 
+  it("closes who sends much more than anybody has read", async () => {
+    const { port, url } = await listening(PATIENT);
+    const endless = new ReadableStream<Uint8Array<ArrayBuffer>>({
+      pull: (controller) => controller.enqueue(new Uint8Array(65_536)),
+    });
+    const head = "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n";
+    const client = await dial(port, head);
+    const sent = endless.pipeTo(client.writable).then(() => "all", () => "cut");
+    expect(await everything(client)).toMatch(/^(HTTP\/1.1 200 |$)/);
+    expect(await sent).toBe("cut");
+    expect(await (await fetch(url)).text()).toBe("ok");
+  });
+
   it.each([
-    ["says nothing", ""],
-    ["stops in the middle of the headers", "GET / HTTP/1.1\r\nHo"],
-    ["stops in the middle of the body", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx"],
-    ["asks no more", "GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
-  ])("ends a connection that %s", async (_, said) => {
+    ["says nothing", 408, ""],
+    ["stops in the middle of the headers", 408, "GET / HTTP/1.1\r\nHo"],
+    [
+      ...["stops in the middle of the body", 408] as const,
+      "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nx",
+    ],
+    ["asks no more", 200, "GET / HTTP/1.1\r\nHost: a\r\n\r\n"],
+    ["has too long a header", 431, `GET / HTTP/1.1\r\nA: ${"a".repeat(100_000)}`],
+    ["speaks no HTTP", 400, "\x16\x03\x01\x02\x00\x01\x00\x01\xfc\r\n\r\n"],
+  ])("ends a connection that %s, with %i", async (_, status, said) => {
     const { port } = await listening(QUICK, async (request) => new Response(await request.text()));
-    await everything(await dial(port, said));
+    expect(await everything(await dial(port, said))).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+  });
+
+  it("listens on a unix socket, and gives the descriptors of its connections", async () => {
+    const directory = Deno.makeTempDirSync({ prefix: "lintel-http-" });
+    opened.push(() => Deno.removeSync(directory, { recursive: true }));
+    const path = `${directory}/socket`;
+    const seen: Peer[] = [];
+    const listener = await listenHttp({ path }, (_, peer) => {
+      seen.push(peer);
+      const link = Deno.readLinkSync(`/proc/self/fd/${peer.descriptor}`);
+      return new Response(link);
+    }, PATIENT);
+    opened.push(() => listener.shutdown());
+    using client = Deno.createHttpClient({ proxy: { transport: "unix", path } });
+    const response = await fetch("http://lintel/", { client });
+    expect(await response.text()).toMatch(/^socket:/);
+    expect(seen).toEqual([{ certified: null, address: null, descriptor: expect.any(Number) }]);
+    await listener.shutdown();
+    opened.pop();
+    expect(() => Deno.statSync(path)).toThrow(Deno.errors.NotFound);
   });
 
   it("says so when it cannot listen", async () => {

@@ -15,6 +15,7 @@ import {
   accept,
   AF_INET,
   AF_INET6,
+  AF_UNIX,
   bind,
   close,
   connect,
@@ -25,6 +26,7 @@ import {
   lingerReset,
   listen,
   peek,
+  peerCredentials,
   recv,
   recvfrom,
   send,
@@ -155,4 +157,23 @@ describe("a descriptor that is none", () => {
     ["getsockopt", () => getOption(-1 as Fd, SOL_SOCKET, SO_ERROR)],
     ["close", () => close(-1 as Fd)],
   ])("%s answers −EBADF", (_, call) => expect(call()).toBe(-EBADF));
+});
+
+describe("peerCredentials()", () => {
+  it("tells who opened the other end of a unix socket", () => {
+    const path = new TextEncoder().encode(`\0lintel-test-${Deno.pid}`);
+    const address = new Uint8Array(2 + path.length);
+    new DataView(address.buffer).setUint16(0, AF_UNIX, true);
+    address.set(path, 2);
+    const listener = keep(socket(AF_UNIX, SOCK_STREAM, 0));
+    must("bind", bind(listener, address));
+    must("listen", listen(listener, 1));
+    must("connect", connect(keep(socket(AF_UNIX, SOCK_STREAM, 0)), address));
+    expect(peerCredentials(keep(accept(listener)))).toEqual({ pid: Deno.pid, uid: Deno.uid() });
+  });
+
+  it("tells nothing of other sockets, and of what is none", () => {
+    expect(peerCredentials(keep(socket(AF_INET, SOCK_STREAM, 0)))).toBeUndefined();
+    expect(peerCredentials(-1 as Fd)).toBeUndefined();
+  });
 });
