@@ -84,6 +84,7 @@ export class Acceptor implements Watcher {
 
   /** How long it is until clients of some frontend may come again. */
   waitMs(now: number): number {
+    if (this.#closed.size === 0) return Infinity;
     let wait = Infinity;
     for (const until of this.#closed.values()) wait = Math.min(wait, Math.max(0, until - now));
     return wait;

@@ -13,7 +13,7 @@ import type { Kernel } from "./kernel.ts";
 import type { Frontend, StartOrder } from "./orders.ts";
 
 /** What admission takes of the kernel. */
-export type AdmissionIo = Pick<Kernel, "peerName" | "signal">;
+export type AdmissionIo = Pick<Kernel, "beganAt" | "peerName" | "signal">;
 
 /** The doors of one worker's frontends. */
 export class Doors {
@@ -53,7 +53,9 @@ export class Doors {
       this.#table.release(this.#worker, PROCESS_GATE);
       return FULL;
     }
-    const waitMs = connectionRate === null ? 0 : this.#table.admit(gate, now, connectionRate);
+    const waitMs = connectionRate === null
+      ? 0
+      : this.#table.admit(gate, this.#io.beganAt + now, connectionRate);
     if (waitMs === 0) return OPEN;
     this.#undo(frontend);
     return waitMs;
@@ -74,7 +76,7 @@ export class Doors {
 
   /** Keeps rates from being misled by what was long ago. Call it at each beat. */
   beat(now: number): void {
-    this.#table.forgetPast(now);
+    this.#table.forgetPast(this.#io.beganAt + now);
   }
 
   /** Whether the client at the other end of a socket may use a frontend. */

@@ -23,6 +23,8 @@ export function connectionMemory(maxConnections: number): SharedArrayBuffer {
 
 /** The parts of {@linkcode connectionMemory}, as the worker writes them. */
 export interface ConnectionMemory {
+  /** One cell: the instant that all others are counted from, on the clock that threads share. */
+  readonly beganAt: Float64Array<SharedArrayBuffer>;
   /** One cell: the descriptor of the driver, an epoll instance or a ring. */
   readonly poller: Int32Array<SharedArrayBuffer>;
   /** Both ends of each pipe. */
@@ -69,13 +71,14 @@ export function layConnections(
     backends: new Int32Array(memory, cell(HEADER + 4 * n), n),
     generations: new Int32Array(memory, cell(HEADER + 5 * n), 2 * n),
     phases: new Uint8Array(memory, byte, n),
+    beganAt: new Float64Array(memory, 8 * NUMBERS * n, 1),
     clients: new Uint8Array(memory, byte + n, SOCKADDR_IN6_BYTES * n),
   };
 }
 
 /** Where the 32-bit cells are and where the bytes begin; before them are 64-bit numbers. */
 function placesOf(n: number) {
-  const cell = (index: number) => NUMBERS * n * 8 + index * 4;
+  const cell = (index: number) => 8 * (NUMBERS * n + 1) + index * 4;
   const byte = cell(HEADER + CELLS * n);
   // Whole cells, so that all of it can be cleared as such.
   return { cell, byte, bytes: Math.ceil((byte + (1 + SOCKADDR_IN6_BYTES) * n) / 4) * 4 };

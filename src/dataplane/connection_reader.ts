@@ -65,13 +65,14 @@ export class ConnectionReader {
     const phase = Atomics.load(memory.phases, slot);
     if (phase === FREE || phase === LEAVING) return undefined;
     const client = 2 * slot;
+    const beganAt = memory.beganAt[0]!;
     const facts: LiveConnection = {
       ...{ slot, generation, phase },
       frontend: memory.frontends[slot]! - 1,
       backend: memory.backends[slot]!,
       row: memory.rows[slot]! - 1,
-      acceptedAt: memory.acceptedAt[slot]!,
-      lastActiveAt: memory.lastActiveAt[slot]!,
+      acceptedAt: beganAt + memory.acceptedAt[slot]!,
+      lastActiveAt: beganAt + memory.lastActiveAt[slot]!,
       receivedBytes: memory.counted[client]! + memory.moved[client]!,
       sentBytes: memory.counted[client + 1]! + memory.moved[client + 1]!,
       client: undefined,

@@ -22,7 +22,7 @@ import type { StartOrder } from "./orders.ts";
 /** Writes the log of one worker. */
 export class ConnectionRecorder {
   readonly #table: ConnectionTable;
-  readonly #io: Pick<Kernel, "peerName">;
+  readonly #io: Pick<Kernel, "beganAt" | "peerName">;
   readonly #log: ConnectionLog;
   readonly #frontends: Counters;
   readonly #servers: ServerTable;
@@ -32,7 +32,7 @@ export class ConnectionRecorder {
     start: StartOrder,
     shape: ConnectionLogShape,
     table: ConnectionTable,
-    io: Pick<Kernel, "peerName">,
+    io: Pick<Kernel, "beganAt" | "peerName">,
   ) {
     this.#table = table;
     this.#io = io;
@@ -62,8 +62,8 @@ export class ConnectionRecorder {
     const { [slot]: connectedAt = 0 } = table.connectedAt;
     const isConnected = connectedAt !== 0;
     const row = table.row(slot);
-    log.put(place, FIELD.endedAt, now);
-    log.put(place, FIELD.acceptedAt, acceptedAt);
+    log.put(place, FIELD.endedAt, this.#io.beganAt + now);
+    log.put(place, FIELD.acceptedAt, this.#io.beganAt + acceptedAt);
     log.put(place, FIELD.queueMs, this.#queueMs(slot, now));
     log.put(place, FIELD.connectMs, isConnected ? connectedAt - assignedAt : -1);
     log.put(place, FIELD.frontend, frontend);

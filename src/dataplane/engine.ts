@@ -62,6 +62,7 @@ export class Engine implements Watcher {
     this.#beatAt = this.#now;
     this.#sweepAt = this.#now;
     const memory = layConnections(start.connections, start.maxConnections);
+    memory.beganAt[0] = kernel.beganAt;
     const table = new ConnectionTable(start.connections, start.maxConnections);
     const wheel = new TimerWheel(start.maxConnections, this.#now);
     const chooser = new Chooser(start, table);
@@ -265,7 +266,7 @@ export class Engine implements Watcher {
 
   #beat(now: number): void {
     const { worker } = this.#start;
-    this.#workers.beat(worker, now);
+    this.#workers.beat(worker, this.#kernel.beganAt + now);
     this.#workers.setConnections(worker, this.#open);
     this.#sessions?.expire(now);
     this.#doors.beat(now);

@@ -6,7 +6,7 @@
  * Every call answers as Linux does: ≥ 0, or −errno.
  */
 
-import { monotonicMs } from "../linux/clock.ts";
+import { monotonicMs, monotonicMsSince } from "../linux/clock.ts";
 import { epollAdd, epollCreate, epollDelete, EpollEvents, epollModify } from "../linux/epoll.ts";
 import { clear, signal } from "../linux/eventfd.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -49,8 +49,10 @@ export interface PipeIo {
 
 /** What connections take. */
 export interface Kernel extends SocketIo, PipeIo {
-  /** A monotonic clock, in milliseconds. */
+  /** A monotonic clock, in milliseconds since `beganAt`. */
   now(): number;
+  /** The instant at which `now` was 0, on the clock that all threads share. */
+  readonly beganAt: number;
   accept(listener: Fd): Fd;
   socket(domain: number, type: number, protocol: number): Fd;
   /** Gives a socket its own address. */
@@ -81,9 +83,19 @@ export interface Events {
   high(index: number): number;
 }
 
+/**
+ * Linux with a clock for one thread's loop: it counts whole milliseconds and has just begun, so
+ * that instants can be handed around without an allocation. None of them is 0.
+ */
+export function linuxFromNow(): Kernel {
+  const second = Math.floor(monotonicMs() / 1e3) - 1;
+  return { ...linux, beganAt: second * 1e3, now: () => monotonicMsSince(second) };
+}
+
 /** Linux itself. */
 export const linux: Kernel = {
   now: monotonicMs,
+  beganAt: 0,
   accept,
   bind,
   clear,

@@ -7,7 +7,7 @@
 
 import { EPOLLERR, EPOLLHUP, EPOLLIN, EPOLLOUT } from "../linux/epoll.ts";
 import { EINTR, ETIME, must, SystemError } from "../linux/errno.ts";
-import { type Address, addressOf, CQE_F_BUFFER, CQE_F_MORE, Ring } from "../linux/io_uring.ts";
+import { addressOf, CQE_F_BUFFER, CQE_F_MORE, Ring } from "../linux/io_uring.ts";
 import type { Fd } from "../linux/libc.ts";
 import { ProvidedBuffers } from "../linux/provided_buffers.ts";
 import type { Buffers } from "./buffers.ts";
@@ -56,10 +56,8 @@ export class UringDriver implements Driver {
   readonly #resets: Uint8Array;
   /** Servers' addresses, for requests that are still to be handed over. */
   readonly #addresses = new Uint8Array(ADDRESSES * ADDRESS_BYTES);
-  readonly #addressHalves: readonly Address[] = Array.from(
-    { length: ADDRESSES },
-    (_, at) => addressOf(this.#addresses.subarray(at * ADDRESS_BYTES)),
-  );
+  readonly #addressLow = new Int32Array(ADDRESSES);
+  readonly #addressHigh = new Int32Array(ADDRESSES);
   #address = 0;
   #now = 0;
 
@@ -90,6 +88,10 @@ export class UringDriver implements Driver {
     );
     this.#leaving = new SideList(table.capacity);
     this.#resets = new Uint8Array(table.capacity);
+    for (let place = 0; place < ADDRESSES; place++) {
+      const address = addressOf(this.#addresses.subarray(place * ADDRESS_BYTES));
+      [this.#addressLow[place], this.#addressHigh[place]] = address;
+    }
   }
 
   turn(timeoutMs: number): number {
@@ -144,7 +146,8 @@ export class UringDriver implements Driver {
     if (this.#ring.pending === 0) this.#address = 0;
     const place = this.#address++;
     this.#addresses.set(address, place * ADDRESS_BYTES);
-    const [low, high] = this.#addressHalves[place]!;
+    const { [place]: low = 0 } = this.#addressLow;
+    const { [place]: high = 0 } = this.#addressHigh;
     this.#requests.connect(side, low, high, address.length);
     return 0;
   }

@@ -4,7 +4,7 @@
  */
 
 import { Engine } from "./engine.ts";
-import { linux } from "./kernel.ts";
+import { linuxFromNow } from "./kernel.ts";
 import type { Order, Report, StartOrder } from "./orders.ts";
 import { signal } from "../linux/eventfd.ts";
 import { Inbox, type Posting } from "../memory/inbox.ts";
@@ -23,11 +23,12 @@ self.onmessage = ({ data }: MessageEvent<Order>) => {
 
 async function run(start: StartOrder): Promise<void> {
   const workers = new WorkerTable(start.workers);
-  const engine = new Engine(start, linux, report);
+  const kernel = linuxFromNow();
+  const engine = new Engine(start, kernel, report);
   report({ kind: "ready" });
   const posting: Posting = {
     count: () => workers.orders(start.worker),
-    now: linux.now,
+    now: kernel.now,
     wake: () => signal(start.wake),
   };
   const release = releaser(start, engine);

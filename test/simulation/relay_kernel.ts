@@ -268,6 +268,8 @@ export class FakeKernel implements Kernel {
     return 500 + Math.floor(this.random() ** 2 * 500_000);
   }
 
+  readonly beganAt = 5_000;
+
   now(): number {
     return this.clock;
   }

@@ -72,7 +72,7 @@ export class UdpWorld {
         },
         unwatch: () => {},
       },
-      doors: new Doors(this.start, { peerName: () => -1, signal: () => 0 }),
+      doors: new Doors(this.start, { beganAt: 0, peerName: () => -1, signal: () => 0 }),
       sources: { bind: () => 0 },
       chooser,
       release: (row) => {

@@ -148,15 +148,20 @@ export class Roster {
   #keepUp(): void {
     const version = this.#states.version();
     if (version !== this.#version) {
-      this.#version = version;
-      this.#hasLimits = this.#rows.some((row) => this.#states.limit(row) > 0);
-      for (let server = 0; server < this.#count; server++) this.look(server);
+      this.#learn(version);
     } else if (this.#hasLimits || LOAD_MATTERS.has(this.#members.balance)) {
       for (let turn = Math.min(LOOKS, this.#count); turn > 0; turn--) {
         this.look(this.#next);
         this.#next = (this.#next + 1) % this.#count;
       }
     }
+  }
+
+  /** Apart from the usual way: a function that makes a closure allocates whenever it is called. */
+  #learn(version: number): void {
+    this.#version = version;
+    this.#hasLimits = this.#rows.some((row) => this.#states.limit(row) > 0);
+    for (let server = 0; server < this.#count; server++) this.look(server);
   }
 
   #hasPlace(row: number): boolean {

@@ -31,6 +31,8 @@ describe("ConnectionReader", () => {
       ...{ slot: 0, phase: RELAYING, frontend: 0, backend: 0, row: 0 },
       ...{ receivedBytes: 10, sentBytes: 700, client: { address: "198.51.100.7", port: 40_000 } },
     });
+    const now = world.kernel.beganAt + world.kernel.now();
+    expect(now - facts!.acceptedAt).toBeLessThan(3_000);
     expect(facts!.lastActiveAt - facts!.acceptedAt).toBeGreaterThan(1_900);
     expect([reader.next(0), reader.next(1)]).toEqual([0, reader.capacity]);
     client.lingersNot = true;
