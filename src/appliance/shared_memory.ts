@@ -5,7 +5,6 @@
 import { REJECTION_REASONS } from "../core/wire/vrrp.ts";
 import { TRANSITIONS } from "../core/vrrp/state.ts";
 import type { Plan } from "../core/plan/plan.ts";
-import { countQueues } from "../dataplane/queues.ts";
 import { Admission } from "../memory/admission.ts";
 import { Counters } from "../memory/counters.ts";
 import { Histogram } from "../memory/histogram.ts";
@@ -58,7 +57,7 @@ export function createSharedMemory(
     admission: new Admission({ workers: stripes, frontends: plan.frontends.length }),
     queues: new QueueTable({
       workers: stripes,
-      queues: countQueues(plan.backends),
+      backends: plan.backends.length,
       rows: Math.max(1, servers),
     }),
     serverCounters: new Counters({ rows: servers, columns: SERVER_COUNTERS.length, stripes }),

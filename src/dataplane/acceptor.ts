@@ -153,6 +153,13 @@ export class Acceptor implements Watcher {
     this.#updateAll();
   }
 
+  /** Other limits may hold from now on: whoever waits for room tries again. */
+  reconsider(): void {
+    for (const frontend of this.#closed.keys()) this.#doors.await(frontend, false);
+    this.#closed.clear();
+    this.#updateAll();
+  }
+
   /**
    * Gives up a virtual router's listeners. Clients in their queues are reset, and those who have
    * come by them are to be before the next listener is added.

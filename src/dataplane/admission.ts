@@ -9,6 +9,7 @@ import type { Fd } from "../linux/libc.ts";
 import { AF_INET } from "../linux/socket.ts";
 import { SOCKADDR_IN6_BYTES } from "../linux/sockaddr.ts";
 import { Admission, gateOf, PROCESS_GATE } from "../memory/admission.ts";
+import { isAlike } from "./alike.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Frontend, StartOrder } from "./orders.ts";
 
@@ -21,10 +22,10 @@ export class Doors {
   readonly #io: AdmissionIo;
   readonly #table: Admission;
   readonly #processLimit: number;
-  readonly #frontends: readonly Frontend[];
+  #frontends: readonly Frontend[] = [];
   /** By frontend: who is let in, `null` for everybody; and who is not. */
-  readonly #allow: readonly (PrefixSet | null)[];
-  readonly #deny: readonly (PrefixSet | null)[];
+  #allow: readonly (PrefixSet | null)[] = [];
+  #deny: readonly (PrefixSet | null)[] = [];
   /** Frontends whose clients wait. */
   #waiting = 0;
   readonly #address: Uint8Array<ArrayBuffer> = new Uint8Array(SOCKADDR_IN6_BYTES);
@@ -34,9 +35,30 @@ export class Doors {
     this.#io = io;
     this.#table = new Admission(start.admission);
     this.#processLimit = start.processConnections;
-    this.#frontends = start.frontends;
-    this.#allow = start.frontends.map(({ allow }) => prefixSet(allow));
-    this.#deny = start.frontends.map(({ deny }) => prefixSet(deny));
+    this.plan(start.frontends, () => 0);
+  }
+
+  /**
+   * Goes on with these frontends. Where connections were not limited before, or are not any more,
+   * those that are open are counted from now on, or not any more.
+   *
+   * @param openOf how many connections of a frontend the worker has.
+   */
+  plan(frontends: readonly Frontend[], openOf: (frontend: number) => number): void {
+    const former = this.#frontends;
+    frontends.forEach(({ maxConnections }, index) => {
+      const wasCounted = (former[index]?.maxConnections ?? null) !== null;
+      if (wasCounted === (maxConnections !== null)) return;
+      const open = openOf(index);
+      this.#table.adopt(this.#worker, gateOf(index), wasCounted ? -open : open);
+    });
+    const isSame = (index: number, key: "allow" | "deny") =>
+      index < former.length && isAlike(former[index]![key], frontends[index]![key]);
+    const setOf = (index: number, key: "allow" | "deny", sets: readonly (PrefixSet | null)[]) =>
+      isSame(index, key) ? sets[index]! : prefixSet(frontends[index]![key]);
+    this.#allow = frontends.map((_, index) => setOf(index, "allow", this.#allow));
+    this.#deny = frontends.map((_, index) => setOf(index, "deny", this.#deny));
+    this.#frontends = frontends;
   }
 
   /**

@@ -14,6 +14,7 @@ import { NO_SERVER } from "../core/balance/balancer.ts";
 import { inetAddressOf } from "../linux/sockaddr.ts";
 import { QueueTable } from "../memory/queue_table.ts";
 import { type Row, ServerTable } from "../memory/server_table.ts";
+import { isAlike } from "./alike.ts";
 import type { ConnectionTable } from "./connection_table.ts";
 import type { Backend, StartOrder } from "./orders.ts";
 
@@ -23,40 +24,58 @@ export class Chooser {
   readonly #states: ServerTable;
   /** By listener. */
   readonly #ports: number[] = [];
+  readonly #newRoster: (members: Members) => Roster;
   /** By frontend. */
-  readonly #defaults: Int32Array;
+  #defaults = new Int32Array();
   /** By backend, each. */
-  readonly #backends: readonly Backend[];
-  readonly #rosters: readonly Roster[];
+  #backends: readonly Backend[] = [];
+  #rosters: readonly Roster[] = [];
   /** By row: its backend, and its index there. */
-  readonly #backendOfRow: Int32Array;
-  readonly #serverOfRow: Int32Array;
-  readonly #addresses: readonly (readonly Uint8Array<ArrayBuffer>[])[];
+  #backendOfRow = new Int32Array();
+  #serverOfRow = new Int32Array();
+  #addresses: readonly (readonly Uint8Array<ArrayBuffer>[])[] = [];
   readonly #tried: TriedServers;
 
   /** @param random numbers from 0 to below 1. */
   constructor(start: StartOrder, table: ConnectionTable, random = Math.random) {
     this.#table = table;
     this.#states = new ServerTable(start.servers);
-    this.#defaults = Int32Array.from(start.frontends, (frontend) => frontend.backend);
-    this.#backends = start.backends;
     const states = statesOf(this.#states, new QueueTable(start.queues));
-    this.#rosters = start.backends.map((backend) =>
-      new Roster(membersOf(backend), states, start.worker, random)
-    );
-    const rows = start.backends.flatMap((backend) => backend.rows);
-    this.#backendOfRow = new Int32Array(Math.max(0, ...rows) + 1);
-    this.#serverOfRow = new Int32Array(this.#backendOfRow.length);
-    start.backends.forEach((backend, index) =>
-      backend.rows.forEach((row, server) => {
-        this.#backendOfRow[row] = index;
-        this.#serverOfRow[row] = server;
-      })
-    );
-    this.#addresses = start.backends.map(({ servers }) =>
-      servers.map(({ address, port }) => inetAddressOf(address, port ?? 0))
-    );
+    this.#newRoster = (members) => new Roster(members, states, start.worker, random);
     this.#tried = new TriedServers(table.capacity);
+    this.plan(start);
+  }
+
+  /**
+   * Goes on with these frontends and backends. Whose turn it is in a backend is forgotten only
+   * where its servers, or how they are chosen, have changed.
+   *
+   * @returns the rows of servers that are to be met elsewhere, or from elsewhere, than before.
+   */
+  plan({ frontends, backends }: Pick<StartOrder, "frontends" | "backends">): Set<number> {
+    const former = this.#backends;
+    const moved = new Set<number>();
+    this.#defaults = Int32Array.from(frontends, (frontend) => frontend.backend);
+    this.#rosters = backends.map((backend, index) => {
+      const members = membersOf(backend);
+      const before = former[index];
+      const isSame = before !== undefined && isAlike(membersOf(before), members);
+      return isSame ? this.#rosters[index]! : this.#newRoster(members);
+    });
+    this.#addresses = backends.map((backend, index) => {
+      const before = former[index];
+      const isSame = before && isAlike(before.sourceAddress, backend.sourceAddress);
+      return backend.servers.map(({ address, port }, server) => {
+        const other = before?.servers[server];
+        const known = this.#addresses[index]?.[server];
+        if (known && isSame && other?.address === address && other.port === port) return known;
+        if (known) moved.add(backend.rows[server]!);
+        return inetAddressOf(address, port ?? 0);
+      });
+    });
+    this.#backends = backends;
+    this.#findRows();
+    return moved;
   }
 
   /** Makes the port of a listener known: servers without a port of their own have the same. */
@@ -131,11 +150,6 @@ export class Chooser {
     return this.#backendOfRow[row]!;
   }
 
-  /** The index of the server of a row in its backend. */
-  serverOfRow(row: number): number {
-    return this.#serverOfRow[row]!;
-  }
-
   /** Gives a place at the server of a row back; nobody is told. */
   release(row: number): void {
     this.#states.addActive(row as Row, -1);
@@ -199,6 +213,19 @@ export class Chooser {
     return this.#states.keepsSessions(row as Row);
   }
 
+  #findRows(): void {
+    const rows = this.#backends.reduce((most, backend) => Math.max(most, ...backend.rows), -1) + 1;
+    // Rows that no backend has any more stay those of the last one that had them.
+    this.#backendOfRow = grown(this.#backendOfRow, rows);
+    this.#serverOfRow = grown(this.#serverOfRow, rows);
+    this.#backends.forEach((backend, index) =>
+      backend.rows.forEach((row, server) => {
+        this.#backendOfRow[row] = index;
+        this.#serverOfRow[row] = server;
+      })
+    );
+  }
+
   #claim(backend: number, key: number, tried: Tried): number {
     const roster = this.#rosters[backend]!;
     const { balance, rows } = this.#backends[backend]!;
@@ -249,6 +276,12 @@ class TriedServers implements Tried {
     }
     return false;
   }
+}
+
+function grown(cells: Int32Array<ArrayBuffer>, length: number): Int32Array<ArrayBuffer> {
+  const more = new Int32Array(Math.max(cells.length, length));
+  more.set(cells);
+  return more;
 }
 
 function membersOf({ balance, maxQueue, servers, rows }: Backend): Members {

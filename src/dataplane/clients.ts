@@ -17,20 +17,20 @@ export class Clients {
   readonly #kernel: Pick<Kernel, "localName" | "peerName">;
   readonly #table: ConnectionTable;
   /** By slot: what was believed, as in `Endpoints`; a family of 0 where nothing was. */
-  readonly #believed: Uint8Array;
+  #believed = new Uint8Array();
   readonly #ends = new Endpoints();
   readonly #sockaddr: Uint8Array<ArrayBuffer> = new Uint8Array(SOCKADDR_IN6_BYTES);
 
-  /** @param remembers whether anybody is ever believed. */
-  constructor(
-    kernel: Pick<Kernel, "localName" | "peerName">,
-    table: ConnectionTable,
-    remembers: boolean,
-  ) {
+  constructor(kernel: Pick<Kernel, "localName" | "peerName">, table: ConnectionTable) {
     this.#kernel = kernel;
     this.#table = table;
+  }
+
+  /** From now on somebody may be believed. */
+  remember(): void {
+    if (this.#believed.length > 0) return;
     // Untouched memory is not resident.
-    this.#believed = new Uint8Array(remembers ? table.capacity * BELIEVED_BYTES : 0);
+    this.#believed = new Uint8Array(this.#table.capacity * BELIEVED_BYTES);
   }
 
   /**
@@ -85,7 +85,7 @@ export class Clients {
 
   /** The slot has another client from now on. */
   forget(slot: number): void {
-    this.#believed[slot * BELIEVED_BYTES] = 0;
+    if (this.#believed.length > 0) this.#believed[slot * BELIEVED_BYTES] = 0;
   }
 
   /** Whoever lists or logs the connection is to see who was believed, as a socket address. */

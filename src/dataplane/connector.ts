@@ -82,7 +82,7 @@ export class Connector {
     // Nobody overtakes those who wait.
     const isCrowded = queues.isSplit(backend)
       ? this.#isCrowded(slot, chooser.chooseQueue(slot))
-      : queues.waiting(queues.queueOf(backend, NO_SERVER)) > 0;
+      : queues.waiting(queues.queueOf(backend, NO_ROW)) > 0;
     return isCrowded ? this.#join(slot, now) : this.#seek(slot, now);
   }
 
@@ -109,7 +109,8 @@ export class Connector {
     if (!hasChanged && !this.#isDue) return;
     this.#version = version;
     this.#isDue = false;
-    for (let queue = 0; queue < queues.count; queue++) {
+    for (let place = 0; place < queues.count; place++) {
+      const queue = queues.at(place);
       if (queues.first(queue) < 0) continue;
       if (hasChanged) this.#spread(queue, now, go);
       this.#serveQueue(queue, now, go);
@@ -171,7 +172,7 @@ export class Connector {
   release(row: number): void {
     const { chooser, queues } = this.#parts;
     chooser.release(row);
-    const queue = queues.queueOf(chooser.backendOfRow(row), chooser.serverOfRow(row));
+    const queue = queues.queueOf(chooser.backendOfRow(row), row);
     if (queues.waiting(queue) === 0) return;
     if (queues.isOurTurn(queue)) this.#isDue = true;
     else queues.wake(queue);
@@ -188,8 +189,9 @@ export class Connector {
 
   #isCrowded(slot: number, server: number): boolean {
     const { chooser, queues } = this.#parts;
-    return server !== NO_SERVER &&
-      queues.waiting(queues.queueOf(chooser.backendOf(slot), server)) > 0;
+    if (server === NO_SERVER) return false;
+    const backend = chooser.backendOf(slot);
+    return queues.waiting(queues.queueOf(backend, chooser.rowOf(backend, server))) > 0;
   }
 
   #join(slot: number, now: number): Progress {
@@ -203,7 +205,7 @@ export class Connector {
       if (server === NO_SERVER && whenEmpty === "reject") {
         return this.#deny(slot, "deniedNoServer", CLOSING.noServer);
       }
-      const queue = queues.queueOf(backend, server);
+      const queue = queues.queueOf(backend, row);
       const hasJoined = queues.join(slot, queue, row, maxQueue);
       if (row !== NO_ROW) chooser.look(row);
       if (!hasJoined) continue;
@@ -300,7 +302,7 @@ export class Connector {
       return this.#deny(slot, "deniedNoServer", CLOSING.noServer);
     }
     const row = server === NO_SERVER ? NO_ROW : rows[server]!;
-    if (!queues.move(slot, queues.queueOf(backend, server), row, maxQueue)) {
+    if (!queues.move(slot, queues.queueOf(backend, row), row, maxQueue)) {
       return this.#deny(slot, "deniedQueueFull", CLOSING.queueFull);
     }
     table.server[slot] = server;

@@ -3,6 +3,7 @@
  * is the driver's affair, what becomes of a connection is decided elsewhere.
  */
 
+import type { SourceAddressPlan } from "../core/plan/limits.ts";
 import { Datagrams } from "../linux/datagrams.ts";
 import { must, SystemError } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
@@ -24,11 +25,21 @@ import { Greeting } from "./greeting.ts";
 import { Intake } from "./intake.ts";
 import type { Kernel } from "./kernel.ts";
 import { Preface } from "./preface.ts";
-import type { CutOrder, Listener, Order, Report, StartOrder } from "./orders.ts";
+import type {
+  Backend,
+  CutOrder,
+  Listener,
+  Order,
+  PlanOrder,
+  Report,
+  StartOrder,
+} from "./orders.ts";
 import { Queues } from "./queues.ts";
+import { replan, type ReplanningParts } from "./replanning.ts";
 import { SourceAddresses } from "./source_addresses.ts";
 import { Tally } from "./tally.ts";
 import { TimerWheel } from "./timer_wheel.ts";
+import { countSessions } from "./udp/session_memory.ts";
 import { Sessions } from "./udp/sessions.ts";
 import { UringDriver } from "./uring_driver.ts";
 
@@ -43,8 +54,12 @@ export class Engine implements Watcher {
   readonly #connections: Connections;
   readonly #acceptor: Acceptor;
   readonly #doors: Doors;
-  /** None where nothing listens on UDP. */
-  readonly #sessions: Sessions | undefined;
+  readonly #sources: SourceAddresses;
+  readonly #replanning: ReplanningParts;
+  /** What is forwarded to now. */
+  #plan: Pick<PlanOrder, "frontends" | "backends">;
+  /** None before the first listener on UDP. */
+  #sessions: Sessions | undefined;
   #now: number;
   #beatAt: number;
   #sweepAt: number;
@@ -55,6 +70,7 @@ export class Engine implements Watcher {
   /** @param start its memory is zeroed, or has been reclaimed. */
   constructor(start: StartOrder, kernel: Kernel, report: (report: Report) => void) {
     this.#start = start;
+    this.#plan = start;
     this.#report = report;
     this.#kernel = kernel;
     this.#workers = new WorkerTable(start.workers);
@@ -71,14 +87,13 @@ export class Engine implements Watcher {
     this.#parts = { kernel, driver, table, wheel, chooser, tally: new Tally(start) };
     const doors = new Doors(start, kernel);
     this.#doors = doors;
-    const remembers = start.frontends.some((one) => one.proxyProtocolFrom !== null);
-    const clients = new Clients(kernel, table, remembers);
-    const sources = new SourceAddresses(
-      start.backends.map(({ sourceAddress }) => sourceAddress),
-      kernel,
-    );
+    const clients = new Clients(kernel, table);
+    this.#sources = new SourceAddresses(sourcesOf(start.backends), kernel);
+    const queues = new Queues(start, kernel);
+    const preface = new Preface(start, { ...this.#parts, clients });
+    this.#replanning = { ...this.#parts, clients, preface, queues };
     this.#connector = new Connector(
-      { ...this.#parts, clients, queues: new Queues(start, kernel), sources },
+      { ...this.#parts, clients, queues, sources: this.#sources },
       (now) => this.#acceptor.pause("descriptors", now),
     );
     const intake = new Intake(kernel, table, buffers);
@@ -86,7 +101,7 @@ export class Engine implements Watcher {
       ...this.#parts,
       connector: this.#connector,
       doors,
-      gate: new Preface(start, { ...this.#parts, clients }),
+      gate: preface,
       greeting: new Greeting(kernel, table, chooser, clients),
       intake,
     });
@@ -100,13 +115,6 @@ export class Engine implements Watcher {
       },
       (missing) => this.#reportShortage(missing),
     );
-    if (start.sessions.byteLength > 0) {
-      const datagrams = (capacity: number) => new Datagrams(capacity);
-      const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
-      const release = (row: number) => this.#connector.release(row);
-      const parts = { ...this.#parts, datagrams, doors, release, sources };
-      this.#sessions = new Sessions(start, parts, seed);
-    }
     must("watch", driver.watch(start.wake, READABLE, this, 0));
     this.#listen(start.listeners);
   }
@@ -147,7 +155,7 @@ export class Engine implements Watcher {
       case "start":
         return;
       case "plan":
-        return this.#report({ kind: "planned" });
+        return this.#replan(order);
       case "listen":
         return this.#listen(order.listeners);
       case "close":
@@ -204,9 +212,45 @@ export class Engine implements Watcher {
 
   #listen(listeners: readonly Listener[]): void {
     for (const listener of listeners) {
-      if (listener.protocol === "udp") this.#sessions?.listen(listener);
+      if (listener.protocol === "udp") this.#sessionsOf()?.listen(listener);
       else this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
     }
+  }
+
+  /** The sessions, from the first listener on. */
+  #sessionsOf(): Sessions | undefined {
+    if (this.#sessions || this.#start.sessions.byteLength === 0) return this.#sessions;
+    const datagrams = (capacity: number) => new Datagrams(capacity);
+    const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
+    const release = (row: number) => this.#connector.release(row);
+    const own = { datagrams, doors: this.#doors, release, sources: this.#sources };
+    const start = { ...this.#start, ...this.#plan };
+    return this.#sessions = new Sessions(start, { ...this.#parts, ...own }, seed);
+  }
+
+  #replan({ frontends, backends }: PlanOrder): void {
+    const former = this.#plan.backends;
+    this.#plan = { frontends, backends };
+    this.#doors.plan(frontends, (frontend) => this.#openOf(frontend));
+    const moved = this.#parts.chooser.plan(this.#plan);
+    this.#sources.plan(sourcesOf(backends));
+    this.#replanning.queues.plan(backends);
+    this.#replanning.preface.plan(this.#plan);
+    this.#sessions?.plan(backends, moved, this.#now);
+    replan(this.#replanning, former, backends, this.#now);
+    this.#acceptor.reconsider();
+    this.#connector.remind();
+    this.#report({ kind: "planned" });
+  }
+
+  /** Connections and sessions of a frontend. */
+  #openOf(frontend: number): number {
+    const { table } = this.#parts;
+    let open = countSessions(this.#start.sessions, frontend);
+    for (let slot = 0; slot < table.capacity; slot++) {
+      if (table.frontend(slot) === frontend) open++;
+    }
+    return open;
   }
 
   #close(listeners: readonly Fd[]): void {
@@ -284,6 +328,10 @@ export class Engine implements Watcher {
     const properties = { connections: this.#parts.table.open };
     this.#report({ kind: "log", level: "warn", message, properties });
   }
+}
+
+function sourcesOf(backends: readonly Backend[]): SourceAddressPlan[] {
+  return backends.map(({ sourceAddress }) => sourceAddress);
 }
 
 /** 32 MiB of addresses, of which only what is used becomes memory. */

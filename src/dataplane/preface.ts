@@ -35,6 +35,7 @@ import {
   TCP_INFO,
   TCP_USER_TIMEOUT,
 } from "../linux/socket.ts";
+import { isAlike } from "./alike.ts";
 import type { Clients } from "./clients.ts";
 import { CLOSING, type Closing } from "./closing.ts";
 import type { Parts } from "./connector.ts";
@@ -52,8 +53,11 @@ export interface PrefaceParts extends Omit<Parts, "driver"> {
 /** The gate of frontends that have something read from their clients first. */
 export class Preface implements Gate {
   readonly #parts: PrefaceParts;
-  /** By frontend: `null` where nothing is to be read. */
-  readonly #rules: readonly (Rules | null)[];
+  /** By frontend: `null` where nothing is to be read; and what they were made of. */
+  #rules: readonly (Rules | null)[] = [];
+  #sources: readonly RuleSource[] = [];
+  /** Frontends for which the last plan has changed them. */
+  readonly #changed = new Set<number>();
   /** By slot: what is to come next. */
   readonly #stage: Uint8Array;
   /** By slot: how much had come when it was looked at last; −1 before. */
@@ -66,21 +70,45 @@ export class Preface implements Gate {
   readonly #ends = new Endpoints();
   readonly #hello = new ClientHelloReader();
 
-  constructor(
-    { frontends, backends }: Pick<StartOrder, "frontends" | "backends">,
-    parts: PrefaceParts,
-  ) {
+  constructor(start: Pick<StartOrder, "frontends" | "backends">, parts: PrefaceParts) {
     this.#parts = parts;
-    this.#rules = frontends.map((frontend) => rulesOf(frontend, backends));
     const { capacity } = parts.table;
     this.#stage = new Uint8Array(capacity);
     this.#seen = new Int32Array(capacity);
     this.#isPatient = new Uint8Array(capacity);
     this.#isAttended = new Uint8Array(capacity);
+    this.plan(start);
+  }
+
+  /**
+   * Goes on with these frontends and backends. What has been read from a client stays read; call
+   * {@linkcode reconsider} for those who are in the middle of it.
+   */
+  plan({ frontends, backends }: Pick<StartOrder, "frontends" | "backends">): void {
+    const sources = frontends.map((frontend) => ruleSource(frontend, backends));
+    this.#changed.clear();
+    this.#rules = sources.map((source, index) => {
+      if (isAlike(this.#sources[index], source)) return this.#rules[index]!;
+      this.#changed.add(index);
+      return rulesOf(source);
+    });
+    this.#sources = sources;
+    if (frontends.some((one) => one.proxyProtocolFrom !== null)) this.#parts.clients.remember();
+  }
+
+  /** A held slot may have nothing more to say since the plan has changed. */
+  reconsider(slot: number, now: number): void {
+    const { chooser, table, wheel } = this.#parts;
+    const frontend = table.frontend(slot);
+    if (!this.#changed.has(frontend)) return;
+    table.backend[slot] = chooser.defaultBackend(frontend);
+    if ((this.#rules[frontend]?.names ?? null) === null) wheel.schedule(slot, now);
   }
 
   enter(slot: number, now: number): Passage {
     const { clients, table, wheel } = this.#parts;
+    // The slot may have had a client who was believed.
+    clients.forget(slot);
     const rules = this.#rules[table.frontend(slot)]!;
     if (rules === null) return PASS;
     this.#seen[slot] = -1;
@@ -88,7 +116,6 @@ export class Preface implements Gate {
     this.#isAttended[slot] = 0;
     this.#stage[slot] = CLIENT_HELLO;
     if (rules.trusted !== null) {
-      clients.forget(slot);
       if (!clients.connecting(slot, this.#ends)) return CLOSING.clientReset;
       const { family, source } = this.#ends;
       this.#stage[slot] = rules.trusted.has(source, 0, family === 4 ? 4 : 16) ? HEADER : NO_HEADER;
@@ -100,13 +127,13 @@ export class Preface implements Gate {
   readable(slot: number, now: number): Passage {
     const rules = this.#rules[this.#parts.table.frontend(slot)]!;
     this.#isAttended[slot] = 0;
-    return rules === null ? PASS : this.#attend(slot, this.#read(slot, rules, now));
+    return rules === null ? this.#pass(slot) : this.#attend(slot, this.#read(slot, rules, now));
   }
 
   expire(slot: number, now: number): Passage {
     const { table, wheel } = this.#parts;
     const rules = this.#rules[table.frontend(slot)]!;
-    if (rules === null) return PASS;
+    if (rules === null) return this.#pass(slot);
     // We may be late ourselves: what has come in time counts.
     const passage = this.#read(slot, rules, now);
     if (passage !== READ && passage !== HOLD) return passage;
@@ -117,7 +144,7 @@ export class Preface implements Gate {
     }
     // Where the server may speak first, silence is no fault.
     const isSilent = this.#stage[slot] === NO_HEADER && this.#seen[slot] === 0;
-    if (isSilent && rules.names === null) return PASS;
+    if (isSilent && rules.names === null) return this.#pass(slot);
     return this.#deny(slot, "deniedPrefaceTimeout", CLOSING.prefaceTimeout);
   }
 
@@ -145,8 +172,13 @@ export class Preface implements Gate {
     }
     const passage = rules.names === null ? PASS : this.#route(slot, rules, rules.names, received);
     if (passage === READ) return this.#wait(slot, rules, received, now);
-    if (passage === PASS && this.#isPatient[slot] === 1) this.#setPatience(slot, 1);
-    return passage;
+    return passage === PASS ? this.#pass(slot) : passage;
+  }
+
+  /** Nothing more is waited for: the socket tells of every byte again. */
+  #pass(slot: number): Passage {
+    if (this.#isPatient[slot] === 1) this.#setPatience(slot, 1);
+    return PASS;
   }
 
   /** The header is no part of what the server is sent. @returns how much is left. */
@@ -248,8 +280,26 @@ interface Rules {
   readonly keepalives: ReadonlyMap<number, KeepalivePlan>;
 }
 
-function rulesOf(frontend: Frontend, backends: readonly Backend[]): Rules | null {
-  const { backend, clientHelloTimeoutMs, proxyProtocolFrom, routes } = frontend;
+/** All that rules depend on, as plain data. */
+interface RuleSource
+  extends Pick<Frontend, "backend" | "clientHelloTimeoutMs" | "proxyProtocolFrom" | "routes"> {
+  /** By index of the backend; the first one is of the listener. */
+  readonly keepalives: readonly (readonly [number, KeepalivePlan])[];
+}
+
+function ruleSource(
+  { backend, clientHelloTimeoutMs, proxyProtocolFrom, routes }: Frontend,
+  backends: readonly Backend[],
+): RuleSource {
+  const keepalives = [backend, ...routes.map((route) => route.backend)].flatMap((index) => {
+    const plan = backends[index];
+    return plan ? [[index, plan.keepalive] as const] : [];
+  });
+  return { backend, clientHelloTimeoutMs, proxyProtocolFrom, routes, keepalives };
+}
+
+function rulesOf(source: RuleSource): Rules | null {
+  const { backend, clientHelloTimeoutMs, proxyProtocolFrom, routes, keepalives } = source;
   if (proxyProtocolFrom === null && routes.length === 0) return null;
   const names = routes.flatMap(({ serverNames, backend }) =>
     serverNames.map((name) => ({ name, value: backend }))
@@ -259,7 +309,7 @@ function rulesOf(frontend: Frontend, backends: readonly Backend[]): Rules | null
     names: routes.length === 0 ? null : new ServerNames(names),
     defaultBackend: backend,
     timeoutMs: clientHelloTimeoutMs,
-    keepalives: keepalivesOf([backend, ...routes.map((route) => route.backend)], backends),
+    keepalives: keepalivesOf(keepalives),
   };
 }
 
@@ -269,16 +319,8 @@ function prefixOf(text: string): Prefix[] {
 }
 
 /** A listener has those of the first backend. */
-function keepalivesOf(
-  indexes: readonly number[],
-  backends: readonly Backend[],
-): Map<number, KeepalivePlan> {
-  const plans = indexes.flatMap((index) => {
-    const backend = backends[index];
-    return backend ? [[index, backend.keepalive] as const] : [];
-  });
-  const first = JSON.stringify(plans[0]?.[1]);
-  return new Map(plans.filter(([, plan]) => JSON.stringify(plan) !== first));
+function keepalivesOf(plans: RuleSource["keepalives"]): Map<number, KeepalivePlan> {
+  return new Map(plans.filter(([, plan]) => !isAlike(plan, plans[0]![1])));
 }
 
 /** No more than so much is ever waited for: a header and a ClientHello, and a record's header. */

@@ -3,11 +3,11 @@
  * among all workers. It connects nobody and knows no deadlines.
  */
 
-import { NO_SERVER } from "../core/balance/balancer.ts";
 import { Admission } from "../memory/admission.ts";
 import { QueueTable } from "../memory/queue_table.ts";
 import type { Kernel } from "./kernel.ts";
 import type { Fd } from "../linux/libc.ts";
+import { NO_ROW } from "./connection_table.ts";
 import type { Backend, StartOrder } from "./orders.ts";
 
 /**
@@ -19,9 +19,10 @@ export class Queues {
   readonly #kernel: Pick<Kernel, "signal">;
   readonly #table: QueueTable;
   readonly #admission: Admission;
-  /** By backend: its first queue, and whether each of its servers has one. */
-  readonly #base: Int32Array;
-  readonly #isSplit: Uint8Array;
+  /** By backend: whether each of its servers has a queue. */
+  #isSplit = new Uint8Array();
+  /** The numbers of the queues that the plan has. */
+  #numbers = new Int32Array();
   /** By queue: its first and last slot. */
   readonly #first: Int32Array;
   readonly #last: Int32Array;
@@ -38,21 +39,27 @@ export class Queues {
     this.#kernel = kernel;
     this.#table = new QueueTable(start.queues);
     this.#admission = new Admission(start.admission);
-    this.#isSplit = Uint8Array.from(start.backends, ({ balance }) => balance === "source" ? 1 : 0);
-    this.#base = new Int32Array(start.backends.length);
-    let queues = 0;
-    start.backends.forEach((backend, index) => {
-      this.#base[index] = queues;
-      queues += queuesOf(backend);
-    });
-    this.#first = new Int32Array(queues).fill(NOBODY);
-    this.#last = new Int32Array(queues).fill(NOBODY);
+    this.#first = new Int32Array(this.#table.queues).fill(NOBODY);
+    this.#last = new Int32Array(this.#table.queues).fill(NOBODY);
     const slots = start.maxConnections;
     this.#next = new Int32Array(slots);
     this.#previous = new Int32Array(slots);
     this.#queue = new Int32Array(slots);
     this.#ticket = new Int32Array(slots);
     this.#row = new Int32Array(slots);
+    this.plan(start.backends);
+  }
+
+  /**
+   * Goes on with these backends. Who waits stays where he is: those of a backend whose servers have
+   * queues from now on, or have none any more, are for the caller to move.
+   */
+  plan(backends: readonly Pick<Backend, "balance" | "rows">[]): void {
+    this.#isSplit = Uint8Array.from(backends, ({ balance }) => balance === "source" ? 1 : 0);
+    this.#numbers = Int32Array.from(backends.flatMap(({ rows }, backend) => [
+      backend,
+      ...(this.isSplit(backend) ? rows.map((row) => this.queueOf(backend, row)) : []),
+    ]));
   }
 
   /** How many connections of this worker wait, in all queues. */
@@ -60,14 +67,20 @@ export class Queues {
     return this.#length;
   }
 
-  /** How many queues there are. */
+  /** How many queues there are, of all backends. */
   get count(): number {
-    return this.#first.length;
+    return this.#numbers.length;
   }
 
-  /** The queue for a server of a backend; for NO_SERVER the one of those whom any would suit. */
-  queueOf(backend: number, server: number): number {
-    return this.#base[backend]! + (this.#isSplit[backend] === 1 ? server - NO_SERVER : 0);
+  /** The number of the one of them at a place, from 0 on. */
+  at(place: number): number {
+    return this.#numbers[place]!;
+  }
+
+  /** The queue for the server of a row; for NO_ROW the one of those whom any would suit. */
+  queueOf(backend: number, row: number): number {
+    const isOwn = this.#isSplit[backend] === 1 && row !== NO_ROW;
+    return isOwn ? this.#table.shape.backends + row : backend;
   }
 
   /** How many wait in a queue, of all workers. */
@@ -189,15 +202,6 @@ export class Queues {
   #uncount(row: number): void {
     if (row !== NOBODY) this.#table.addQueued(this.#worker, row, -1);
   }
-}
-
-/** How many queues the table has to have. */
-export function countQueues(backends: readonly Pick<Backend, "balance" | "servers">[]): number {
-  return backends.reduce((sum, backend) => sum + queuesOf(backend), 0);
-}
-
-function queuesOf({ balance, servers }: Pick<Backend, "balance" | "servers">): number {
-  return balance === "source" ? 1 + servers.length : 1;
 }
 
 const NOBODY = -1;

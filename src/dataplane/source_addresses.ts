@@ -26,15 +26,21 @@ export type SourceIo = Pick<
 export class SourceAddresses {
   readonly #io: SourceIo;
   /** By backend. */
-  readonly #plans: readonly SourceAddressPlan[];
-  readonly #ipv4: readonly (Uint8Array<ArrayBuffer> | null)[];
-  readonly #ipv6: readonly (Uint8Array<ArrayBuffer> | null)[];
+  #plans: readonly SourceAddressPlan[] = [];
+  #ipv4: readonly (Uint8Array<ArrayBuffer> | null)[] = [];
+  #ipv6: readonly (Uint8Array<ArrayBuffer> | null)[] = [];
   /** By a server's address: what the kernel has last chosen for it, and when. */
   readonly #chosen = new Map<Uint8Array, { isVirtual: boolean; at: number }>();
   readonly #own: Uint8Array<ArrayBuffer> = new Uint8Array(SOCKADDR_IN6_BYTES);
 
   constructor(plans: readonly SourceAddressPlan[], io: SourceIo) {
     this.#io = io;
+    this.plan(plans);
+  }
+
+  /** Goes on with these addresses. Sockets that are bound stay so. */
+  plan(plans: readonly SourceAddressPlan[]): void {
+    this.#chosen.clear();
     this.#plans = plans;
     this.#ipv4 = plans.map(({ ipv4 }) => ipv4 === null ? null : inetAddressOf(ipv4, 0));
     this.#ipv6 = plans.map(({ ipv6 }) => ipv6 === null ? null : inetAddressOf(ipv6, 0));

@@ -31,13 +31,17 @@ async function run(start: StartOrder): Promise<void> {
     now: kernel.now,
     wake: () => signal(start.wake),
   };
-  const release = releaser(start, engine);
+  let { virtualRouters = [] } = start.release ?? {};
+  const release = releaser(start, engine, (index) => virtualRouters[index]);
   try {
     while (!engine.isStopped) {
       engine.turn();
       release();
       if (!inbox.isBehind(posting)) continue;
-      for (const order of await inbox.take(posting)) engine.carryOut(order);
+      for (const order of await inbox.take(posting)) {
+        if (order.kind === "plan") ({ virtualRouters } = order);
+        engine.carryOut(order);
+      }
     }
   } catch (error) {
     engine.abandon();
@@ -47,12 +51,16 @@ async function run(start: StartOrder): Promise<void> {
 }
 
 /** Releases what the speaker asks for without a message. */
-function releaser({ release, worker }: StartOrder, engine: Engine): () => void {
+function releaser(
+  { release, worker }: StartOrder,
+  engine: Engine,
+  nameOf: (index: number) => string | undefined,
+): () => void {
   if (!release) return () => {};
   const lane = new ReleaseLane(release.lane);
   if (lane.join(worker)) signal(release.speaker);
   const give = (router: number) => {
-    const virtualRouter = release.virtualRouters[router];
+    const virtualRouter = nameOf(router);
     if (virtualRouter !== undefined) engine.carryOut({ kind: "release", virtualRouter });
   };
   return () => {

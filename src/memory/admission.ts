@@ -57,6 +57,15 @@ export class Admission {
     return false;
   }
 
+  /**
+   * Counts so many more open connections of a worker, or less, whatever the limit: they have been
+   * there without being counted, or are not to be counted any more.
+   */
+  adopt(worker: number, gate: number, change: number): void {
+    Atomics.add(this.#own, this.#at(worker, gate), change);
+    Atomics.add(this.#sums, gate, change);
+  }
+
   /** Counts one open connection less. @returns whether some worker waits for that. */
   release(worker: number, gate: number): boolean {
     Atomics.sub(this.#own, this.#at(worker, gate), 1);

@@ -6,16 +6,17 @@
 /** The dimensions of a {@linkcode QueueTable} and, once it exists, its memory. */
 export interface QueueShape {
   readonly workers: number;
-  /** Queues: whoever waits in one can take the same places. */
-  readonly queues: number;
-  /** Rows of the server table. */
+  /** As many as there may ever be: each has a queue, whose number is the backend's index. */
+  readonly backends: number;
+  /** Rows of the server table: each has a queue as well, with the numbers that come next. */
   readonly rows: number;
   readonly buffer?: SharedArrayBuffer;
 }
 
 /**
  * Numbers of waiting connections by queue and by server row, and the ticket of the first of each
- * queue in each worker.
+ * queue in each worker. Whoever waits in one queue can take the same places: of any server of a
+ * backend, or of one server.
  *
  * Writers: sums and the next ticket, all data-plane workers, atomically; everything else, the
  * worker that it is of, and the main thread once that worker is gone.
@@ -30,16 +31,22 @@ export class QueueTable {
   /** By worker: waiting by row, waiting by queue, first ticket by queue. */
   readonly #own: Int32Array<SharedArrayBuffer>;
 
-  constructor({ workers, queues, rows, buffer }: QueueShape) {
+  constructor({ workers, backends, rows, buffer }: QueueShape) {
+    const queues = backends + rows;
     const sums = rows + 2 * queues;
     const cells = sums * (1 + workers);
     const memory = buffer ?? new SharedArrayBuffer(cells * Int32Array.BYTES_PER_ELEMENT);
-    this.shape = { workers, queues, rows, buffer: memory };
+    this.shape = { workers, backends, rows, buffer: memory };
     this.#workers = workers;
     this.#queues = queues;
     this.#rows = rows;
     this.#sums = new Int32Array(memory, 0, sums);
     this.#own = new Int32Array(memory, sums * Int32Array.BYTES_PER_ELEMENT, workers * sums);
+  }
+
+  /** How many queues there are. */
+  get queues(): number {
+    return this.#queues;
   }
 
   /** How many wait for the server of a row. */

@@ -19,7 +19,6 @@ import { must } from "../../src/linux/errno.ts";
 import { eventfd, signal } from "../../src/linux/eventfd.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { close } from "../../src/linux/socket.ts";
-import { countQueues } from "../../src/dataplane/queues.ts";
 import { Admission } from "../../src/memory/admission.ts";
 import { Counters } from "../../src/memory/counters.ts";
 import { Histogram } from "../../src/memory/histogram.ts";
@@ -92,7 +91,7 @@ export class Dataplane implements AsyncDisposable {
     this.admission = new Admission({ workers, frontends: 1 });
     this.queues = new QueueTable({
       workers,
-      queues: countQueues([backend]),
+      backends: 1,
       rows: Math.max(1, rows.length),
     });
     for (let worker = 0; worker < workers; worker++) {

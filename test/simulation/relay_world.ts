@@ -10,7 +10,6 @@ import { Engine } from "../../src/dataplane/engine.ts";
 import type { Backend, Frontend, Report, StartOrder } from "../../src/dataplane/orders.ts";
 import { EAGAIN } from "../../src/linux/errno.ts";
 import type { ConnectionLogShape } from "../../src/memory/connection_log.ts";
-import { countQueues } from "../../src/dataplane/queues.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { Admission } from "../../src/memory/admission.ts";
 import { Counters } from "../../src/memory/counters.ts";
@@ -59,7 +58,7 @@ export class World {
     const { seed = 1, workers = 1, servers = 2, limit = 0, others = [] } = options;
     this.kernel = new FakeKernel(randomOf(seed));
     const rows = Array.from({ length: servers }, (_, row) => row as Row);
-    this.servers = new ServerTable(servers);
+    this.servers = new ServerTable(servers + SPARE);
     for (const row of rows) {
       this.servers.setWeight(row, 100);
       this.servers.setLimit(row, limit);
@@ -67,9 +66,10 @@ export class World {
       this.servers.setHealth(row, "up");
     }
     const backends = [{ ...backendOf(rows), ...options.backend }, ...others];
-    this.admission = new Admission({ workers, frontends: 1 });
-    this.queues = new QueueTable({ workers, queues: countQueues(backends), rows: servers });
-    const rowed = { rows: backends.length, stripes: workers };
+    const backendRoom = backends.length + SPARE;
+    this.admission = new Admission({ workers, frontends: 1 + SPARE });
+    this.queues = new QueueTable({ workers, backends: backendRoom, rows: servers + SPARE });
+    const rowed = { rows: backendRoom, stripes: workers };
     const durations = new Histogram({ bounds: CONNECT_BOUNDS, ...rowed });
     const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
     const shared = {
@@ -79,9 +79,9 @@ export class World {
       workers: new WorkerTable(workers).buffer,
       admission: this.admission.shape,
       queues: this.queues.shape,
-      serverCounters: new Counters(shape(servers, SERVER_COUNTERS.length, workers)).shape,
-      frontendCounters: new Counters(shape(1, FRONTEND_COUNTERS.length, workers)).shape,
-      sessionCounts: new SessionCounts({ workers, backends: 1 }).shape,
+      serverCounters: new Counters(shape(servers + SPARE, SERVER_COUNTERS.length, workers)).shape,
+      frontendCounters: new Counters(shape(1 + SPARE, FRONTEND_COUNTERS.length, workers)).shape,
+      sessionCounts: new SessionCounts({ workers, backends: backendRoom }).shape,
       connectDurations: durations.shape,
       workerLag: lag.shape,
     };
@@ -278,6 +278,9 @@ export class Peer {
 function byteOf(id: number, at: number): number {
   return at === 0 ? id : (at * 31 + (at >> 8) * 17 + id * 7) & 0xff;
 }
+
+/** Of frontends, backends and servers, for plans that have more of them. */
+const SPARE = 4;
 
 const SCRATCH = new Uint8Array(300_000);
 

@@ -34,8 +34,11 @@ export class ServerSockets {
   /** By socket: which server it is connected to. */
   readonly #target: Int32Array;
   readonly #restsSince: Float64Array;
-  /** Targets by row and port of the server. */
-  readonly #targets = new Map<number, number>();
+  /**
+   * Targets by a server's address, of which each server has one array until it is to be met
+   * elsewhere, and by port.
+   */
+  readonly #targets = new WeakMap<Uint8Array, Map<number, number>>();
   /** By target: how many sockets are connected to it. */
   readonly #connected: number[] = [];
   /** By target: those that rest, the longest first. */
@@ -74,11 +77,11 @@ export class ServerSockets {
   /**
    * Lends a socket that is connected to a server; the borrower notes its `session`.
    *
-   * @param row the server's, and `address` is its address; `backend` says where from it is met.
+   * @param address the server's, in an array of its own; `backend` says where from it is met.
    * @returns the socket's index, or −errno.
    */
-  lend(backend: number, row: number, address: Uint8Array<ArrayBuffer>, now: number): number {
-    const target = this.#targetOf(row, address);
+  lend(backend: number, address: Uint8Array<ArrayBuffer>, now: number): number {
+    const target = this.#targetOf(address);
     let socket = this.#isRested(target, now) ? NONE : this.#open(target, backend, address, now);
     if (socket < 0) {
       // Also where no new one can be had: one that has hardly rested is better than none.
@@ -129,13 +132,15 @@ export class ServerSockets {
       this.#connected[target]! >= ENOUGH || this.#unusedCount === 0);
   }
 
-  #targetOf(row: number, address: Uint8Array<ArrayBuffer>): number {
+  #targetOf(address: Uint8Array<ArrayBuffer>): number {
+    let ports = this.#targets.get(address);
+    if (!ports) this.#targets.set(address, ports = new Map());
     // sin_port and sin6_port are at the same place.
-    const key = row * 0x1_0000 + (address[2]! << 8 | address[3]!);
-    let target = this.#targets.get(key);
+    const port = address[2]! << 8 | address[3]!;
+    let target = ports.get(port);
     if (target !== undefined) return target;
     target = this.#resting.add();
-    this.#targets.set(key, target);
+    ports.set(port, target);
     this.#connected[target] = 0;
     return target;
   }

@@ -34,6 +34,11 @@ export function laySessions(memory: SharedArrayBuffer): SessionMemory {
   return { fds: part(0), rows: part(1), frontends: part(2) };
 }
 
+/** How many sessions of a frontend there are. */
+export function countSessions(memory: SharedArrayBuffer, frontend: number): number {
+  return laySessions(memory).frontends.filter((of) => of === frontend + 1).length;
+}
+
 /**
  * Closes what a crashed worker's sessions have left and settles their counts, after the counters
  * were mended. A worker that ended in order has left nothing.

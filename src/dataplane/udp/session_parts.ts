@@ -7,7 +7,6 @@ import type { Doors } from "../admission.ts";
 import type { Chooser } from "../chooser.ts";
 import type { Driver } from "../driver.ts";
 import type { Kernel } from "../kernel.ts";
-import type { Listener } from "../orders.ts";
 import type { SourceAddresses } from "../source_addresses.ts";
 import type { Tally } from "../tally.ts";
 
@@ -29,10 +28,4 @@ export interface SessionParts {
   readonly doors: Pick<Doors, "allowsAddress" | "enter" | "leave" | "withdraw">;
   readonly sources: Pick<SourceAddresses, "bind">;
   readonly tally: Tally;
-}
-
-/** A listener, and what it is watched by. */
-export interface Listening extends Listener {
-  readonly handle: number;
-  readonly isWildcard: boolean;
 }

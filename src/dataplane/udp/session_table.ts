@@ -34,6 +34,7 @@ export class SessionTable {
   readonly #hash: Int32Array;
   /** By backend: its sessions, the one that is idle longest first. */
   readonly #idle: Lists;
+  #backends: number;
   readonly #free: Int32Array;
   #available: number;
   /** What is looked for or taken next. */
@@ -57,8 +58,14 @@ export class SessionTable {
     this.#chain = new Int32Array(capacity);
     this.#hash = new Int32Array(capacity);
     this.#idle = new Lists(capacity, backends);
+    this.#backends = backends;
     this.#free = Int32Array.from({ length: capacity }, (_, place) => capacity - 1 - place);
     this.#available = capacity;
+  }
+
+  /** From now on there are so many backends; never fewer than before. */
+  growTo(backends: number): void {
+    for (; this.#backends < backends; this.#backends++) this.#idle.add();
   }
 
   /** How many more sessions there is room for. */

@@ -8,30 +8,31 @@
 import { clientKey } from "../../core/balance/hash.ts";
 import { NO_SERVER } from "../../core/balance/balancer.ts";
 import type { UdpPlan } from "../../core/plan/plan.ts";
-import { EAGAIN, ECONNREFUSED, EMSGSIZE, isShortage, must } from "../../linux/errno.ts";
+import { EAGAIN, ECONNREFUSED, EMSGSIZE, isShortage } from "../../linux/errno.ts";
 import type { Fd } from "../../linux/libc.ts";
 import { AF_INET } from "../../linux/socket.ts";
 import { SessionCounts } from "../../memory/session_counts.ts";
 import { OPEN } from "../admission.ts";
-import { READABLE, type Watcher } from "../driver.ts";
-import { isWildcard } from "../listener.ts";
-import type { Listener, StartOrder } from "../orders.ts";
+import type { Watcher } from "../driver.ts";
+import type { Backend, Listener, StartOrder } from "../orders.ts";
 import { failureOf } from "../tally.ts";
 import { ServerSockets } from "./server_sockets.ts";
-import type { DatagramIo, Listening, SessionParts } from "./session_parts.ts";
+import { Listeners, type Listening } from "./listeners.ts";
+import type { DatagramIo, SessionParts } from "./session_parts.ts";
 import { laySessions, type SessionMemory } from "./session_memory.ts";
 import { NONE, SessionTable } from "./session_table.ts";
 
 /** All UDP sessions of one worker. */
 export class Sessions implements Watcher {
-  readonly #start: StartOrder;
+  readonly #worker: number;
   readonly #parts: SessionParts;
   readonly #memory: SessionMemory;
   readonly #table: SessionTable;
   readonly #sockets: ServerSockets;
   readonly #counts: SessionCounts;
-  /** By index; `undefined` for one that was given up. */
-  readonly #listeners: (Listening | undefined)[] = [];
+  /** By backend. */
+  #plans: readonly UdpPlan[];
+  readonly #listeners: Listeners;
   /** What clients have sent, on its way to servers. */
   readonly #requests: DatagramIo;
   readonly #requestBytes: Uint8Array<ArrayBuffer>;
@@ -44,8 +45,10 @@ export class Sessions implements Watcher {
 
   /** @param seed as `SessionTable` takes it. */
   constructor(start: StartOrder, parts: SessionParts, seed: number) {
-    this.#start = start;
+    this.#worker = start.worker;
+    this.#plans = start.backends.map(({ udp }) => udp);
     this.#parts = parts;
+    this.#listeners = new Listeners(parts.driver, this);
     this.#memory = laySessions(start.sessions);
     const capacity = this.#memory.fds.length;
     this.#table = new SessionTable(capacity, start.backends.length, seed);
@@ -61,15 +64,21 @@ export class Sessions implements Watcher {
     return this.#table.open;
   }
 
+  /**
+   * Goes on with these backends. Sessions go on, but those of servers that are to be met elsewhere
+   * end: the client's next datagram begins another one.
+   *
+   * @param moved the rows of such servers.
+   */
+  plan(backends: readonly Pick<Backend, "udp">[], moved: ReadonlySet<number>, now: number): void {
+    this.#plans = backends.map(({ udp }) => udp);
+    this.#table.growTo(backends.length);
+    if (moved.size > 0) this.#endAll((slot) => moved.has(this.#table.row[slot]!), now);
+  }
+
   /** Takes datagrams from one more listener. */
   listen(listener: Listener): void {
-    const given = this.#listeners.indexOf(undefined);
-    const index = given < 0 ? this.#listeners.length : given;
-    const handle = must(
-      "watch",
-      this.#parts.driver.watch(listener.fd, READABLE, this, ~index),
-    );
-    this.#listeners[index] = { ...listener, handle, isWildcard: isWildcard(listener) };
+    this.#listeners.add(listener);
   }
 
   /** A listener, or the socket of a session, has something. */
@@ -80,7 +89,7 @@ export class Sessions implements Watcher {
 
   /** Sends the answers that have been collected. Call it at the end of each turn. */
   flush(): void {
-    const listener = this.#listeners[this.#replyListener];
+    const listener = this.#listeners.at(this.#replyListener);
     for (let place = 0; place < this.#replyCount && listener;) {
       const sent = this.#replies.send(listener.fd, place, this.#replyCount - place);
       if (sent === -EAGAIN) break;
@@ -92,13 +101,13 @@ export class Sessions implements Watcher {
 
   /** Ends the sessions that have been idle for too long. Call it now and then. */
   expire(now: number): void {
-    this.#start.backends.forEach(({ udp }, backend) => {
+    this.#plans.forEach(({ idleTimeoutMs }, backend) => {
       if (this.#counts.isPlaceWanted(backend) && this.#evict(backend, now)) {
         this.#counts.placeFound(backend);
       }
       for (;;) {
         const slot = this.#table.idlest(backend);
-        if (slot === NONE || now - this.#table.lastActiveAt[slot]! < udp.idleTimeoutMs) return;
+        if (slot === NONE || now - this.#table.lastActiveAt[slot]! < idleTimeoutMs) return;
         this.#end(slot, now);
       }
     });
@@ -134,21 +143,16 @@ export class Sessions implements Watcher {
   }
 
   #giveUp(isMeant: (listener: Listening) => boolean, now: number): number {
+    // Also the last answers leave by them.
     this.flush();
-    let sessions = 0;
-    this.#listeners.forEach((listener, index) => {
-      if (!listener || !isMeant(listener)) return;
-      sessions += this.#endAll((slot) => this.#table.listener(slot) === index, now);
-      this.#parts.driver.unwatch(listener.handle);
-      this.#listeners[index] = undefined;
-    });
-    return sessions;
+    const given = this.#listeners.giveUp(isMeant);
+    return this.#endAll((slot) => given.has(this.#table.listener(slot)), now);
   }
 
   /** Takes what has come in at a listener, so much at once as leaves time for others. */
   #receive(index: number, now: number): void {
     for (let turn = 0; turn < TURNS; turn++) {
-      const listener = this.#listeners[index];
+      const listener = this.#listeners.at(index);
       if (!listener) return;
       const count = this.#requests.receive(listener.fd, 0, BATCH);
       if (count > 0) this.#forward(listener, index, count, now);
@@ -243,7 +247,7 @@ export class Sessions implements Watcher {
       return;
     }
     this.#replyListener = listener;
-    const local = this.#listeners[listener]?.isWildcard ? table.local(slot) : NONE;
+    const local = this.#listeners.at(listener)?.isWildcard ? table.local(slot) : NONE;
     let bytes = 0;
     for (let reply = 0; reply < count; reply++) {
       this.#replies.direct(this.#replyCount, table.keys, table.client(slot), local);
@@ -288,16 +292,16 @@ export class Sessions implements Watcher {
     }
     const server = chooser.claimFor(backend, this.#clientKey(place));
     if (server === NO_SERVER) {
-      this.#counts.leave(this.#start.worker, backend);
+      this.#counts.leave(this.#worker, backend);
       tally.frontend(frontend, "deniedNoServer");
       return NONE;
     }
     const row = chooser.rowOf(backend, server);
     const address = chooser.addressOf(backend, server, port);
-    const socket = this.#sockets.lend(backend, row, address, now);
+    const socket = this.#sockets.lend(backend, address, now);
     if (socket < 0) {
       chooser.release(row);
-      this.#counts.leave(this.#start.worker, backend);
+      this.#counts.leave(this.#worker, backend);
       if (isShortage(-socket)) tally.frontend(frontend, "deniedShortage");
       else tally.server(row, failureOf(-socket));
       return NONE;
@@ -320,10 +324,9 @@ export class Sessions implements Watcher {
    * those that do.
    */
   #enter(backend: number, now: number): boolean {
-    const { udp: { maxSessions } } = this.#start.backends[backend]!;
-    const { worker } = this.#start;
+    const { maxSessions } = this.#plans[backend]!;
     for (;;) {
-      if (this.#table.available > 0 && this.#counts.enter(worker, backend, maxSessions)) {
+      if (this.#table.available > 0 && this.#counts.enter(this.#worker, backend, maxSessions)) {
         return true;
       }
       if (this.#evict(backend, now)) continue;
@@ -373,14 +376,14 @@ export class Sessions implements Watcher {
     release(table.row[slot]!);
     doors.leave(table.frontend[slot]!);
     tally.frontend(table.frontend[slot]!, "closed");
-    this.#counts.leave(this.#start.worker, table.backend[slot]!);
+    this.#counts.leave(this.#worker, table.backend[slot]!);
     this.#memory.rows[slot] = 0;
     this.#memory.frontends[slot] = 0;
     table.release(slot);
   }
 
   #udp(slot: number): UdpPlan {
-    return this.#start.backends[this.#table.backend[slot]!]!.udp;
+    return this.#plans[this.#table.backend[slot]!]!;
   }
 
   #fd(socket: number): Fd {

@@ -39,15 +39,15 @@ describe("QueueTable", () => {
 
   it("keeps the order when tickets wrap, and none is 0", () => {
     const { one, other, cells } = tables();
-    // The next ticket of queue 0: after three rows and two queues.
-    cells[5] = 2 ** 31 - 2;
+    // The next ticket of queue 0: after three rows and five queues.
+    cells[8] = 2 ** 31 - 2;
     const tickets = [1, 2, 3].map(() => one.ticket(0));
     expect(tickets[0]).toBeGreaterThan(0);
     expect(tickets[2]).toBeLessThan(0);
     one.setFirst(0, 0, tickets[2]!);
     other.setFirst(1, 0, tickets[0]!);
     expect(one.firstWorker(0)).toBe(1);
-    cells[5] = -1;
+    cells[8] = -1;
     expect(one.ticket(0)).not.toBe(0);
   });
 
@@ -69,7 +69,7 @@ describe("QueueTable", () => {
 });
 
 function tables() {
-  const one = new QueueTable({ workers: 2, queues: 2, rows: 3 });
+  const one = new QueueTable({ workers: 2, backends: 2, rows: 3 });
   const { buffer = new SharedArrayBuffer(0) } = one.shape;
   return { one, other: new QueueTable(one.shape), cells: new Int32Array(buffer) };
 }
