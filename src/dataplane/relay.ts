@@ -134,8 +134,10 @@ export class Relay {
         if (received < 0) table.flags[side]! |= FAILED;
         return this.#end(side);
       }
-      // What may be the last bytes waits, for an instant, for the end to go with them.
-      const isLast = (table.flags[side]! & ENDING) !== 0 && received < BUFFER_BYTES;
+      // What may be the last bytes waits, for an instant, for the end to go with them. Before a
+      // reset it must not: whatever waits is lost then.
+      const isEnding = (table.flags[side]! & (ENDING | FAILED)) === ENDING;
+      const isLast = isEnding && received < BUFFER_BYTES;
       const sent = this.#send(side, this.#scratch, received, isLast);
       if (peeks && sent > 0) this.#io.discard(source, sent);
       if (sent < received) {

@@ -101,12 +101,15 @@ export class UringRelay {
       // From here on the server hears at once that its bytes have arrived, as it does of others.
       io.setOption(table.fd[server]! as Fd, IPPROTO_TCP, TCP_QUICKACK, 1);
       if (outcome === BLOCKS) this.#beginToPump(client);
+      // What it has said before it failed is in its socket still.
+      if (outcome === TARGET_FAILS) this.#mode[server] = PUMPED;
       if (outcome !== WAITS) this.#settle(client, outcome);
       else this.#drained(client);
     } else {
       this.#drained(client);
     }
-    if (table.generation[client] === generation) this.#drained(server);
+    if (table.generation[client] !== generation || this.#mode[server] === PUMPED) return;
+    this.#drained(server);
   }
 
   /** Forgets a slot; the requests under way are cancelled by others. */

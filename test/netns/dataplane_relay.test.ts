@@ -66,6 +66,22 @@ describe.each(ENGINES)("a data-plane worker on %s relays", (engine) => {
     expect(dataplane.server(0, side === "client" ? "clientReset" : "serverReset")).toBe(20);
   });
 
+  it.each(["client", "server"] as const)("the last words of a %s that resets", async (side) => {
+    using server = new PeerListener();
+    await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
+    for (let round = 0; round < 20; round++) {
+      using client = Peer.dial(dataplane.port);
+      await client.sendAll("hello");
+      using accepted = await server.next();
+      await accepted.next();
+      const [source, target] = side === "client" ? [client, accepted] : [accepted, client];
+      await source.sendAll("bye");
+      source.reset();
+      expect(await target.next()).toBe(3);
+      expect(await target.next()).toBe(-ECONNRESET);
+    }
+  });
+
   it("a reset by a client whose server takes no more", async () => {
     using server = new PeerListener();
     await using dataplane = await Dataplane.start({ engine, servers: [server.port] });
