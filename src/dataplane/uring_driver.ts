@@ -248,8 +248,10 @@ export class UringDriver implements Driver {
   }
 
   #watched(handle: number, high: number, result: number): void {
-    if (result < 0) return;
     const generation = high >>> OPERATION_BITS;
+    // Who was not told that his watch has ended would be deaf for ever.
+    if (result < 0 && this.#watches.generation[handle] === generation) must("poll", result);
+    if (result < 0) return;
     const isPresent = this.#watches.tell(handle, generation, readinessOf(result), this.#now);
     // Level-triggered: who is still ready then is told again.
     if (isPresent && this.#watches.generation[handle] === generation) this.#poll(handle);

@@ -76,6 +76,8 @@ export class Ring {
     );
     const entries = map(fd, OFFSET_REQUESTS, parameters[SQ_ENTRIES]! * REQUEST_BYTES);
     if (rings && entries) return new Ring(fd, parameters, rings, entries);
+    // As long as one of them is there, so is the ring.
+    if (rings) libc.munmap(rings.pointer, rings.length);
     close(fd);
     return -ENOMEM;
   }
