@@ -216,7 +216,9 @@ export const NodeStatusSchema = z.strictObject({
   node: z.string(),
   version: z.string(),
   pid: z.int(),
-  engine: z.string(),
+  engine: z.string().describe(
+    "How the kernel is used: uring; epoll where a worker has no io_uring",
+  ),
   startedAt: z.iso.datetime(),
   uptimeSeconds: z.number(),
   configuration: z.strictObject({

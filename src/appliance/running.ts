@@ -134,11 +134,13 @@ export class RunningAppliance implements Appliance {
   nodeStatus(): NodeStatus {
     const { plan, engine, file, threads, memory, dataplaneWorkers } = this.#parts;
     const now = monotonicMs();
+    const isFallback = threads.some(({ row }) => memory.workers.isFallback(row));
     return {
       node: plan.node,
       version: build.version,
       pid: Deno.pid,
-      engine,
+      // The worst of all workers'.
+      engine: isFallback ? "epoll" : engine,
       startedAt: wallTime(this.#startedAt),
       uptimeSeconds: (now - this.#startedAt) / 1e3,
       configuration: {

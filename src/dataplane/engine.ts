@@ -179,11 +179,13 @@ export class Engine implements Watcher {
    * tried one: it is better to forward in the other way than not at all.
    */
   #openDriver(table: ConnectionTable, memory: ConnectionMemory, buffers: Buffers): Driver {
+    this.#workers.setFallback(this.#start.worker, false);
     if (this.#start.engine === "uring") {
       try {
         return new UringDriver(this.#kernel, table, memory, buffers);
       } catch (error) {
         if (!(error instanceof SystemError)) throw error;
+        this.#workers.setFallback(this.#start.worker, true);
         const message = `the worker uses epoll instead of io_uring: ${error.message}`;
         this.#report({ kind: "log", level: "warn", message, properties: {} });
       }

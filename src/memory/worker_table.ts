@@ -56,12 +56,23 @@ export class WorkerTable {
   connections(worker: number): number {
     return Atomics.load(this.#cells, worker * COLUMNS + CONNECTIONS);
   }
+
+  /** Says whether the worker does its work in another way than it was told to. */
+  setFallback(worker: number, isFallback: boolean): void {
+    Atomics.store(this.#cells, worker * COLUMNS + FALLBACK, isFallback ? 1 : 0);
+  }
+
+  /** Whether it does. */
+  isFallback(worker: number): boolean {
+    return Atomics.load(this.#cells, worker * COLUMNS + FALLBACK) === 1;
+  }
 }
 
 const BEAT_AT = 0;
 const ORDERS = 1;
 const CONNECTIONS = 2;
-const COLUMNS = 3;
+const FALLBACK = 3;
+const COLUMNS = 4;
 
 /** Instants are kept modulo 2³⁰ ms, twelve days: they are only ever compared over seconds. */
 const WRAP = 2 ** 30;

@@ -51,6 +51,7 @@ it("goes on with epoll where workers find no io_uring in spite of a probe", asyn
   const { output } = lintel.process;
   expect(output.match(/uses epoll instead of io_uring: io_uring_setup: .*EPERM/g)).toHaveLength(2);
   expect(output).not.toMatch(/died/);
+  expect(await lintel.json("GET", "/v1/status")).toMatchObject({ engine: "epoll" });
 });
 
 async function start(engine: "auto" | "uring", requests: number): Promise<Lintel> {

@@ -27,6 +27,14 @@ describe("WorkerTable.silence", () => {
 });
 
 describe("WorkerTable", () => {
+  it("says of each worker whether it does its work in another way", () => {
+    const table = new WorkerTable(2);
+    table.setFallback(1, true);
+    expect([table.isFallback(0), table.isFallback(1)]).toEqual([false, true]);
+    table.setFallback(1, false);
+    expect(table.isFallback(1)).toBe(false);
+  });
+
   it("counts orders and connections of each worker", () => {
     const table = new WorkerTable(2);
     const other = new WorkerTable(table.buffer);
