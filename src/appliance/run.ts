@@ -22,6 +22,7 @@ import { chooseEngine } from "./engine_kind.ts";
 import { Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
+import { KeptHealth } from "./kept_health.ts";
 import { KeptOverrides } from "./kept_overrides.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
 import { connectionLimits, sessionShortage, sessionsPerWorker } from "./limits.ts";
@@ -153,6 +154,7 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
     await within(STOP_MS, connectionLogs?.stop() ?? Promise.resolve());
     await availability.stop();
     await within(STOP_MS, operation.kept.stop());
+    await within(STOP_MS, operation.keptHealth.stop());
     await within(STOP_MS, admin.stop());
     signals.close();
     manager.close();
@@ -172,6 +174,7 @@ function operated({ plan, servers, engines, availability, log, capacity }: {
   readonly connections: Connections;
   readonly overrides: Overrides;
   readonly kept: KeptOverrides;
+  readonly keptHealth: KeptHealth;
 } {
   const connections = new Connections({
     workers: engines.connectionMemories.map((memory) => ({ memory, capacity })),
@@ -195,7 +198,11 @@ function operated({ plan, servers, engines, availability, log, capacity }: {
     keep: (id, fact) => kept.keep(id, fact),
   });
   overrides.restore(kept.restore(plan.backends, note));
-  return { connections, overrides, kept };
+  // That comes first: nobody looks at one in maint.
+  const keptHealth = new KeptHealth(plan.stateDirectory, servers, log);
+  keptHealth.restore();
+  keptHealth.start();
+  return { connections, overrides, kept, keptHealth };
 }
 
 /** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */

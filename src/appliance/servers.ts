@@ -33,6 +33,16 @@ interface Entry {
   wasAway: boolean;
 }
 
+/** What checks have said of a server. */
+export interface Known {
+  readonly health: Health["state"];
+  /** Rise and fall as `core/health` counts them; `undefined` where that is not known. */
+  readonly count: number | undefined;
+  readonly lastCheck: CheckResult | null;
+  readonly lastFailure: CheckResult | null;
+  readonly healthChangedAt: number | null;
+}
+
 /** Time, for servers that come back slowly; tests put their own in its place. */
 export interface Time {
   /** Monotonic, in milliseconds. */
@@ -53,6 +63,9 @@ export class Servers {
 
   /** The connections of a server are to be reset: it is gone, or there is a better one again. */
   onEnded: (row: Row) => void = () => {};
+
+  /** What is known of a server's health has changed: by a check, or by maint. */
+  onKnown: (row: Row) => void = () => {};
 
   /** A server may take connections now, or no longer. */
   onChange: () => void = () => {};
@@ -95,9 +108,28 @@ export class Servers {
     if (!result.ok) entry.lastFailure = result;
     if (!result.changed) return;
     entry.healthChangedAt = result.at;
+    this.onKnown(result.row);
     if (result.health === "up") this.#comeBack(entry);
     else this.#goAway(entry);
     this.onChange();
+  }
+
+  /** What is known of a server; nothing while it is in maint, where nobody looks. */
+  known(row: Row): Known | undefined {
+    const entry = this.#entries[row];
+    const { servers } = this.#memory;
+    if (!entry || servers.admin(row) === "maint") return undefined;
+    const { lastCheck, lastFailure, healthChangedAt } = entry;
+    const [health, count] = [servers.health(row), servers.healthCount(row)];
+    return { health, count, lastCheck, lastFailure, healthChangedAt };
+  }
+
+  /** What was known of a server before a restart holds until checks say otherwise. */
+  carryOver(row: Row, { health, count, ...said }: Known): void {
+    const entry = this.#entries[row];
+    if (!entry) return;
+    Object.assign(entry, said, { wasAway: health === "down" });
+    this.#memory.servers.setHealth(row, health, count);
   }
 
   /** Whether every server that is checked has had a result. */
@@ -183,6 +215,7 @@ export class Servers {
     this.#memory.servers.setAdmin(entry.row, state);
     if (stateChanges) this.onAdminChange(entry.row, state);
     if (stateChanges && state === "maint") this.#goAway(entry);
+    if (stateChanges) this.onKnown(entry.row);
     this.onChange();
   }
 

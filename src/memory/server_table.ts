@@ -90,8 +90,16 @@ export class ServerTable {
     return HEALTHS[Atomics.load(this.#cells, row * COLUMNS + HEALTH)]!;
   }
 
-  setHealth(row: Row, health: Health): void {
+  /** How firmly the health stands, as `core/health` counts; `undefined` where nobody has said. */
+  healthCount(row: Row): number | undefined {
+    const count = Atomics.load(this.#cells, row * COLUMNS + HEALTH_COUNT);
+    return count === 0 ? undefined : count - 1;
+  }
+
+  setHealth(row: Row, health: Health, count = -1): void {
     this.#set(row, HEALTH, HEALTHS.indexOf(health));
+    // Nobody chooses by it: it makes no other version.
+    Atomics.store(this.#cells, row * COLUMNS + HEALTH_COUNT, count + 1);
   }
 
   /** Connections to the server that are open or being opened, of all workers. */
@@ -131,7 +139,9 @@ const ADMIN = 1;
 const HEALTH = 2;
 const ACTIVE = 3;
 const LIMIT = 4;
-const COLUMNS = 5;
+/** Plus one; 0 means that nobody has said. */
+const HEALTH_COUNT = 5;
+const COLUMNS = 6;
 
 const ADMIN_STATES: readonly AdminState[] = ["ready", "drain", "maint"];
 const HEALTHS: readonly Health[] = ["unchecked", "up", "down"];

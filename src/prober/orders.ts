@@ -16,7 +16,8 @@ export interface StartOrder {
   readonly servers: readonly CheckedServer[];
   /**
    * Memory of the `ServerTable`. A row in maint is not checked. A row that is up or down already
-   * (the prober has been restarted) stays so with full count until checks say otherwise.
+   * (it was before a restart) stays so, with the count that the table has, until checks say
+   * otherwise.
    */
   readonly serverTable: SharedArrayBuffer;
   /** What the data plane counts of each server: columns SERVER_COUNTERS, by row. */
@@ -52,7 +53,7 @@ export interface CheckedServer {
  *
  * - An entry that is the same throughout is not touched: neither its schedule nor its counts.
  * - A check that has changed starts anew at once; the row keeps its health, with full count.
- * - At a row that was not checked the table's health counts, with full count, as at the start.
+ * - At a row that was not checked what the table has counts, as at the start.
  * - A row that is another server's now, or has another address or port, is unchecked.
  * - A row that is left out keeps the health that it has; what is under way there is aborted.
  */
@@ -121,22 +122,26 @@ export interface CheckResult {
  * connection, RSP an invalid answer, STS an answer with a status that was not asked for, and
  * SOCKERR a failure of our own host. PASSIVE is no check: connections of clients have failed.
  */
-export type CheckCode =
-  | "L4OK"
-  | "L4TOUT"
-  | "L4CON"
-  | "L6OK"
-  | "L6TOUT"
-  | "L6RSP"
-  | "L7OK"
-  | "L7TOUT"
-  | "L7RSP"
-  | "L7STS"
-  | "PASSIVE"
-  | "PROCOK"
-  | "PROCERR"
-  | "PROCTOUT"
-  | "SOCKERR";
+export type CheckCode = (typeof CHECK_CODES)[number];
+
+/** All of them. */
+export const CHECK_CODES = [
+  "L4OK",
+  "L4TOUT",
+  "L4CON",
+  "L6OK",
+  "L6TOUT",
+  "L6RSP",
+  "L7OK",
+  "L7TOUT",
+  "L7RSP",
+  "L7STS",
+  "PASSIVE",
+  "PROCOK",
+  "PROCERR",
+  "PROCTOUT",
+  "SOCKERR",
+] as const;
 
 /** Something worth a line in the log beside changes of health, which the appliance logs itself. */
 export interface LogReport {

@@ -119,7 +119,7 @@ export class Prober {
     if (admin === "maint") {
       this.#halt(server);
       server.state = UNCHECKED;
-      this.#table.setHealth(row, server.state.health);
+      this.#table.setHealth(row, server.state.health, server.state.count);
     } else if (before === "maint") {
       this.#schedule.set(server.row, this.#host.now());
       this.#wakeBy(this.#host.now());
@@ -156,11 +156,12 @@ export class Prober {
     const { row } = checked;
     if (old) {
       this.#halt(old);
-      if (!isSameServer(old.checked, checked)) this.#table.setHealth(row, "unchecked");
+      const isSame = isSameServer(old.checked, checked);
+      this.#table.setHealth(row, isSame ? old.state.health : "unchecked");
     }
     this.#host.forgetTraffic(row);
     const server = new Checked(checked, this.#table);
-    this.#table.setHealth(row, server.state.health);
+    this.#table.setHealth(row, server.state.health, server.state.count);
     if (server.admin !== "maint") this.#schedule.set(row, now);
     return server;
   }
@@ -205,8 +206,8 @@ export class Prober {
     const before = server.state.health;
     server.check = undefined;
     server.state = observe(server.checked.check, server.state, ok);
-    const { health } = server.state;
-    this.#table.setHealth(server.row, health);
+    const { health, count } = server.state;
+    this.#table.setHealth(server.row, health, count);
     const intervalMs = spreadInterval(nextIntervalMs(server.checked.check, server.state), {
       seed: this.#seed,
       server: server.row,
@@ -239,8 +240,8 @@ export class Prober {
     const isLast = usable.length <= 1;
     server.errors = 0;
     server.state = afterErrors(check, server.state, check.passive.action, isLast);
-    const { health } = server.state;
-    this.#table.setHealth(row, health);
+    const { health, count } = server.state;
+    this.#table.setHealth(row, health, count);
     const text = `${errors} connections in a row failed`;
     const changed = health !== "up";
     this.#note({ code: "PASSIVE", text, row, at, durationMs: 0, ok: false, health, changed });
@@ -299,7 +300,7 @@ class Checked {
     this.admin = table.admin(checked.row);
     this.state = this.admin === "maint"
       ? UNCHECKED
-      : carriedOver(checked.check, table.health(checked.row));
+      : carriedOver(checked.check, table.health(checked.row), table.healthCount(checked.row));
   }
 }
 

@@ -33,15 +33,15 @@ export interface HealthState {
 /** Nothing is known yet. */
 export const UNCHECKED: HealthState = { health: "unchecked", count: 0 };
 
-/** The state of a server whose health was known before, at full count. */
-export function carriedOver(rules: HealthRules, health: Health): HealthState {
+/** The state of a server whose health was known before; at full count where that was not. */
+export function carriedOver(rules: HealthRules, health: Health, count?: number): HealthState {
   switch (health) {
     case "unchecked":
       return UNCHECKED;
     case "up":
-      return fullyUp(rules);
+      return { health, count: clamp(count ?? Infinity, rules.rise, fullCount(rules)) };
     case "down":
-      return FULLY_DOWN;
+      return { health, count: clamp(count ?? 0, 0, rules.rise - 1) };
   }
 }
 
@@ -69,6 +69,10 @@ function fullyUp(rules: HealthRules): HealthState {
 
 function fullCount({ rise, fall }: HealthRules): number {
   return rise + fall - 1;
+}
+
+function clamp(value: number, least: number, most: number): number {
+  return Math.min(most, Math.max(least, value));
 }
 
 /** Down, and not on its way up. */

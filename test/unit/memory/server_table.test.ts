@@ -36,6 +36,20 @@ describe("ServerTable", () => {
       .toEqual(["ready", "unchecked", 0, 0]);
   });
 
+  it("has a count with a health where there is one, which is no other version", () => {
+    const table = new ServerTable(2);
+    expect(table.healthCount(SECOND)).toBeUndefined();
+    for (const count of [0, 4]) {
+      table.setHealth(SECOND, "up", count);
+      expect([table.health(SECOND), table.healthCount(SECOND)]).toEqual(["up", count]);
+    }
+    const version = table.version();
+    table.setHealth(SECOND, "up", 3);
+    expect(table.version()).toBe(version);
+    table.setHealth(SECOND, "up");
+    expect(table.healthCount(SECOND)).toBeUndefined();
+  });
+
   it("counts active connections up and down", () => {
     const table = new ServerTable(1);
     table.addActive(FIRST, 3);

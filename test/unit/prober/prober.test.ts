@@ -499,6 +499,27 @@ describe("Prober: another plan", () => {
   });
 });
 
+describe("Prober: counts", () => {
+  it("are in the table, for whoever comes after a restart", () => {
+    const bench = new Bench(1);
+    bench.end(0, OK);
+    const full = CHECK.rise + CHECK.fall - 1;
+    expect(bench.table.healthCount(row(0))).toBe(full);
+    bench.pass(2200);
+    bench.end(0, REFUSED);
+    const next = new Bench(1, (table) => table.setHealth(row(0), "up", full - 1));
+    for (const one of [bench, next]) {
+      expect(one.table.healthCount(row(0))).toBe(full - 1);
+      for (let round = 0; round < 2; round++) {
+        expect(one.table.health(row(0))).toBe("up");
+        one.pass(600);
+        one.end(0, REFUSED);
+      }
+      expect(one.table.health(row(0))).toBe("down");
+    }
+  });
+});
+
 describe("Prober: reports", () => {
   it("share a message where nothing changes, and lose nothing at the end", () => {
     const bench = new Bench(1);

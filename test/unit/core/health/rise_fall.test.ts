@@ -125,6 +125,19 @@ describe("nextIntervalMs", () => {
 describe("carriedOver", () => {
   it.each(
     [
+      ["up", 3, 3],
+      ["up", 9, 4],
+      ["up", 0, 2],
+      ["down", 1, 1],
+      ["down", 4, 1],
+      ["unchecked", 3, 0],
+    ] as const,
+  )("%s with a count of %i stands at %i, whatever the rules were", (health, known, count) => {
+    expect(carriedOver(rules(2, 3), health, known)).toEqual({ health, count });
+  });
+
+  it.each(
+    [
       ["unchecked", 0, 500],
       ["up", 4, 2000],
       ["down", 0, 5000],
