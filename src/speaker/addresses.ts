@@ -21,13 +21,10 @@ import { removeLeftRoutes, VirtualRoutes } from "./virtual_routes.ts";
 
 /** The virtual addresses of one virtual router, and the routes that go with them. */
 export class VirtualAddresses {
-  /** In the order they are advertised. */
-  readonly bytes: readonly Uint8Array<ArrayBuffer>[];
-  /** Carried like these, but not advertised. */
-  readonly excluded: readonly Uint8Array<ArrayBuffer>[];
-  /** Both. */
-  readonly all: readonly Uint8Array<ArrayBuffer>[];
-  readonly #plan: VirtualRouterPlan;
+  #plan: VirtualRouterPlan;
+  #listed: Listed;
+  /** Where they belong; 0 before that is known. */
+  #index = 0;
   readonly #route: Pick<RouteSocket, "request">;
   readonly #routes: VirtualRoutes;
   #requests: readonly Requests[] = [];
@@ -36,24 +33,49 @@ export class VirtualAddresses {
     this.#plan = plan;
     this.#route = route;
     this.#routes = new VirtualRoutes(plan, route);
-    this.bytes = plan.addresses.map(({ address }) => bytesOf(address));
-    this.excluded = plan.excludedAddresses.map(({ address }) => bytesOf(address));
-    this.all = [...this.bytes, ...this.excluded];
+    this.#listed = listedIn(plan);
+  }
+
+  /** In the order they are advertised. */
+  get bytes(): readonly Uint8Array<ArrayBuffer>[] {
+    return this.#listed.bytes;
+  }
+
+  /** Carried like these, but not advertised. */
+  get excluded(): readonly Uint8Array<ArrayBuffer>[] {
+    return this.#listed.excluded;
+  }
+
+  /** Both. */
+  get all(): readonly Uint8Array<ArrayBuffer>[] {
+    return this.#listed.all;
   }
 
   /** From now on the addresses belong on this interface. Not while any is held. */
   moveTo(index: number): void {
+    this.#index = index;
     this.#routes.moveTo(index);
-    this.#requests = carried(this.#plan).map((one) => {
-      const entry = entryFor(one, index, lifetimeSeconds(this.#plan));
-      return {
-        text: one.address,
-        add: addAddress(entry, "refuse"),
-        renew: addAddress(entry, "replace"),
-        remove: removeAddress(entry),
-        held: false,
-      };
-    });
+    this.#requests = this.#prepared();
+  }
+
+  /**
+   * Goes by another plan. Takes away what it has no more; what is new, or is to live for another
+   * time, is for {@linkcode add}.
+   *
+   * @returns what went wrong.
+   */
+  change(plan: VirtualRouterPlan): readonly AddressProblem[] {
+    const problems = this.#routes.change(plan);
+    const before = this.#requests;
+    this.#plan = plan;
+    this.#listed = listedIn(plan);
+    if (this.#index === 0) return problems;
+    this.#requests = this.#prepared();
+    for (const one of this.#requests) {
+      one.held = before.some(({ key, held }) => held && key === one.key);
+    }
+    const kept = new Set(this.#requests.map(({ key }) => key));
+    return problems.concat(this.#take(before.filter(({ key }) => !kept.has(key))));
   }
 
   /** Puts the addresses on the interface. @returns what went wrong, for the log. */
@@ -96,12 +118,31 @@ export class VirtualAddresses {
   remove(): readonly AddressProblem[] {
     // First the routes: the kernel would drop those that prefer one of the addresses by itself.
     const problems = this.#routes.remove();
-    return problems.concat(this.#each((one) => {
+    return problems.concat(this.#take(this.#requests));
+  }
+
+  #prepared(): readonly Requests[] {
+    const lifetime = lifetimeSeconds(this.#plan);
+    return carried(this.#plan).map((one) => {
+      const entry = entryFor(one, this.#index, lifetime);
+      return {
+        key: `${one.address}/${one.prefixLength}`,
+        text: one.address,
+        add: addAddress(entry, "refuse"),
+        renew: addAddress(entry, "replace"),
+        remove: removeAddress(entry),
+        held: false,
+      };
+    });
+  }
+
+  #take(requests: readonly Requests[]): readonly AddressProblem[] {
+    return this.#each((one) => {
       if (!one.held) return 0;
       one.held = false;
       const result = this.#route.request(one.remove);
       return result === -EADDRNOTAVAIL || result === -ENODEV ? 0 : result;
-    }));
+    }, requests);
   }
 
   #put(one: Requests): number {
@@ -112,9 +153,12 @@ export class VirtualAddresses {
     return result === -EEXIST && this.#plan.priority === PRIORITY_OWNER ? 0 : result;
   }
 
-  #each(request: (one: Requests) => number): readonly AddressProblem[] {
+  #each(
+    request: (one: Requests) => number,
+    requests = this.#requests,
+  ): readonly AddressProblem[] {
     let problems: AddressProblem[] | undefined;
-    for (const one of this.#requests) {
+    for (const one of requests) {
       const result = request(one);
       if (result < 0) (problems ??= []).push({ address: one.text, errno: -result });
     }
@@ -134,18 +178,22 @@ export interface AddressProblem {
  * those with our mark, unless this node owns them; and its routes and rules. An address that
  * somebody else put there stays, unless the plan says expressly that it is to go.
  *
+ * @param running what others hold at this moment: it is not left over.
  * @returns what was there, each with the kernel's answer: 0, or −errno.
  */
 export function removeLeftOvers(
   plans: readonly VirtualRouterPlan[],
   addresses: readonly InterfaceAddress[],
   route: Pick<RouteSocket, "request">,
+  running: readonly VirtualRouterPlan[] = [],
 ): readonly { readonly address: string; readonly result: number }[] {
-  const routes = plans.flatMap((plan) => removeLeftRoutes(plan, route))
+  const routes = plans.flatMap((plan) => removeLeftRoutes(plan, route, running))
     .map((address) => ({ address, result: 0 }));
+  const others = running.flatMap((plan) => listedIn(plan).all);
   const virtual = plans.filter(({ priority }) => priority !== PRIORITY_OWNER)
     .flatMap((plan) => carried(plan).map(({ address }) => ({ plan, bytes: bytesOf(address) })));
   const left = addresses.filter(({ address, protocol }) =>
+    !others.some((one) => sameAddress(one, address)) &&
     virtual.some(({ plan, bytes }) =>
       (protocol === IFAPROT_VRRP || plan.existingAddress === "remove") &&
       sameAddress(bytes, address)
@@ -159,12 +207,26 @@ export function removeLeftOvers(
 
 /** The requests about one address, ready to be sent again and again. */
 interface Requests {
+  readonly key: string;
   readonly text: string;
   readonly add: Uint8Array<ArrayBuffer>;
   readonly renew: Uint8Array<ArrayBuffer>;
   readonly remove: Uint8Array<ArrayBuffer>;
   /** Whether it is there because of us. */
   held: boolean;
+}
+
+/** The addresses of a plan as the kernel has them. */
+interface Listed {
+  readonly bytes: readonly Uint8Array<ArrayBuffer>[];
+  readonly excluded: readonly Uint8Array<ArrayBuffer>[];
+  readonly all: readonly Uint8Array<ArrayBuffer>[];
+}
+
+function listedIn({ addresses, excludedAddresses }: VirtualRouterPlan): Listed {
+  const bytes = addresses.map(({ address }) => bytesOf(address));
+  const excluded = excludedAddresses.map(({ address }) => bytesOf(address));
+  return { bytes, excluded, all: [...bytes, ...excluded] };
 }
 
 /** All addresses that a virtual router brings along. */

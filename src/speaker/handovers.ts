@@ -9,11 +9,16 @@ import type { Participant } from "./participant.ts";
 
 /** All planned handovers of this node. */
 export class Handovers {
+  /** Whether this node refuses to be Active, or is about to. */
+  isStandby = false;
   readonly #report: (report: Report) => void;
+  readonly #circles: () => readonly Circle[];
   #pending: readonly Pending[] = [];
 
-  constructor(report: (report: Report) => void) {
+  /** @param circles as they are at the moment: a plan may re-form them. */
+  constructor(report: (report: Report) => void, circles: () => readonly Circle[]) {
     this.#report = report;
+    this.#circles = circles;
   }
 
   /** Hands a virtual router over, with its sync group. */
@@ -38,12 +43,13 @@ export class Handovers {
   }
 
   /** Hands everything over and refuses to be Active, or no longer. */
-  standby({ enabled, force }: StandbyOrder, circles: readonly Circle[], now: number): void {
-    const members = circles.flatMap((circle) => circle.members);
+  standby({ enabled, force }: StandbyOrder, now: number): void {
+    const members = this.#circles().flatMap((circle) => circle.members);
+    this.isStandby = enabled;
     for (const member of members) member.isStandby = enabled;
     if (!enabled) {
       this.#pending = this.#pending.filter(({ isStandby }) => !isStandby);
-      for (const circle of circles) circle.settleTracked(now);
+      this.#settleTracked(now);
       const detail = "this node takes part again";
       this.#report({ kind: "standby", enabled, ok: true, detail });
       return;
@@ -55,8 +61,11 @@ export class Handovers {
       isStandby: true,
       end: (ok, peer, endedAt) => {
         if (!ok) {
-          for (const member of members) member.isStandby = false;
-          for (const circle of circles) circle.settleTracked(endedAt);
+          this.isStandby = false;
+          for (const { members } of this.#circles()) {
+            for (const member of members) member.isStandby = false;
+          }
+          this.#settleTracked(endedAt);
         }
         this.#report({ kind: "standby", enabled: ok, ok, detail: told(ok, peer) });
       },
@@ -73,6 +82,10 @@ export class Handovers {
     for (const { members, beganAt, end } of over) {
       end(!members.some(isActive), members.find((one) => one.peerSince(beganAt)), now);
     }
+  }
+
+  #settleTracked(now: number): void {
+    for (const circle of this.#circles()) circle.settleTracked(now);
   }
 
   #add(pending: Pending): void {

@@ -4,17 +4,26 @@
  */
 
 import type { TrackerPlan, TrackPlan } from "../core/plan/plan.ts";
+import { isSame } from "../core/plan/same.ts";
 import { combine, type Standing } from "../core/track/combine.ts";
 import { IFF_RUNNING, IFF_UP, type Link } from "../core/wire/rtnetlink.ts";
 
 /** All trackers of interfaces. */
 export class InterfaceTrackers {
-  readonly #trackers: readonly Watched[];
+  #trackers: readonly Watched[] = [];
 
   /** Trackers of other types are somebody else's. */
   constructor(plans: readonly TrackerPlan[]) {
-    this.#trackers = plans.filter((plan) => plan.type === "interface")
-      .map((plan) => ({ plan, good: null, detail: "", changesAt: Infinity }));
+    this.change(plans);
+  }
+
+  /** Goes by other plans: what is the same in both stands where it stands. */
+  change(plans: readonly TrackerPlan[]): void {
+    const before = this.#trackers;
+    this.#trackers = plans.filter((plan) => plan.type === "interface").map((plan) =>
+      before.find((one) => isSame(one.plan, plan)) ??
+        { plan, good: null, detail: "", changesAt: Infinity }
+    );
   }
 
   /** When {@linkcode settle} must be called at the latest. */

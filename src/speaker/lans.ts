@@ -12,10 +12,11 @@ import type { Fd } from "../linux/libc.ts";
 import { writeSysctl } from "../linux/sysctl.ts";
 import { Lan } from "./lan.ts";
 import type { Participant } from "./participant.ts";
+import type { Roster } from "./roster.ts";
 
 /** All LANs of a speaker. */
 export class Lans implements Disposable {
-  readonly #participants: readonly Participant[];
+  readonly #roster: Pick<Roster, "participants">;
   /** By index and family. */
   readonly #open = new Map<string, Lan>();
   /** Who is where, by VRID. */
@@ -25,8 +26,8 @@ export class Lans implements Disposable {
   /** Replaced, but still in use until everybody has been settled. */
   readonly #retired: Lan[] = [];
 
-  constructor(participants: readonly Participant[]) {
-    this.#participants = participants;
+  constructor(roster: Pick<Roster, "participants">) {
+    this.#roster = roster;
   }
 
   /** What to wait on. */
@@ -55,7 +56,7 @@ export class Lans implements Disposable {
     // It may be expected to be another from now on.
     this.#accepted.clear();
     for (const [key, lan] of this.#open) {
-      const members = this.#participants.filter((one) => one.lan === lan);
+      const members = this.#roster.participants.filter((one) => one.lan === lan);
       if (members.length === 0) {
         lan[Symbol.dispose]();
         this.#open.delete(key);
@@ -121,7 +122,7 @@ export class Lans implements Disposable {
       const claim = lan.claims.receive();
       if (typeof claim === "number") return;
       if (!claim) continue;
-      const holder = this.#participants.find(({ addresses, lan: where }) =>
+      const holder = this.#roster.participants.find(({ addresses, lan: where }) =>
         where === lan && addresses.some((one) => sameAddress(one, claim.address))
       );
       holder?.claimed(claim, monotonicMs());

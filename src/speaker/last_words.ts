@@ -9,16 +9,21 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 /** What is known of the peers. */
 export class LastWords {
   /** How many peers there are at least, by the file. */
-  readonly #peers: number;
-  readonly #patienceMs: number;
+  #peers = 1;
+  #patienceMs = SHORTEST_PATIENCE_MS;
   readonly #spoken = new Set<string>();
   /** Who has just been relieved, and until when a word of it counts. */
   #relieved: { readonly peer: string; readonly until: number } | undefined;
 
-  readonly #insistMs: number | null;
+  #insistMs: number | null = null;
 
   /** @param insistMs as in `VirtualRouter`, while peers may be silent. */
   constructor(plan: VirtualRouterPlan, insistMs: number | null) {
+    this.change(plan, insistMs);
+  }
+
+  /** Goes by another plan; who has spoken has done so. */
+  change(plan: VirtualRouterPlan, insistMs: number | null): void {
     const { unicast, peerPriorities, advertisementIntervalMs } = plan;
     this.#insistMs = insistMs;
     this.#peers = Math.max(1, unicast?.peers.length ?? peerPriorities.length);

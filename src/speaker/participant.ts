@@ -18,35 +18,31 @@ import {
 import { step } from "../core/vrrp/step.ts";
 import type { Link } from "../core/wire/rtnetlink.ts";
 import type { Advertisement, RejectionReason } from "../core/wire/vrrp.ts";
-import { EEXIST, errorName } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
 import type { RouterTable } from "../memory/router_table.ts";
-import { type AddressProblem, VirtualAddresses } from "./addresses.ts";
+import { type Adaptation, adaptationOf } from "./adaptation.ts";
+import { VirtualAddresses } from "./addresses.ts";
 import { causeOf } from "./cause.ts";
 import type { Claim } from "./claims.ts";
 import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
-import { LastWords } from "./last_words.ts";
+import { type Heard, isShownAnew, Ledger } from "./ledger.ts";
 import type { Report } from "./orders.ts";
-import { lastIntervalOf, parametersOf } from "./parameters.ts";
+import { OtherRouters } from "./other_routers.ts";
+import { parametersOf } from "./parameters.ts";
 import type { NoPlace, Place } from "./place.ts";
 import { Remarks } from "./remarks.ts";
 import { Transmitter } from "./transmitter.ts";
 
 /** What a participant works with. */
 export interface Surroundings {
-  readonly route: RouteSocket;
+  readonly route: Pick<RouteSocket, "request">;
   readonly table: RouterTable;
   readonly report: (report: Report) => void;
-  /** Names of the virtual routers that are in a group with others. */
-  readonly grouped: ReadonlySet<string>;
-  /** How often the addresses are announced while peers may be silent. */
-  readonly insistMs: number;
 }
 
 /** A virtual router in which this node takes part. */
 export class Participant {
-  readonly plan: VirtualRouterPlan;
   /** Called after each step: others may have to follow. */
   onStep: (now: number) => void = () => {};
   /** Called when another router claims to be Active for the addresses that are ours. */
@@ -57,11 +53,12 @@ export class Participant {
   isStandby = false;
   /** In the router table. */
   readonly row: number;
+  #plan: VirtualRouterPlan;
   readonly #addresses: VirtualAddresses;
   readonly #transmitter: Transmitter;
   readonly #remarks: Remarks;
-  readonly #lastWords: LastWords;
-  readonly #table: RouterTable;
+  readonly #others: OtherRouters;
+  readonly #ledger: Ledger;
   readonly #report: (report: Report) => void;
   /** Parameters, and what moves them while it runs. */
   #router: VirtualRouter;
@@ -71,11 +68,13 @@ export class Participant {
   #home: Link | undefined;
   #reason: TransitionReason | null = null;
   #since: number;
-  #heard: { readonly advertisement: Advertisement; readonly at: number } | undefined;
+  #heard: Heard | undefined;
   #heardAt: number | null = null;
   /** How late the thread was when it woke up last. */
   #latenessMs = 0;
   #why = "";
+  /** What of the plan is other than before, and is not settled yet. */
+  #adaptation: Adaptation = null;
   /** By trackers of the appliance, and by those of interfaces. */
   #tracked: { readonly ordered: Standing; readonly interfaces: Standing } = {
     ordered: UNMOVED,
@@ -83,22 +82,32 @@ export class Participant {
   };
   /** Of the whole group. */
   #points = 0;
-  /** Priorities of other routers by address. */
-  readonly #peers = new Map<string, number>();
 
-  constructor(plan: VirtualRouterPlan, row: number, around: Surroundings, now: number) {
-    this.plan = plan;
+  /** @param insistMs how often the addresses are announced while peers may be silent. */
+  constructor(
+    plan: VirtualRouterPlan,
+    row: number,
+    insistMs: number,
+    around: Surroundings,
+    now: number,
+  ) {
+    this.#plan = plan;
     this.row = row;
-    this.#router = parametersOf(plan, around.grouped.has(plan.name), around.insistMs);
-    this.#lastWords = new LastWords(plan, this.#router.insistMs);
+    this.#router = parametersOf(plan, false, insistMs);
+    this.#others = new OtherRouters(plan, this.#router.insistMs);
     this.#addresses = new VirtualAddresses(plan, around.route);
-    this.#table = around.table;
+    this.#ledger = new Ledger(around.table, row);
     this.#report = around.report;
     this.#remarks = new Remarks(plan.name, around.report);
     this.#transmitter = new Transmitter(plan, row, this.#addresses, around.table);
     this.#state = initialState(this.#router);
     this.#since = now;
     this.#publish();
+  }
+
+  /** What the file says of it. */
+  get plan(): VirtualRouterPlan {
+    return this.#plan;
   }
 
   /** Where the machine stands. */
@@ -127,6 +136,39 @@ export class Participant {
     this.onStep(now);
   }
 
+  /**
+   * Goes by another plan that needs no new start. Addresses it has no more go now; the rest is for
+   * {@linkcode settleChange}, once everybody has let go.
+   */
+  change(plan: VirtualRouterPlan, insistMs: number): void {
+    const before = this.#plan;
+    this.#plan = plan;
+    const { grouped, preemptFrom } = this.#router;
+    const parameters = parametersOf(plan, grouped, insistMs);
+    this.#others.change(plan, parameters.insistMs);
+    this.#router = { ...parameters, preemptFrom, ...this.#others.parameters };
+    this.#adaptation = adaptationOf(before, plan);
+    if (this.#adaptation === null) return;
+    this.#remarks.onProblems(this.#addresses.change(plan));
+    this.#transmitter.change(plan);
+  }
+
+  /** Says what has changed. An Active has what is new, and each address its lifetime. */
+  settleChange(now: number): void {
+    const adaptation = this.#adaptation;
+    this.#adaptation = null;
+    if (adaptation === null) return;
+    this.give({ kind: "parameters", priority: this.#plan.priority + this.#points }, now);
+    if (this.#state.name !== "active") return;
+    this.#remarks.onProblems(this.#addresses.add());
+    if (adaptation === "addresses") this.give({ kind: "reannounce" }, now);
+  }
+
+  /** Whether it becomes Active only together with others. */
+  set grouped(grouped: boolean) {
+    this.#router = { ...this.#router, grouped };
+  }
+
   /** What this router's own trackers make of it. */
   get standing(): Standing {
     const { ordered, interfaces } = this.#tracked;
@@ -144,7 +186,7 @@ export class Participant {
   /** So much is added to the configured priority from now on. */
   setPoints(points: number, now: number): void {
     this.#points = points;
-    const priority = this.plan.priority + points;
+    const priority = this.#plan.priority + points;
     this.give({ kind: "tracked", priority }, now);
   }
 
@@ -158,6 +200,11 @@ export class Participant {
   /** Until then nobody is preempted. */
   hold(until: number): void {
     this.#router = { ...this.#router, preemptFrom: until };
+  }
+
+  /** Until when that is. */
+  get heldUntil(): number {
+    return this.#router.preemptFrom;
   }
 
   /** Whether a peer has been heard since then. */
@@ -183,8 +230,8 @@ export class Participant {
     this.#home = home;
     this.#transmitter.moveTo(lan, source, home);
     const { destinations } = this.#transmitter;
-    const expectation = expectationOf(this.plan, place, this.#addresses.bytes, destinations);
-    lan.expectations.set(this.plan.vrid, expectation);
+    const expectation = expectationOf(this.#plan, place, this.#addresses.bytes, destinations);
+    lan.expectations.set(this.#plan.vrid, expectation);
     this.#why = `interface ${link.name} is up with ${formatAddress(source)}`;
     this.#remarks.forget("place");
     this.#remarks.senders = lan.senders;
@@ -197,7 +244,7 @@ export class Participant {
     this.#why = why;
     if (!soon) this.#remarks.once("place", "warn", `not taking part: ${why}`);
     this.give({ kind: "interface", source: null, down }, now);
-    this.#lan?.expectations.delete(this.plan.vrid);
+    this.#lan?.expectations.delete(this.#plan.vrid);
     this.#lan = undefined;
     this.#remarks.senders = undefined;
     this.#transmitter.moveTo(undefined, null);
@@ -206,42 +253,26 @@ export class Participant {
 
   /** A valid advertisement has come; the same object as before if it says the same. */
   hear(advertisement: Advertisement, now: number): void {
-    const { priority, intervalMs, source, checksum } = advertisement;
-    this.#table.count(this.row, "advertisementsReceived");
-    if (priority === PRIORITY_RELEASE) this.#table.count(this.row, "priorityZeroReceived");
-    this.#table.count(this.row, CHECKSUM_COUNTERS[checksum]);
-    if (this.#heard) {
-      const gapMs = Math.min(now - this.#heard.at, MAX_GAP_MS);
-      this.#table.advertisementAge.observe(0, this.row, gapMs / 1e3);
-    }
-    this.#remarks.onAdvertisement(this.plan, advertisement, now);
-    if (advertisement === this.#heard?.advertisement) this.#table.setPeerAt(this.row, now);
-    else {
-      if (priority !== PRIORITY_RELEASE) this.#remember(advertisement);
-      this.#table.setPeer(this.row, { address: source, priority, intervalMs, at: now });
-    }
+    const { priority, source } = advertisement;
+    const last = this.#heard;
     this.#heard = { advertisement, at: now };
+    this.#ledger.accept(this.#heard, last);
+    this.#remarks.onAdvertisement(this.#plan, advertisement, now);
+    if (advertisement !== last?.advertisement && this.#others.hear(advertisement)) this.#learn();
     this.#heardAt = now;
     this.give({ kind: "advertisement", advertisement }, now);
     if (this.#state.name !== "active") return;
     // Gaps are counted between advertisements of an Active that we wait for.
     this.#heard = undefined;
     if (priority === PRIORITY_RELEASE) return;
-    this.#lastWords.hear(formatAddress(source), now);
-    this.#router = { ...this.#router, insistMs: this.#lastWords.insistMs };
+    this.#others.contradict(source, now);
+    this.#learn();
     this.onConflict(now);
   }
 
-  /** The other routers decide how fast a planned handover may be. */
-  #remember({ source, priority }: Advertisement): void {
-    const last = this.#heard?.advertisement;
-    if (last && last.priority === priority && sameAddress(last.source, source)) return;
-    const name = formatAddress(source);
-    if (this.#peers.get(name) === priority) return;
-    // More than that are forged, or too many to be fast with.
-    if (this.#peers.size < MAX_PEERS || this.#peers.has(name)) this.#peers.set(name, priority);
-    const lastIntervalMs = lastIntervalOf(this.plan, [...this.#peers.values()]);
-    this.#router = { ...this.#router, lastIntervalMs };
+  /** The other routers have something to do with the parameters. */
+  #learn(): void {
+    this.#router = { ...this.#router, ...this.#others.parameters };
   }
 
   /** Nobody ran this thread for so long, or the host slept. */
@@ -252,7 +283,7 @@ export class Participant {
 
   /** An advertisement has come that is not to be taken. */
   refuse(reason: RejectionReason, source: Uint8Array, now: number): void {
-    this.#table.countRejection(this.row, reason);
+    this.#ledger.reject(reason);
     this.#remarks.onRejection(reason, source, now);
   }
 
@@ -262,7 +293,7 @@ export class Participant {
     if (this.#state.name !== "active" || mac && sameAddress(mac, this.#home?.mac ?? mac)) return;
     // Whoever was Active before us may still answer while it leaves.
     if (now - this.#since >= LEAVING_MS) {
-      this.#table.count(this.row, "vipConflicts");
+      this.#ledger.conflict();
       this.#remarks.onClaim(address, mac, now);
     }
     this.give({ kind: "foreignClaim" }, now);
@@ -272,7 +303,7 @@ export class Participant {
   restore(now: number): void {
     if (this.#state.name !== "active") return;
     const { restored, problems } = this.#addresses.restore();
-    this.#complain(problems);
+    this.#remarks.onProblems(problems);
     for (const address of restored) this.#remarks.onLoss(address, this.#latenessMs, now);
     if (restored.length > 0) this.#announce(1);
   }
@@ -280,11 +311,9 @@ export class Participant {
   /** Time has passed: the deadline lay `latenessMs` ago. */
   tick(latenessMs: number, now: number): void {
     this.#latenessMs = Math.max(latenessMs, 0);
-    if (latenessMs > 0) this.#table.noteLateness(this.row, latenessMs);
-    if (latenessMs > this.plan.advertisementIntervalMs / 2) {
-      this.#table.count(this.row, "lateWakeups");
-      this.#remarks.onLateness(latenessMs, now);
-    }
+    const matters = latenessMs > this.#plan.advertisementIntervalMs / 2;
+    if (latenessMs > 0) this.#ledger.late(latenessMs, matters);
+    if (matters) this.#remarks.onLateness(latenessMs, now);
     this.give({ kind: "timer" }, now);
   }
 
@@ -299,16 +328,16 @@ export class Participant {
       case "announceAddresses":
         return this.#announce(output.copies);
       case "addAddresses":
-        return this.#complain(this.#addresses.add());
+        return this.#remarks.onProblems(this.#addresses.add());
       case "renewAddresses":
-        return this.#complain(this.#addresses.renew());
+        return this.#remarks.onProblems(this.#addresses.renew());
       case "removeAddresses":
-        return this.#complain(this.#addresses.remove());
+        return this.#remarks.onProblems(this.#addresses.remove());
       case "releaseConnections":
         this.onRelease();
         return this.#report({
           kind: "releaseConnections",
-          router: this.plan.name,
+          router: this.#plan.name,
           addresses: this.addresses.map(formatAddress),
         });
     }
@@ -318,20 +347,11 @@ export class Participant {
     this.#remarks.sent("announcements", this.#transmitter.announce(copies));
   }
 
-  #complain(problems: readonly AddressProblem[]): void {
-    for (const { address, errno } of problems) {
-      const message = errno === EEXIST
-        ? `${address} is on this host already, put there by somebody else; it is left as it is`
-        : `the kernel refuses to change ${address}: ${errorName(errno)}`;
-      this.#remarks.once(`${address} ${errno}`, "warn", message);
-    }
-  }
-
   #enter(from: ReturnType<typeof publicState>, reason: TransitionReason, now: number): void {
     this.#reason = reason;
     this.#since = now;
     const to = publicState(this.#state);
-    this.#table.countTransition(this.row, reason);
+    this.#ledger.enter(reason);
     this.#publish();
     const { priority } = this.#state;
     const heard = this.#heard?.advertisement;
@@ -340,7 +360,7 @@ export class Participant {
     const known = { priority, heard, silenceMs, place: this.#why, yield: cause };
     this.#report({
       kind: "transition",
-      router: this.plan.name,
+      router: this.#plan.name,
       from,
       to,
       reason,
@@ -355,46 +375,21 @@ export class Participant {
     });
     if (to !== "active") return;
     if (heard && (reason === "preempt" || reason === "owner")) {
-      this.#lastWords.relieve(formatAddress(heard.source), now);
-      this.#router = { ...this.#router, insistMs: this.#lastWords.insistMs };
+      this.#others.relieve(heard.source, now);
+      this.#learn();
     }
     this.#heard = undefined;
   }
 
   #publish(): void {
-    const { priority, source } = this.#state;
-    this.#table.setStatus(this.row, {
-      state: publicState(this.#state),
+    this.#ledger.publish(this.#state, {
       reason: this.#reason,
-      priority,
-      interfaceIndex: this.#lan?.link.index ?? 0,
       since: this.#since,
-      activeIntervalMs: this.#state.name === "backup"
-        ? this.#state.activeIntervalMs
-        : this.plan.advertisementIntervalMs,
-      source: source && Uint8Array.from(source),
+      interfaceIndex: this.#lan?.link.index ?? 0,
+      advertisementIntervalMs: this.#plan.advertisementIntervalMs,
     });
   }
 }
 
-/** Whether others are shown something new although the state's name is the same. */
-function isShownAnew(before: State, after: State): boolean {
-  if (before.priority !== after.priority || before.source !== after.source) return true;
-  return before.name === "backup" && after.name === "backup" &&
-    before.activeIntervalMs !== after.activeIntervalMs;
-}
-
-/** A LAN has fewer routers. */
-const MAX_PEERS = 32;
-
 /** Less than what a planned handover takes from priority 0 to the removal of the addresses. */
 const LEAVING_MS = 1_500;
-
-/** The histogram of gaps takes less than half an hour. */
-const MAX_GAP_MS = 1_000_000;
-
-const CHECKSUM_COUNTERS = {
-  plain: "checksumPlain",
-  pseudoHeader: "checksumPseudoHeader",
-  group: "checksumGroup",
-} as const;

@@ -16,10 +16,14 @@ export class Releases {
   /** By row. */
   readonly #asked = new Map<number, Participant>();
 
-  constructor(release: StartOrder["release"], participants: readonly Participant[]) {
+  constructor(release: StartOrder["release"]) {
     this.#lane = release && new ReleaseLane(release.lane);
     this.#workers = release?.workers ?? [];
-    for (const one of participants) one.onRelease = () => this.#ask(one, one.row);
+  }
+
+  /** Asks for this virtual router, too, whenever its connections must go. */
+  serve(participant: Participant): void {
+    participant.onRelease = () => this.#ask(participant, participant.row);
   }
 
   /** Tells whose addresses have been released. To be called after each wake-up. */

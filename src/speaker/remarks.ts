@@ -8,7 +8,8 @@ import { formatMac } from "../core/net/mac.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { PRIORITY_OWNER } from "../core/vrrp/router.ts";
 import type { Advertisement, RejectionReason } from "../core/wire/vrrp.ts";
-import { errorName } from "../linux/errno.ts";
+import { EEXIST, errorName } from "../linux/errno.ts";
+import type { AddressProblem } from "./addresses.ts";
 import { sentForm } from "./expectation.ts";
 import type { LogReport, Report } from "./orders.ts";
 import type { Senders } from "./senders.ts";
@@ -55,6 +56,16 @@ export class Remarks {
     if (result >= 0) return this.forget(key);
     const message = `sending ${what} fails: ${errorName(-result)}; it is tried again each time`;
     this.once(key, "warn", message);
+  }
+
+  /** What the kernel has refused to change: each is said once. */
+  onProblems(problems: readonly AddressProblem[]): void {
+    for (const { address, errno } of problems) {
+      const message = errno === EEXIST
+        ? `${address} is on this host already, put there by somebody else; it is left as it is`
+        : `the kernel refuses to change ${address}: ${errorName(errno)}`;
+      this.once(`${address} ${errno}`, "warn", message);
+    }
   }
 
   /** An advertisement that was not taken. */

@@ -5,7 +5,7 @@
  */
 
 import { sameAddress } from "../core/net/address.ts";
-import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import { isSame } from "../core/plan/same.ts";
 import { deadline } from "../core/vrrp/state.ts";
 import type { RouteEvent } from "../core/wire/rtnetlink.ts";
 import { boottimeMs, monotonicMs } from "../linux/clock.ts";
@@ -15,7 +15,6 @@ import { RouteEvents, RouteSocket } from "../linux/netlink.ts";
 import { PollSet } from "../linux/poll.ts";
 import type { RouterTable } from "../memory/router_table.ts";
 import { IFAPROT_VRRP, removeLeftOvers } from "./addresses.ts";
-import { Circle } from "./circle.ts";
 import { Handovers } from "./handovers.ts";
 import { InterfaceTrackers } from "./interface_trackers.ts";
 import { Lans } from "./lans.ts";
@@ -28,9 +27,10 @@ import type {
   StartOrder,
   TrackOrder,
 } from "./orders.ts";
-import { Participant } from "./participant.ts";
+import type { Participant } from "./participant.ts";
 import { findPlace } from "./place.ts";
 import { Releases } from "./releases.ts";
+import { Roster } from "./roster.ts";
 import { VirtualMacs } from "./virtual_macs.ts";
 
 /** What a speaker works with. */
@@ -48,17 +48,15 @@ export interface SpeakerOptions {
 /** All virtual routers of this node. */
 export class Speaker implements Disposable {
   readonly #options: SpeakerOptions;
-  readonly #plans: readonly VirtualRouterPlan[];
   readonly #route = new RouteSocket();
   readonly #events = new RouteEvents(IFAPROT_VRRP);
-  readonly #participants: readonly Participant[];
-  readonly #circles: readonly Circle[];
-  /** Those that are to start later, and when. */
-  readonly #starting = new Map<Circle, number>();
+  readonly #roster: Roster;
+  #plan: SpeakerPlan;
+  /** To be gone by once everybody has left who is not in it. */
+  #next: SpeakerPlan | undefined;
   readonly #trackers: InterfaceTrackers;
   readonly #handovers: Handovers;
   readonly #releases: Releases;
-  readonly #startedAt: number;
   #isStopping = false;
   readonly #lans: Lans;
   readonly #macs: VirtualMacs;
@@ -78,101 +76,78 @@ export class Speaker implements Disposable {
   /** Clears away what a predecessor has left, and listens. */
   constructor(options: SpeakerOptions) {
     this.#options = options;
-    const { plan: { routers, groups: planned, trackers }, table, report } = options;
+    const { plan, table, report } = options;
     const now = monotonicMs();
-    this.#plans = routers.filter((plan) => plan !== null);
-    const groups = planned.filter(({ members }) => members.length > 1);
-    const grouped = new Set(groups.flatMap(({ members }) => members));
-    const addresses = this.#plans.flatMap((plan) => [...plan.addresses, ...plan.excludedAddresses]);
-    const insistMs = addresses.length * INSIST_MS;
-    const around = { route: this.#route, table, report, grouped, insistMs };
-    this.#participants = routers.flatMap((plan, row) =>
-      plan ? [new Participant(plan, row, around, now)] : []
-    );
-    const named = (names: readonly string[]) =>
-      this.#participants.filter(({ plan }) => names.includes(plan.name));
-    this.#circles = [
-      ...groups.map(({ members }) => new Circle(named(members))),
-      ...this.#participants.filter(({ plan }) => !grouped.has(plan.name))
-        .map((participant) => new Circle([participant])),
-    ];
+    const { routers, groups, trackers } = plan;
+    this.#plan = { routers, groups, trackers };
+    this.#roster = new Roster(plan, { route: this.#route, table, report }, now);
     this.#macs = new VirtualMacs(this.#route);
-    this.#lans = new Lans(this.#participants);
+    this.#lans = new Lans(this.#roster);
     this.#trackers = new InterfaceTrackers(trackers);
-    this.#handovers = new Handovers(report);
-    this.#releases = new Releases(options.release, this.#participants);
-    this.#startedAt = now;
+    this.#handovers = new Handovers(report, () => this.#roster.circles);
+    this.#releases = new Releases(options.release);
+    for (const one of this.#roster.participants) this.#releases.serve(one);
     this.#sleptMs = boottimeMs() - now;
     this.#poll = this.#pollSet();
-    this.#clearLeftOvers();
+    this.#clearLeftOvers(this.#roster.participants);
     this.#survey(now);
   }
 
   /** Takes part: nothing but a virtual router's own delay holds it back any more. */
   participate(): void {
-    for (const circle of this.#circles) {
-      const delayMs = Math.max(...circle.members.map(({ plan }) => plan.startDelayMs));
-      this.#starting.set(circle, this.#startedAt + delayMs);
-    }
-    this.#start(monotonicMs());
+    this.#roster.participate(monotonicMs());
   }
 
-  #start(now: number): void {
-    for (const [circle, startAt] of this.#starting) {
-      if (now < startAt) continue;
-      this.#starting.delete(circle);
-      for (const member of circle.members) member.give({ kind: "startup" }, now);
-    }
+  /**
+   * Goes by another plan, as soon as everybody has left who is not in it. A plan that comes before
+   * that takes the place of the one before.
+   */
+  plan(plan: SpeakerPlan): void {
+    if (this.#isStopping) return this.#options.report({ kind: "planned" });
+    const { routers, groups, trackers } = plan;
+    this.#next = { routers, groups, trackers };
+    this.#roster.prepare(plan, monotonicMs());
   }
 
   /** Trackers of the appliance have found something out. */
   track({ router, points, yield: cause }: TrackOrder): void {
-    this.#find(router)?.track({ ordered: { points, yield: cause } });
-    this.#circleOf(router)?.settleTracked(monotonicMs());
+    this.#roster.track(router, { points, yield: cause }, monotonicMs());
   }
 
   /** Hands a virtual router over. */
   failover(order: FailoverOrder): void {
-    const circle = this.#circleOf(order.router);
+    const circle = this.#roster.circleOf(order.router);
     if (circle) this.#handovers.failover(order, circle, monotonicMs());
   }
 
   /** Forgets that a virtual router was handed over. */
   unhold(router: string): void {
-    for (const member of this.#circleOf(router)?.members ?? []) member.hold(-Infinity);
+    for (const member of this.#roster.circleOf(router)?.members ?? []) member.hold(-Infinity);
   }
 
   /** Refuses to be Active, or no longer. */
   standby(order: StandbyOrder): void {
-    this.#handovers.standby(order, this.#circles, monotonicMs());
+    this.#handovers.standby(order, monotonicMs());
   }
 
   /** Whether every virtual router has been left, as asked. */
   get isDone(): boolean {
     return this.#isStopping &&
-      this.#participants.every(({ state }) => state.name === "initialize" && !state.started);
+      this.#roster.participants.every(({ state }) => state.name === "initialize" && !state.started);
   }
 
   /** Leaves every virtual router in the planned way; the second time at once. */
   stop(): void {
+    this.#roster.stop(!this.#isStopping, monotonicMs());
     this.#isStopping = true;
-    this.#starting.clear();
-    for (const participant of this.#participants) {
-      participant.give({ kind: "shutdown" }, monotonicMs());
-    }
+    if (!this.#next) return;
+    this.#next = undefined;
+    this.#options.report({ kind: "planned" });
   }
 
   /** The data plane holds nothing on the addresses of a virtual router any more. */
   released(router: string): void {
-    this.#find(router)?.give({ kind: "released" }, monotonicMs());
-  }
-
-  #find(router: string): Participant | undefined {
-    return this.#participants.find(({ plan }) => plan.name === router);
-  }
-
-  #circleOf(router: string): Circle | undefined {
-    return this.#circles.find(({ members }) => members.some(({ plan }) => plan.name === router));
+    this.#roster.find(router)?.give({ kind: "released" }, monotonicMs());
   }
 
   /**
@@ -181,8 +156,9 @@ export class Speaker implements Disposable {
    * @returns whether an order waits.
    */
   turn(): boolean {
+    this.#releases.settle(monotonicMs());
+    this.#settlePlan();
     const before = monotonicMs();
-    this.#releases.settle(before);
     const wakeAt = Math.min(before + MAX_SLEEP_MS, this.#nextDeadline());
     const count = this.#poll.wait(wakeAt - before);
     const isOrdered = count > 0 && this.#poll.isReady(this.#options.wake);
@@ -210,7 +186,7 @@ export class Speaker implements Disposable {
     const awayMs = Math.max(latenessMs, sleptMs - this.#sleptMs);
     this.#sleptMs = sleptMs;
     if (awayMs < LATE_MS) return;
-    for (const participant of this.#participants) participant.holdUp(awayMs, now);
+    for (const participant of this.#roster.participants) participant.holdUp(awayMs, now);
   }
 
   /** Closes all sockets. */
@@ -221,18 +197,39 @@ export class Speaker implements Disposable {
     this.#route[Symbol.dispose]();
   }
 
+  /** Goes by the next plan, if everybody has left who is not in it. */
+  #settlePlan(): void {
+    const next = this.#next;
+    if (!next || !this.#roster.isSteady) return;
+    this.#next = undefined;
+    if (!isSame(next, this.#plan) || this.#roster.isLeft) this.#follow(next);
+    this.#options.report({ kind: "planned" });
+  }
+
+  #follow(next: SpeakerPlan): void {
+    this.#plan = next;
+    const { added, gone } = this.#roster.change(next, monotonicMs());
+    for (const { plan } of gone) this.#macs.release(plan);
+    for (const one of added) {
+      one.isStandby = this.#handovers.isStandby;
+      this.#releases.serve(one);
+    }
+    if (added.length > 0) this.#clearLeftOvers(added);
+    this.#trackers.change(next.trackers);
+    this.#survey(monotonicMs());
+    // That takes its time, and there may be new sockets.
+    this.#heardAt = -Infinity;
+  }
+
   #nextDeadline(): number {
-    let next = Math.min(this.#surveyAt, this.#trackers.dueAt);
-    if (this.#starting.size > 0) next = Math.min(next, ...this.#starting.values());
-    for (const { state } of this.#participants) next = Math.min(next, deadline(state));
-    return next;
+    return Math.min(this.#surveyAt, this.#trackers.dueAt, this.#roster.dueAt);
   }
 
   #runTimers(): void {
     let now = this.#hearAnew();
-    if (this.#starting.size > 0) this.#start(now);
+    this.#roster.settle(now);
     if (this.#trackers.settle(now)) this.#settleInterfaces();
-    for (const participant of this.#participants) {
+    for (const participant of this.#roster.participants) {
       const latenessMs = now - deadline(participant.state);
       if (latenessMs < 0) continue;
       participant.tick(latenessMs, now);
@@ -242,10 +239,10 @@ export class Speaker implements Disposable {
 
   /** Interfaces that are tracked have changed. */
   #settleInterfaces(): void {
-    for (const participant of this.#participants) {
+    for (const participant of this.#roster.participants) {
       participant.track({ interfaces: this.#trackers.standing(participant.plan.track) });
     }
-    for (const circle of this.#circles) circle.settleTracked(monotonicMs());
+    for (const circle of this.#roster.circles) circle.settleTracked(monotonicMs());
   }
 
   /**
@@ -296,7 +293,7 @@ export class Speaker implements Disposable {
     }
     const changed = event.address.address;
     let matters = true;
-    for (const participant of this.#participants) {
+    for (const participant of this.#roster.participants) {
       if (!participant.addresses.some((address) => sameAddress(address, changed))) continue;
       if (event.kind === "addressGone") this.#bereft.add(participant);
       matters = false;
@@ -318,9 +315,9 @@ export class Speaker implements Disposable {
     this.#trackers.observe(links, now);
     this.#trackers.settle(now);
     this.#settleInterfaces();
-    for (const participant of this.#participants) {
+    for (const participant of this.#roster.participants) {
       const { plan } = participant;
-      const found = findPlace(plan, links, addresses, this.#plans);
+      const found = findPlace(plan, links, addresses, this.#roster.plans);
       const place = this.#macs.settle(plan, found, links);
       if (!("link" in place)) {
         participant.leave(place, now);
@@ -342,7 +339,7 @@ export class Speaker implements Disposable {
 
   /** A link that was away for a moment may have left neighbours with something else. */
   #calmNeighbours(now: number): void {
-    for (const participant of this.#participants) {
+    for (const participant of this.#roster.participants) {
       const { lan } = participant;
       if (lan && this.#shaken.has(lan.link.index)) participant.give({ kind: "reannounce" }, now);
     }
@@ -353,17 +350,20 @@ export class Speaker implements Disposable {
     return new PollSet([this.#options.wake, this.#events.fd, ...this.#lans.fds]);
   }
 
-  #clearLeftOvers(): void {
+  /** What a predecessor has left of these virtual routers; not what the others hold. */
+  #clearLeftOvers(added: readonly Participant[]): void {
     const addresses = this.#route.addresses();
     if (typeof addresses === "number") return;
-    for (const left of removeLeftOvers(this.#plans, addresses, this.#route)) {
+    const plans = added.map(({ plan }) => plan);
+    const running = this.#roster.plans.filter((plan) => !plans.includes(plan));
+    for (const left of removeLeftOvers(plans, addresses, this.#route, running)) {
       const { address, result } = left;
       if (result === 0) this.#log("warn", `${address} was still on this host: removed`);
       else this.#log("error", `${address} cannot be removed from this host: ${errorName(-result)}`);
     }
     const links = this.#route.links();
     if (typeof links === "number") return;
-    for (const name of this.#macs.clearLeftOvers(this.#plans, links)) {
+    for (const name of this.#macs.clearLeftOvers(plans, links)) {
       this.#log("warn", `interface ${name} was still on this host: removed`);
     }
   }
@@ -386,6 +386,3 @@ const HELD_UP_MS = 20;
 const LATE_MS = 5;
 
 const SURVEY_RETRY_MS = 1_000;
-
-/** For each address of this node: 20 announcements a second in all are nothing to a network. */
-const INSIST_MS = 50;

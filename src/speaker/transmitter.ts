@@ -27,15 +27,13 @@ import type { Lan } from "./lan.ts";
 
 /** Sends for one virtual router by the LAN it is on. */
 export class Transmitter {
-  /** The multicast group, or each unicast peer. */
-  readonly destinations: readonly Uint8Array<ArrayBuffer>[];
-  readonly #plan: VirtualRouterPlan;
+  #plan: VirtualRouterPlan;
+  #destinations: readonly Uint8Array<ArrayBuffer>[];
   readonly #row: number;
-  readonly #addresses: readonly Uint8Array<ArrayBuffer>[];
-  readonly #excluded: readonly Uint8Array<ArrayBuffer>[];
+  readonly #addresses: Pick<VirtualAddresses, "bytes" | "all">;
   readonly #table: RouterTable;
   #sockaddrs: readonly Uint8Array<ArrayBuffer>[] = [];
-  readonly #password: Uint8Array | null;
+  #password: Uint8Array | null;
   readonly #packet = new Uint8Array(PACKET_BYTES);
   #lan: Lan | undefined;
   /** Where the addresses are. */
@@ -48,29 +46,34 @@ export class Transmitter {
   #isRouter: boolean | undefined;
   #identification = 0;
   /** What the packet was made of. */
-  #written: Written = {
-    priority: -1,
-    intervalMs: 0,
-    source: null,
-    destination: null,
-    length: 0,
-  };
+  #written = NOTHING_WRITTEN;
 
   constructor(
     plan: VirtualRouterPlan,
     row: number,
-    { bytes, excluded }: Pick<VirtualAddresses, "bytes" | "excluded">,
+    addresses: Pick<VirtualAddresses, "bytes" | "all">,
     table: RouterTable,
   ) {
     this.#plan = plan;
     this.#row = row;
-    this.#addresses = bytes;
-    this.#excluded = excluded;
+    this.#addresses = addresses;
     this.#table = table;
-    this.destinations = plan.unicast
-      ? plan.unicast.peers.flatMap((peer) => parseAddress(peer)?.bytes ?? [])
-      : [groupOf(plan)];
-    this.#password = plan.password === null ? null : authenticationData(plan.password);
+    this.#destinations = destinationsOf(plan);
+    this.#password = passwordOf(plan);
+  }
+
+  /** The multicast group, or each unicast peer. */
+  get destinations(): readonly Uint8Array<ArrayBuffer>[] {
+    return this.#destinations;
+  }
+
+  /** Goes by another plan, whose addresses are in place already. */
+  change(plan: VirtualRouterPlan): void {
+    this.#plan = plan;
+    this.#destinations = destinationsOf(plan);
+    this.#password = passwordOf(plan);
+    this.#written = NOTHING_WRITTEN;
+    this.moveTo(this.#lan, this.#source, this.#home);
   }
 
   /**
@@ -85,7 +88,7 @@ export class Transmitter {
     this.#ipv6To = packetAddress(home?.index ?? 0, ETH_P_IPV6);
     this.#source = source;
     const scope = lan?.link.index ?? 0;
-    this.#sockaddrs = this.destinations.map((address) => inetAddress(address, 0, scope));
+    this.#sockaddrs = this.#destinations.map((address) => inetAddress(address, 0, scope));
     this.#isRouter = undefined;
     this.#writeFrames();
   }
@@ -99,7 +102,7 @@ export class Transmitter {
   advertise(priority: number, intervalMs = this.#plan.advertisementIntervalMs): number {
     let failed = 0;
     if (!this.#lan || !this.#source) return failed;
-    for (const [index, destination] of this.destinations.entries()) {
+    for (const [index, destination] of this.#destinations.entries()) {
       const length = this.#write(priority, intervalMs, this.#source, destination);
       const sockaddr = this.#sockaddrs[index];
       const result = sockaddr ? this.#lan.send(this.#packet, length, sockaddr) : 0;
@@ -135,13 +138,13 @@ export class Transmitter {
     if (this.#isRouter === isRouter) return;
     this.#isRouter = isRouter;
     this.#frames = mac?.length === 6
-      ? [...this.#addresses, ...this.#excluded].map((one) => frameFor(mac, one, isRouter))
+      ? this.#addresses.all.map((one) => frameFor(mac, one, isRouter))
       : [];
   }
 
   #forwards(): boolean {
     const name = this.#lan?.link.name;
-    if (name === undefined || ![...this.#addresses, ...this.#excluded].some(isIpv6)) return false;
+    if (name === undefined || !this.#addresses.all.some(isIpv6)) return false;
     return readSysctl(["net", "ipv6", "conf", name, "forwarding"]) === "1";
   }
 
@@ -184,7 +187,7 @@ export class Transmitter {
       vrid,
       priority,
       intervalMs,
-      addresses: this.#addresses,
+      addresses: this.#addresses.bytes,
       source,
       destination,
       checksum: sentForm(this.#plan),
@@ -221,6 +224,16 @@ interface Written {
   readonly length: number;
 }
 
+function destinationsOf(plan: VirtualRouterPlan): readonly Uint8Array<ArrayBuffer>[] {
+  return plan.unicast
+    ? plan.unicast.peers.flatMap((peer) => parseAddress(peer)?.bytes ?? [])
+    : [groupOf(plan)];
+}
+
+function passwordOf({ password }: VirtualRouterPlan): Uint8Array | null {
+  return password === null ? null : authenticationData(password);
+}
+
 function isIpv6(address: Uint8Array): boolean {
   return address.length === 16;
 }
@@ -237,6 +250,14 @@ function frameFor(
   else writeNeighbourAdvertisement(frame, mac, address, isRouter);
   return frame;
 }
+
+const NOTHING_WRITTEN: Written = {
+  priority: -1,
+  intervalMs: 0,
+  source: null,
+  destination: null,
+  length: 0,
+};
 
 const NOWHERE = packetAddress(0, 0);
 

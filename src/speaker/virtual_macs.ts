@@ -19,8 +19,8 @@ import type { NoPlace, Place } from "./place.ts";
 /** The macvlan links of one speaker. */
 export class VirtualMacs implements Disposable {
   readonly #route: Pick<RouteSocket, "request">;
-  /** Indexes of links that we have made, by name. */
-  readonly #made = new Map<string, number>();
+  /** Links that we have made, by name, and on which links they are. */
+  readonly #made = new Map<string, { readonly index: number; readonly base: string }>();
   /** Kernel parameters of other links as they were, by path. */
   readonly #changed = new Map<string, string>();
 
@@ -41,7 +41,9 @@ export class VirtualMacs implements Disposable {
     if (!plan.virtualMac || !("link" in place)) return place;
     const name = nameOf(plan);
     const link = links.find((one) => one.name === name);
-    if (!link || this.#made.get(name) !== link.index) return this.#make(plan, place.link, link);
+    if (!link || this.#made.get(name)?.index !== link.index) {
+      return this.#make(plan, place.link, link);
+    }
     if ((link.flags & IFF_UP) === 0 || (link.flags & IFF_RUNNING) === 0) {
       return { down: true, why: `interface ${name} for the virtual MAC address is not up` };
     }
@@ -60,9 +62,24 @@ export class VirtualMacs implements Disposable {
     });
   }
 
+  /** Removes the link of a virtual router that is no more; what it needed, unless others do. */
+  release(plan: VirtualRouterPlan): void {
+    const name = nameOf(plan);
+    const made = plan.virtualMac ? this.#made.get(name) : undefined;
+    if (!made) return;
+    this.#route.request(removeLink(made.index));
+    this.#made.delete(name);
+    if ([...this.#made.values()].some(({ base }) => base === made.base)) return;
+    for (const [path, was] of this.#changed) {
+      if (path.split("/").at(-2) !== made.base) continue;
+      writeSysctl(path.split("/"), was);
+      this.#changed.delete(path);
+    }
+  }
+
   /** Removes the links, and sets parameters of other links back. */
   [Symbol.dispose](): void {
-    for (const index of this.#made.values()) this.#route.request(removeLink(index));
+    for (const { index } of this.#made.values()) this.#route.request(removeLink(index));
     for (const [path, was] of this.#changed) writeSysctl(path.split("/"), was);
     this.#made.clear();
     this.#changed.clear();
@@ -80,7 +97,7 @@ export class VirtualMacs implements Disposable {
       return { down: true, why };
     }
     const index = interfaceIndex(name);
-    this.#made.set(name, index);
+    this.#made.set(name, { index, base: base.name });
     if (plan.family === 4) this.#changeBase(index, base.name);
     this.#prepare(plan, name);
     this.#route.request(setLinkFlags(index, IFF_UP, IFF_UP));

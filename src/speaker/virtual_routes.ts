@@ -34,6 +34,17 @@ export class VirtualRoutes {
     this.#index = index;
   }
 
+  /** Goes by another plan: takes away what it has no more. @returns what the kernel refuses. */
+  change(plan: VirtualRouterPlan): readonly RouteProblem[] {
+    const before = this.#held;
+    this.#held = entriesOf(plan);
+    for (const one of this.#held) {
+      one.held = before.some(({ key, held }) => held && key === one.key);
+    }
+    const kept = new Set(this.#held.map(({ key }) => key));
+    return this.#take(before.filter(({ key }) => !kept.has(key)));
+  }
+
   /** Installs what is not here because of us. @returns what the kernel refuses. */
   add(): readonly RouteProblem[] {
     return this.#each((one) => {
@@ -52,16 +63,20 @@ export class VirtualRoutes {
 
   /** Takes away what we have installed. */
   remove(): readonly RouteProblem[] {
+    return this.#take(this.#held);
+  }
+
+  #take(held: readonly Held[]): readonly RouteProblem[] {
     return this.#each((one) => {
       if (!one.held) return 0;
       one.held = false;
       return goneIsGood(this.#route.request(one.remove));
-    });
+    }, held);
   }
 
-  #each(request: (one: Held) => number): readonly RouteProblem[] {
+  #each(request: (one: Held) => number, held = this.#held): readonly RouteProblem[] {
     let problems: RouteProblem[] | undefined;
-    for (const one of this.#held) {
+    for (const one of held) {
       const result = request(one);
       if (result < 0) (problems ??= []).push({ address: one.text, errno: -result });
     }
@@ -78,20 +93,23 @@ export interface RouteProblem {
 
 /**
  * Removes the routes and rules of a virtual router that a predecessor has left behind: only those
- * that have our mark.
+ * that have our mark, and that nobody holds who is running.
  *
  * @returns those that were there.
  */
 export function removeLeftRoutes(
   plan: VirtualRouterPlan,
   route: Pick<RouteSocket, "request">,
+  running: readonly VirtualRouterPlan[] = [],
 ): readonly string[] {
-  return entriesOf(plan).filter(({ remove }) => route.request(remove) === 0)
+  const held = new Set(running.flatMap(entriesOf).map(({ key }) => key));
+  return entriesOf(plan).filter(({ key, remove }) => !held.has(key) && route.request(remove) === 0)
     .map(({ text }) => text);
 }
 
 /** A route or rule, and the requests about it. */
 interface Held {
+  readonly key: string;
   readonly text: string;
   readonly add: (index: number) => Uint8Array<ArrayBuffer>;
   readonly remove: Uint8Array<ArrayBuffer>;
@@ -116,6 +134,7 @@ function heldRoute(plan: RoutePlan): Held {
     metric: plan.metric,
   };
   return {
+    key: JSON.stringify(plan),
     text: `the route to ${plan.to}`,
     add: (index) =>
       addRoute({ ...route, index: plan.interface ? interfaceIndex(plan.interface) : index }),
@@ -133,6 +152,7 @@ function heldRule(plan: RulePlan): Held {
   const ends = [plan.from && `from ${plan.from}`, plan.to && `to ${plan.to}`].filter(Boolean);
   const add = addRule(rule);
   return {
+    key: JSON.stringify(plan),
     text: `the rule ${ends.join(" ")} for table ${plan.table}`,
     add: () => add,
     remove: removeRule(rule),

@@ -74,6 +74,8 @@ function carryOut(speaker: Speaker, order: Order): void {
       return;
     case "participate":
       return speaker.participate();
+    case "plan":
+      return speaker.plan(order);
     case "track":
       return speaker.track(order);
     case "failover":

@@ -39,7 +39,7 @@ export const ROUTER: VirtualRouter = {
 
 /** A virtual router under trial. */
 export class Trial {
-  readonly router: VirtualRouter;
+  router: VirtualRouter;
   state: State;
   now = 1_000_000;
   /** Outputs of the last call, in order. */
@@ -70,6 +70,12 @@ export class Trial {
   active(): this {
     this.started();
     return this.state.name === "active" ? this : this.sleep();
+  }
+
+  /** The file says something else from now on. */
+  change(changes: Partial<VirtualRouter>): this {
+    this.router = { ...this.router, ...changes };
+    return this.give({ kind: "parameters", priority: this.router.priority });
   }
 
   /** Lets time pass until the machine wants its timer, and `extraMs` more, and gives it. */

@@ -14,6 +14,10 @@ import type { LogReport, TransitionReport } from "../../src/speaker/orders.ts";
 export type Counted = { readonly [Counter in RouterCounter]: number } & {
   readonly name: string;
   readonly state: "initialize" | "backup" | "active";
+  /** When it came there: monotonic, in whole milliseconds. */
+  readonly since: number;
+  /** Effective. */
+  readonly priority: number;
   /** By reason, without those that never occurred. */
   readonly rejected: Readonly<Record<string, number>>;
 };
@@ -28,6 +32,7 @@ export class SpeakerHost {
   /** The process that the speaker runs in, below the lab's wrappers; 0 before it has said so. */
   pid = 0;
   #routers: readonly Counted[] = [];
+  #planned = 0;
 
   constructor(
     host: Host,
@@ -35,7 +40,7 @@ export class SpeakerHost {
     more: { groups?: readonly SyncGroupPlan[]; trackers?: readonly TrackerPlan[] } = {},
   ) {
     this.host = host;
-    const file = host.write("speaker.json", JSON.stringify({ routers, ...more }));
+    const file = host.write(FILE, JSON.stringify({ routers, ...more }));
     const script = new URL("speaker_process.ts", import.meta.url).pathname;
     this.process = host.script(script, [file], { onLine: (line) => this.#take(line) });
   }
@@ -67,6 +72,18 @@ export class SpeakerHost {
     return this.said.find((line) => pattern.test(line)) ?? "";
   }
 
+  /** Has it go by another plan, by row; waits until it says that it does, unless told otherwise. */
+  async plan(
+    routers: readonly (VirtualRouterPlan | null)[],
+    more: { groups?: readonly SyncGroupPlan[]; trackers?: readonly TrackerPlan[] } = {},
+    isAwaited = true,
+  ): Promise<void> {
+    const before = this.#planned;
+    this.host.write(FILE, JSON.stringify({ routers, ...more }));
+    Deno.kill(this.pid, "SIGHUP");
+    if (isAwaited) await eventually("the plan is followed", () => this.#planned > before);
+  }
+
   /** Leaves in the planned way. */
   async stop(): Promise<void> {
     const { code } = await this.process.stop("SIGTERM");
@@ -80,10 +97,14 @@ export class SpeakerHost {
       | LogReport
       | TransitionReport
       | { kind: "process"; pid: number }
+      | { kind: "planned" }
       | { kind: "other" };
     if (said.kind === "counters") this.#routers = said.routers;
     if (said.kind === "process") this.pid = said.pid;
+    if (said.kind === "planned") this.#planned++;
     if (said.kind === "log") this.said.push(said.message);
     if (said.kind === "transition") this.transitions.push(said);
   }
 }
+
+const FILE = "speaker.json";

@@ -1,10 +1,9 @@
 /**
  * Runs the speaker's worker alone, without a data plane or an admin API: the plans of its virtual
- * routers come as JSON, reports and counters go out as lines of JSON. SIGTERM leaves in the planned
- * way. Not a test: `speaker_host.ts` starts it on a host of the lab.
+ * routers come as JSON, reports and counters go out as lines of JSON. SIGHUP reads the plans anew;
+ * SIGTERM leaves in the planned way. Not a test: `speaker_host.ts` starts it on a host of the lab.
  */
 
-import type { VirtualRouterPlan } from "../../src/core/plan/plan.ts";
 import { TRANSITIONS } from "../../src/core/vrrp/state.ts";
 import { REJECTION_REASONS } from "../../src/core/wire/vrrp.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
@@ -13,10 +12,11 @@ import { ROUTER_COUNTERS, RouterTable } from "../../src/memory/router_table.ts";
 import { WorkerTable } from "../../src/memory/worker_table.ts";
 import type { Order, Report, SpeakerPlan, StartOrder } from "../../src/speaker/orders.ts";
 
-const given: { readonly routers: readonly VirtualRouterPlan[] } & Partial<SpeakerPlan> = JSON
-  .parse(Deno.readTextFileSync(Deno.args[0] ?? ""));
+/** Rows that a later plan may take. */
+const SPARE = 8;
+let given = read();
 const table = new RouterTable({
-  routers: given.routers.length,
+  routers: given.routers.length + SPARE,
   rejections: REJECTION_REASONS,
   transitions: Object.keys(TRANSITIONS),
 });
@@ -37,8 +37,6 @@ worker.onmessage = ({ data }: MessageEvent<Report>) => {
 worker.postMessage(
   {
     kind: "start",
-    groups: [],
-    trackers: [],
     ...given,
     participate: true,
     worker: 0,
@@ -49,6 +47,10 @@ worker.postMessage(
   } satisfies StartOrder,
 );
 print({ kind: "process", pid: Deno.pid });
+Deno.addSignalListener("SIGHUP", () => {
+  given = read();
+  post({ kind: "plan", ...given });
+});
 Deno.addSignalListener("SIGTERM", () => post({ kind: "stop" }));
 setInterval(tell, 50);
 
@@ -58,11 +60,18 @@ function post(order: Order): void {
   signal(wake);
 }
 
+function read(): SpeakerPlan {
+  const text = Deno.readTextFileSync(Deno.args[0] ?? "");
+  return { groups: [], trackers: [], ...JSON.parse(text) as Pick<SpeakerPlan, "routers"> };
+}
+
 /** Prints what has been counted, if it has changed. */
 function tell(): void {
-  const routers = given.routers.map(({ name }, row) => ({
-    name,
+  const routers = given.routers.map((plan, row) => ({
+    name: plan?.name ?? "",
     state: table.status(row).state,
+    since: table.status(row).since,
+    priority: table.status(row).priority,
     ...Object.fromEntries(ROUTER_COUNTERS.map((counter) => [counter, table.counter(row, counter)])),
     rejected: Object.fromEntries(
       REJECTION_REASONS.map((reason) => [reason, table.rejections(row, reason)] as const)

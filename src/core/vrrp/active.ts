@@ -232,6 +232,21 @@ export function foreignClaim(router: VirtualRouter, state: Active, now: Instant)
   return announceSoon(router, state, now, soonest);
 }
 
+/** The parameters are other than before: the others are told at once. */
+export function changedInActive(router: VirtualRouter, state: Active, now: Instant): Step {
+  const { renewIntervalMs } = router;
+  const renewAt = renewIntervalMs === null
+    ? Infinity
+    : Math.min(state.renewAt, now + renewIntervalMs);
+  const refresh = refreshAt(router, now);
+  const next = {
+    ...state,
+    renewAt,
+    refreshAt: refresh === Infinity ? Infinity : Math.min(state.refreshAt, refresh),
+  };
+  return advertiseSoon(router, next, now);
+}
+
 /** Advertises a change at once, but not more often than ten times an interval. */
 export function advertiseSoon(
   router: VirtualRouter,

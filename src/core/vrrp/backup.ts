@@ -77,10 +77,25 @@ export function heardInBackup(
   return stay({ ...state, takeover: "preempt", preemptAt: delayedUntil });
 }
 
+/** The parameters are other than before. Version 3 goes on by what the Active says of its own. */
+export function changedInBackup(router: VirtualRouter, state: Backup, priority: number): Step {
+  const { state: moved } = trackedInBackup(router, state, priority);
+  if (router.version === 3) return stay(moved);
+  const activeIntervalMs = router.advertisementIntervalMs;
+  const before = activeDownInterval(router, priority, state.activeIntervalMs);
+  const activeDownAt = moved.activeDownAt - before +
+    activeDownInterval(router, priority, activeIntervalMs);
+  return stay({ ...moved, activeIntervalMs, activeDownAt });
+}
+
 /** The effective priority changes; the deadline moves with its skew and is not started anew. */
-export function trackedInBackup(router: VirtualRouter, state: Backup, priority: number): Step {
+export function trackedInBackup(
+  router: VirtualRouter,
+  state: Backup,
+  priority: number,
+): Step & { state: Backup } {
   const { activeIntervalMs } = state;
   const before = skewTime(router, state.priority, activeIntervalMs);
   const activeDownAt = state.activeDownAt + skewTime(router, priority, activeIntervalMs) - before;
-  return stay({ ...state, priority, activeDownAt });
+  return { state: { ...state, priority, activeDownAt }, outputs: [] };
 }

@@ -105,6 +105,8 @@ export type Input =
   | { readonly kind: "advertisement"; readonly advertisement: HeardAdvertisement }
   /** What is tracked puts the priority here. */
   | { readonly kind: "tracked"; readonly priority: number }
+  /** The parameters are other than before, and what is tracked puts the priority here. */
+  | { readonly kind: "parameters"; readonly priority: number }
   /** A tracker or an operator wants it given up, or no longer. */
   | { readonly kind: "yield"; readonly yields: boolean }
   /** The interface is usable with this primary address, or not usable: `null`. */

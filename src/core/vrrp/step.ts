@@ -10,13 +10,20 @@ import {
   activeTimers,
   advertiseSoon,
   announceSoon,
+  changedInActive,
   foreignClaim,
   heardInActive,
   heldUpInActive,
   outranks,
   takeOver,
 } from "./active.ts";
-import { activeDown, heardInBackup, heldUpInBackup, trackedInBackup } from "./backup.ts";
+import {
+  activeDown,
+  changedInBackup,
+  heardInBackup,
+  heldUpInBackup,
+  trackedInBackup,
+} from "./backup.ts";
 import {
   farewell,
   heardInLeaving,
@@ -70,6 +77,8 @@ export function step(router: VirtualRouter, state: State, input: Input, now: Ins
       return heard(router, state, input.advertisement, now);
     case "tracked":
       return tracked(router, state, effectivePriority(router, input.priority), now);
+    case "parameters":
+      return changed(router, state, effectivePriority(router, input.priority), now);
     case "yield":
       return onYield(router, state, input.yields, now);
     case "interface":
@@ -176,6 +185,13 @@ function tracked(router: VirtualRouter, state: State, priority: number, now: Ins
   if (priority === state.priority) return stay(state);
   if (state.name === "active") return advertiseSoon(router, { ...state, priority }, now);
   if (state.name === "backup") return trackedInBackup(router, state, priority);
+  return stay({ ...state, priority });
+}
+
+/** The file says something else of this virtual router: no reason to be anything but what it is. */
+function changed(router: VirtualRouter, state: State, priority: number, now: Instant): Step {
+  if (state.name === "active") return changedInActive(router, { ...state, priority }, now);
+  if (state.name === "backup") return changedInBackup(router, state, priority);
   return stay({ ...state, priority });
 }
 

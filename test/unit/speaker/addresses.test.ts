@@ -26,6 +26,29 @@ describe("VirtualAddresses", () => {
     expect(requests).toEqual(["add", "replace", "remove"]);
   });
 
+  it("goes by another plan: what is no more goes first, and only what is new is added", () => {
+    const { addresses, requests } = held({});
+    addresses.add();
+    const [first] = routerPlan().addresses;
+    const second = { address: "10.77.0.101", prefixLength: 32 };
+    expect(addresses.change(routerPlan({ addresses: [first!, second] }))).toEqual([]);
+    expect(addresses.all).toHaveLength(2);
+    expect(requests).toEqual(["add"]);
+    expect(addresses.add()).toEqual([]);
+    expect(requests).toEqual(["add", "replace", "add"]);
+    addresses.change(routerPlan({ addresses: [second] }));
+    expect(requests).toEqual(["add", "replace", "add", "remove"]);
+    addresses.remove();
+    expect(requests).toEqual(["add", "replace", "add", "remove", "remove"]);
+  });
+
+  it("removes nothing for another plan that it has not put there", () => {
+    const { addresses, requests } = held({}, -EEXIST);
+    addresses.add();
+    addresses.change(routerPlan({ addresses: [] }));
+    expect(requests).toEqual(["add"]);
+  });
+
   it("leaves alone what was there before it, and says so", () => {
     const { addresses, requests } = held({}, -EEXIST);
     expect(addresses.add()).toEqual([{ address: "10.77.0.100", errno: EEXIST }]);
@@ -93,6 +116,11 @@ describe("removeLeftOvers()", () => {
     ["that is not virtual", {}, { ...vip, address: Uint8Array.of(10, 77, 0, 1) }, false],
   ])("removes an address %s", (_what, said, found, removed) => {
     expect(left(said, found)).toEqual(removed ? ["10.77.0.100"] : []);
+  });
+
+  it("removes no address that somebody who runs holds", () => {
+    const running = [routerPlan({ name: "other" })];
+    expect(removeLeftOvers([routerPlan()], [vip], { request: () => 0 }, running)).toEqual([]);
   });
 });
 

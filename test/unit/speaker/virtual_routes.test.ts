@@ -29,6 +29,19 @@ describe("VirtualRoutes", () => {
     expect(requests).toEqual(["+route", "+rule", "-rule"]);
   });
 
+  it("goes by another plan: what is the same stays, and what is no more goes", () => {
+    const { routes, requests } = over();
+    routes.add();
+    const [route] = PLAN.routes;
+    expect(
+      routes.change({ ...PLAN, routes: [route!, { ...route!, to: "10.3.0.0/16" }], rules: [] }),
+    )
+      .toEqual([]);
+    routes.add();
+    routes.remove();
+    expect(requests).toEqual(["+route", "+rule", "-rule", "+route", "-route", "-route"]);
+  });
+
   it("tries again what was refused", () => {
     const { routes, requests } = over(0, -EPERM, -EPERM, 0);
     const refused = { address: "the rule from 10.2.0.0/16 for table 100", errno: EPERM };

@@ -1,6 +1,33 @@
 import { describe, expect, it } from "vitest";
 import { Trial } from "../../../conformance/trial.ts";
 
+describe("an Active whose parameters change", () => {
+  it("says so at once, and goes on by the new interval", () => {
+    const trial = new Trial().active();
+    trial.now += 500;
+    expect(trial.change({ priority: 120, advertisementIntervalMs: 100 }).did)
+      .toEqual(["advertise 120"]);
+    expect(trial.shown).toBe("active");
+    expect(trial.pass(1_000).did.filter((one) => one === "advertise 120")).toHaveLength(10);
+  });
+
+  it("renews its addresses from then on where they have a lifetime now, or no more", () => {
+    const trial = new Trial({ renewIntervalMs: null }).active().change({ renewIntervalMs: 250 });
+    expect(trial.pass(250).did).toContain("renewAddresses");
+    trial.change({ renewIntervalMs: null });
+    expect(trial.pass(2_000).did).not.toContain("renewAddresses");
+  });
+
+  it("announces as often as is asked now", () => {
+    const announce = { repeat: 1, delayMs: 0, refreshMs: null, refreshRepeat: 1 };
+    const trial = new Trial({ announce }).active();
+    trial.change({ announce: { ...announce, refreshMs: 1_000 } });
+    expect(trial.pass(5_500).did.filter((one) => one === "announce 1")).toHaveLength(5);
+    trial.change({ announce });
+    expect(trial.pass(5_500).did).not.toContain("announce 1");
+  });
+});
+
 describe("an Active", () => {
   it("renews its addresses four times between two advertisements", () => {
     const did = new Trial().active().pass(1000).did;

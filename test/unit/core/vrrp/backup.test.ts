@@ -5,6 +5,32 @@ import { Trial } from "../../../conformance/trial.ts";
 const SKEW = 1000 * 156 / 256;
 const DOWN = 3000 + SKEW;
 
+describe("a Backup whose parameters change", () => {
+  it("keeps the interval that it has learned, and moves its deadline with its skew", () => {
+    const trial = new Trial().started().hear(200, undefined, 100);
+    trial.now += 50;
+    const { left } = trial;
+    trial.change({ priority: 228, advertisementIntervalMs: 5_000 });
+    expect(trial.did).toEqual([]);
+    expect(left - trial.left).toBeCloseTo(128 * 100 / 256, 6);
+  });
+
+  it("waits by its own interval in version 2, counted from the last sign of life", () => {
+    const trial = new Trial({ version: 2 }).started().hear(200);
+    trial.now += 500;
+    trial.change({ advertisementIntervalMs: 2_000 });
+    expect(trial.left).toBeCloseTo(3 * 2_000 + 156 * 1_000 / 256 - 500, 6);
+  });
+
+  it("takes over in the end once it may preempt", () => {
+    const trial = new Trial({ preempt: false }).started();
+    for (let heard = 0; heard < 5; heard++) trial.hear(50).pass(1_000);
+    trial.change({ preempt: true });
+    for (let heard = 0; heard < 5; heard++) trial.hear(50).pass(1_000);
+    expect(trial.shown).toBe("active");
+  });
+});
+
 describe("a preempt delay", () => {
   const delayed = () => new Trial({ preemptDelayMs: 2000 }).started();
 

@@ -170,6 +170,7 @@ describe("step()", () => {
       fc.constantFrom<Input>({ kind: "startup" }, { kind: "shutdown" }, { kind: "released" }),
       fc.constantFrom<Input>(DOWN, NO_ADDRESS, UP, { kind: "timer" }, { kind: "timer" }),
       fc.integer({ min: -10, max: 300 }).map((priority): Input => ({ kind: "tracked", priority })),
+      fc.integer({ min: 1, max: 255 }).map((priority): Input => ({ kind: "parameters", priority })),
       fc.record({
         priority: fc.constantFrom(0, 1, 99, 100, 101, 255),
         intervalMs: fc.constantFrom(10, 100, 1000),
