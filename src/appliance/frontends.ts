@@ -12,55 +12,128 @@ import {
   type Plan,
   type Protocol,
 } from "../core/plan/plan.ts";
-import { type ClientOptions, openListener } from "../dataplane/listener.ts";
+import { type ClientOptions, openListener, setClientOptions } from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
 import { close } from "../linux/socket.ts";
 import type { Counters } from "../memory/counters.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { CannotRun } from "./cannot_run.ts";
-import { refusal, refusedListeners } from "./ports.ts";
+import { refusal, refusedAmong } from "./ports.ts";
+import type { Tables } from "./tables.ts";
 
-/** All frontends of one plan. */
-export class Frontends {
-  readonly #plans: readonly FrontendPlan[];
-  readonly #counters: Counters;
+/** A listener that is there, once for each worker. */
+interface Held {
+  readonly key: string;
+  readonly frontend: string;
+  readonly plan: ListenerPlan;
   /** By worker. */
-  readonly #listeners: Listener[][];
+  fds: readonly Fd[];
+  clients: ClientOptions;
+  /** Whether the descriptors are open: not while its virtual router's are given up. */
+  isOpen: boolean;
+  /** Whether workers accept on it. */
+  isLent: boolean;
+  /** Whether workers are about to give it up. */
+  isLeaving: boolean;
+}
+
+/** All frontends of the plan that runs. */
+export class Frontends {
+  #plans: readonly FrontendPlan[] = [];
+  readonly #tables: Tables;
+  readonly #counters: Counters;
+  readonly #workers: number;
+  #held: readonly Held[] = [];
   /** The protocols whose listeners have been closed for good. */
   readonly #closed = new Set<Protocol>();
   /** Virtual routers whose listeners have been given up. */
   readonly #released = new Set<string>();
   /** Those of them whose listeners should have come back, and could not. */
   readonly #missing = new Set<string>();
-  /** By frontend. */
-  readonly #clients: readonly ClientOptions[];
 
   /**
    * Opens every listener once for each worker.
    *
    * @throws {CannotRun} naming the address and port that cannot be had.
    */
-  constructor(plan: Plan, counters: Counters, workers: number) {
-    this.#plans = plan.frontends;
+  constructor(plan: Plan, tables: Tables, counters: Counters, workers: number) {
+    this.#tables = tables;
     this.#counters = counters;
-    const refused = refusedListeners(plan)[0];
+    this.#workers = workers;
+    this.open(plan);
+    this.lend();
+  }
+
+  /**
+   * Opens the listeners of a plan that are not there yet. Those that it does not have stay, if they
+   * are lent, until they are {@linkcode unwanted} and {@linkcode closeUnwanted}.
+   *
+   * @throws {CannotRun} naming the address and port that cannot be had; all is as before then.
+   */
+  open(plan: Plan): void {
+    const wanted = wantedOf(plan);
+    const isMissing = ({ key }: Wanted) => !this.#held.some((one) => one.key === key);
+    const missing = wanted.filter(isMissing);
+    const ours = this.#held.filter(({ isOpen }) => isOpen).map((one) => one.plan);
+    const refused = refusedAmong(missing.map((one) => one.plan), ours)[0];
     if (refused) throw new CannotRun(refused.message);
-    this.#clients = plan.frontends.map((frontend) => clientOptions(frontend, plan));
-    this.#listeners = Array.from({ length: workers }, () => openAll(plan, this.#clients));
+    const opened: Held[] = [];
+    try {
+      for (const one of missing) opened.push(this.#opened(one));
+    } catch (error) {
+      for (const one of opened) closeAll(one);
+      throw error;
+    }
+    const isWanted = ({ key }: Held) => wanted.some((one) => one.key === key);
+    const kept = this.#held.filter((one) => one.isLent || isWanted(one));
+    for (const one of this.#held) if (!kept.includes(one)) closeAll(one);
+    this.#held = [...kept, ...opened];
+    for (const { key, clients } of wanted) this.#setClients(key, clients);
+    this.#plans = plan.frontends;
+  }
+
+  /** Lends the listeners that are new. @returns what each worker is to listen on from now on. */
+  lend(): Listener[][] {
+    const fresh = this.#held.filter(({ isLent }) => !isLent);
+    for (const one of fresh) one.isLent = true;
+    return this.#byWorker(fresh.filter(({ isOpen }) => isOpen));
   }
 
   /** The listeners of one worker. */
   listeners(worker: number): readonly Listener[] {
-    return this.#listeners[worker]!.filter((one) => !this.#isReleased(one));
+    const lent = this.#held.filter((one) => one.isLent && one.isOpen && !one.isLeaving);
+    return this.#byWorker(lent)[worker] ?? [];
   }
 
-  /** Closes the listeners on a virtual router's addresses, once no worker accepts on them. */
+  /** The descriptors, by worker, of listeners that the plan has no more: nobody is lent them. */
+  unwanted(): Fd[][] {
+    const gone = this.#held.filter((one) => one.isOpen && !this.#isWanted(one));
+    for (const one of gone) one.isLeaving = true;
+    return Array.from(
+      { length: this.#workers },
+      (_, worker) => gone.map(({ fds }) => fds[worker]!),
+    );
+  }
+
+  /** Closes what the plan has no more, once no worker accepts on it. */
+  closeUnwanted(): void {
+    const gone = this.#held.filter((one) => !this.#isWanted(one));
+    this.#held = this.#held.filter((one) => !gone.includes(one));
+    for (const one of gone) closeAll(one);
+  }
+
+  /** A virtual router's listeners are about to be released: nobody is to be lent them anew. */
+  leave(virtualRouter: string): void {
+    for (const one of this.#held) {
+      if (one.plan.virtualRouter === virtualRouter && one.isLent) one.isLeaving = true;
+    }
+  }
+
+  /** Closes the listeners that {@linkcode leave}, once no worker accepts on them. */
   release(virtualRouter: string): void {
-    for (const listener of this.#listeners.flat()) {
-      if (listener.virtualRouter === virtualRouter && !this.#isReleased(listener)) {
-        close(listener.fd);
-      }
+    for (const one of this.#held) {
+      if (one.plan.virtualRouter === virtualRouter && one.isLeaving) closeAll(one);
     }
     this.#released.add(virtualRouter);
   }
@@ -72,27 +145,22 @@ export class Frontends {
    * @throws {CannotRun} naming what cannot be had; all are as after the release then.
    */
   reopen(virtualRouter: string): Listener[][] {
-    const opened: Listener[][] = this.#listeners.map(() => []);
+    const gone = this.#held.filter((one) =>
+      one.plan.virtualRouter === virtualRouter && !one.isOpen && this.#isWanted(one)
+    );
+    const opened: Held[] = [];
     try {
-      this.#listeners.forEach((listeners, worker) => {
-        for (const one of listeners) {
-          if (one.virtualRouter !== virtualRouter) continue;
-          const clients = this.#clients[one.frontend];
-          if (clients) opened[worker]?.push({ ...one, fd: open(one, clients) });
-        }
-      });
+      for (const one of gone) opened.push(this.#opened(one));
     } catch (error) {
-      for (const { fd } of opened.flat()) close(fd);
+      for (const one of opened) closeAll(one);
       this.#missing.add(virtualRouter);
       throw error;
     }
-    this.#listeners.forEach((listeners, worker) => {
-      const others = listeners.filter((one) => one.virtualRouter !== virtualRouter);
-      this.#listeners[worker] = [...others, ...opened[worker] ?? []];
-    });
+    this.#held = this.#held.map((one) => opened.find(({ key }) => key === one.key) ?? one);
     this.#released.delete(virtualRouter);
     this.#missing.delete(virtualRouter);
-    return opened;
+    for (const one of opened) one.isLent = true;
+    return this.#byWorker(opened);
   }
 
   /** Whether the listeners of a virtual router have been given up. */
@@ -126,7 +194,8 @@ export class Frontends {
 
   /** All frontends in the file's order. */
   show(): Frontend[] {
-    return this.#plans.map((plan, row) => {
+    return this.#plans.map((plan) => {
+      const row = this.#tables.indexOf("frontends", plan.name);
       const count = (counter: (typeof FRONTEND_COUNTERS)[number]) =>
         this.#counters.total(row, FRONTEND_COUNTERS.indexOf(counter));
       // Closed first: read after it, opened can only be too high by what has come in between.
@@ -139,7 +208,7 @@ export class Frontends {
           address: one.address,
           port: one.port,
           virtualRouter: one.virtualRouter,
-          bound: !this.#closed.has(one.protocol) && !this.#isReleased(one),
+          bound: !this.#closed.has(one.protocol) && this.#isBound(keyOf(plan.name, one)),
         })),
         backend: plan.backend,
         routes: plan.routes.map(({ serverNames, backend }) => ({
@@ -169,14 +238,67 @@ export class Frontends {
   #close(protocol: Protocol): void {
     if (this.#closed.has(protocol)) return;
     this.#closed.add(protocol);
-    for (const listener of this.#listeners.flat()) {
-      if (listener.protocol === protocol && !this.#isReleased(listener)) close(listener.fd);
-    }
+    for (const one of this.#held) if (one.plan.protocol === protocol) closeAll(one);
   }
 
-  #isReleased({ virtualRouter }: { readonly virtualRouter: string | null }): boolean {
-    return virtualRouter !== null && this.#released.has(virtualRouter);
+  #opened({ key, frontend, plan, clients }: Wanted): Held {
+    const fds: Fd[] = [];
+    try {
+      for (let worker = 0; worker < this.#workers; worker++) fds.push(open(plan, clients));
+    } catch (error) {
+      for (const fd of fds) close(fd);
+      throw error;
+    }
+    const state = { isOpen: true, isLent: false, isLeaving: false };
+    return { key, frontend, plan, fds, clients, ...state };
   }
+
+  /** Clients to come are treated as the plan has it; those who are there stay as they are. */
+  #setClients(key: string, clients: ClientOptions): void {
+    const held = this.#held.find((one) => one.key === key);
+    if (!held || JSON.stringify(held.clients) === JSON.stringify(clients)) return;
+    held.clients = clients;
+    if (!held.isOpen || held.plan.protocol === "udp") return;
+    for (const fd of held.fds) setClientOptions(fd, clients);
+  }
+
+  #byWorker(held: readonly Held[]): Listener[][] {
+    return Array.from(
+      { length: this.#workers },
+      (_, worker) =>
+        held.map(({ frontend, plan, fds }) => ({
+          ...plan,
+          fd: fds[worker]!,
+          frontend: this.#tables.indexOf("frontends", frontend),
+        })),
+    );
+  }
+
+  #isWanted({ frontend, key }: Held): boolean {
+    return this.#plans.some(({ name, listeners }) =>
+      name === frontend && listeners.some((plan) => keyOf(name, plan) === key)
+    );
+  }
+
+  #isBound(key: string): boolean {
+    return this.#held.some((one) => one.key === key && one.isOpen);
+  }
+}
+
+/** A listener that a plan has. */
+type Wanted = Pick<Held, "key" | "frontend" | "plan" | "clients">;
+
+function wantedOf(plan: Plan): Wanted[] {
+  return plan.frontends.flatMap((frontend) => {
+    const clients = clientOptions(frontend, plan);
+    const { name, listeners } = frontend;
+    return listeners.map((one) => ({ key: keyOf(name, one), frontend: name, plan: one, clients }));
+  });
+}
+
+/** What makes a listener the same as before. */
+function keyOf(frontend: string, listener: ListenerPlan): string {
+  return `${frontend} ${JSON.stringify(listener)}`;
 }
 
 /** Of the first backend that a frontend leads to; connections to others are given theirs. */
@@ -187,18 +309,15 @@ function clientOptions(frontend: FrontendPlan, { backends }: Plan): ClientOption
   return { keepalive, clientSpeaksFirst: frontend.clientSpeaksFirst };
 }
 
-function openAll({ frontends }: Plan, clients: readonly ClientOptions[]): Listener[] {
-  return frontends.flatMap(({ listeners }, frontend) =>
-    listeners.map((listener) => ({
-      fd: open(listener, clients[frontend]!),
-      frontend,
-      ...listener,
-    }))
-  );
-}
-
 function open(listener: ListenerPlan, clients: ClientOptions): Fd {
   const fd = openListener(listener, clients);
   if (fd < 0) throw new CannotRun(refusal(listener, -fd));
   return fd;
+}
+
+function closeAll(held: Held): void {
+  if (!held.isOpen) return;
+  held.isOpen = false;
+  held.isLeaving = false;
+  for (const fd of held.fds) close(fd);
 }

@@ -4,7 +4,7 @@
 
 import { listenerName } from "../core/plan/diff.ts";
 import type { ListenerPlan, Plan, Protocol } from "../core/plan/plan.ts";
-import { probePort } from "../dataplane/listener.ts";
+import { isWildcard, probePort } from "../dataplane/listener.ts";
 import { EACCES, EADDRINUSE, EADDRNOTAVAIL, SystemError } from "../linux/errno.ts";
 import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 
@@ -17,17 +17,34 @@ export interface RefusedListener {
   readonly message: string;
 }
 
-/**
- * The plan's listeners that cannot be had. SO_REUSEPORT would let us in beside a foreign owner of a
- * port, so this asks without it.
- */
+/** The plan's listeners that cannot be had. */
 export function refusedListeners({ frontends }: Plan): RefusedListener[] {
+  return refusedAmong(frontends.flatMap(({ listeners }) => listeners), []);
+}
+
+/**
+ * The listeners that cannot be had. SO_REUSEPORT would let us in beside a foreign owner of a port,
+ * so this asks without it.
+ *
+ * @param ours what this process listens on already: it is not in its own way.
+ */
+export function refusedAmong(
+  listeners: readonly ListenerPlan[],
+  ours: readonly ListenerPlan[],
+): RefusedListener[] {
   raise(CAP_NET_BIND_SERVICE);
-  return frontends.flatMap(({ listeners }) => listeners).flatMap((listener) => {
+  return listeners.flatMap((listener) => {
     const { protocol, address, port } = listener;
     const answer = probePort(listener);
+    if (answer === -EADDRINUSE && ours.some((one) => areInTheWay(one, listener))) return [];
     return answer < 0 ? [{ protocol, address, port, message: refusal(listener, -answer) }] : [];
   });
+}
+
+/** Whether one of two listeners keeps the other from being opened alone. */
+function areInTheWay(one: ListenerPlan, other: ListenerPlan): boolean {
+  return one.protocol === other.protocol && one.port === other.port &&
+    (one.address === other.address || isWildcard(one) || isWildcard(other));
 }
 
 /** Why a listener cannot be had, and what to do. */

@@ -4,34 +4,17 @@
  * operators say is remembered elsewhere.
  */
 
-import type { Backend, Health, Override, Server } from "../admin/model.ts";
+import type { Backend, Health, Server } from "../admin/model.ts";
 import { ramped, rampShare, rampStepMs } from "../core/health/slow_start.ts";
 import { overridden, type OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
-import { SERVER_COUNTERS, SERVER_FAILURES } from "../memory/traffic.ts";
 import type { CheckedServer, CheckResult } from "../prober/orders.ts";
-import { wallTime } from "./time.ts";
+import { rowAt } from "./layout.ts";
 import type { SharedMemory } from "./shared_memory.ts";
-
-/** One server, as the appliance knows it. */
-interface Entry {
-  readonly row: Row;
-  readonly backend: BackendPlan;
-  readonly plan: ServerPlan;
-  /** What is said of it beside the file. */
-  facts: readonly OverrideFact[];
-  lastCheck: CheckResult | null;
-  /** The last check that failed; kept when later ones succeed, since it tells why. */
-  lastFailure: CheckResult | null;
-  /** Monotonic; `null` until a check has changed the health. */
-  healthChangedAt: number | null;
-  /** Since when its share grows, monotonic; `null` while it has all of it. */
-  rampSince: number | null;
-  /** Whether it has been away since the start: then it comes back slowly. */
-  wasAway: boolean;
-}
+import { type Entry, shownServer } from "./shown_server.ts";
+import type { Tables } from "./tables.ts";
 
 /** What checks have said of a server. */
 export interface Known {
@@ -50,14 +33,21 @@ export interface Time {
   later(delayMs: number, then: () => void): void;
 }
 
-/** All servers of one plan. */
+/** What is said of a server beside the file. */
+export type FactsOf = (backend: string, server: string) => readonly OverrideFact[];
+
+/** All servers of the plan that runs. */
 export class Servers {
   readonly #memory: SharedMemory;
+  readonly #tables: Tables;
   readonly #time: Time;
-  readonly #backends: readonly BackendPlan[];
-  /** By row. */
-  readonly #entries: Entry[] = [];
-  readonly #byBackend = new Map<string, Entry[]>();
+  #backends: readonly BackendPlan[] = [];
+  #byBackend = new Map<string, readonly Entry[]>();
+  #byRow = new Map<number, Entry>();
+  /** Those that the last plan has taken away, by row. */
+  #gone = new Map<number, Entry>();
+  /** Those that take no connections until everybody knows them. */
+  readonly #entering = new Set<Entry>();
   /** A server's admin state has been changed: whoever checks it must know. */
   onAdminChange: (row: Row, state: AdminState) => void = () => {};
 
@@ -70,14 +60,56 @@ export class Servers {
   /** A server may take connections now, or no longer. */
   onChange: () => void = () => {};
 
-  /** Gives every server its row and enters what the file says of it. */
-  constructor(backends: readonly BackendPlan[], memory: SharedMemory, time: Time = REAL_TIME) {
+  /** Enters what the plan says of every server. */
+  constructor(
+    backends: readonly BackendPlan[],
+    memory: SharedMemory,
+    tables: Tables,
+    time: Time = REAL_TIME,
+  ) {
     this.#time = time;
     this.#memory = memory;
+    this.#tables = tables;
+    this.apply(backends, () => []);
+    this.settle();
+  }
+
+  /**
+   * Makes these the servers, at the rows that the tables have for them. Who is new, or has moved to
+   * another address, takes no connections before {@linkcode settle}. Connections to who has gone
+   * live on.
+   *
+   * @param isUndo whether these are those of before: they are as if nothing had happened.
+   */
+  apply(backends: readonly BackendPlan[], factsOf: FactsOf, isUndo = false): void {
+    const before = this.#byRow;
+    const known = isUndo ? this.#recalled() : before;
+    this.#byRow = new Map();
     this.#backends = backends;
-    for (const backend of backends) {
-      this.#byBackend.set(backend.name, backend.servers.map((plan) => this.#enter(backend, plan)));
+    this.#byBackend = new Map(backends.map((backend) => {
+      const entries = backend.servers.map((plan) => {
+        const row = rowAt(this.#tables.layout, backend.name, plan.name);
+        const entry = known.get(row);
+        const facts = factsOf(backend.name, plan.name);
+        return entry
+          ? this.#change(entry, backend, plan, facts)
+          : this.#enter(row, backend, plan, facts);
+      });
+      return [backend.name, entries];
+    }));
+    for (const entry of [...this.#byBackend.values()].flat()) this.#byRow.set(entry.row, entry);
+    this.#gone = new Map([...before].filter(([row]) => !this.#byRow.has(row)));
+    for (const entry of this.#gone.values()) this.#leave(entry);
+  }
+
+  /** Everybody knows all servers: they are what the file and others say of them. */
+  settle(): void {
+    for (const entry of this.#entering) {
+      if (!entry.backend.check) this.#memory.servers.setHealth(entry.row, "up");
+      this.#administer(entry);
     }
+    this.#entering.clear();
+    this.onChange();
   }
 
   /** The rows of a backend's servers, in the file's order. */
@@ -87,7 +119,7 @@ export class Servers {
 
   /** What the prober is to check. */
   checked(): readonly CheckedServer[] {
-    return this.#entries.flatMap(({ row, backend, plan }) => {
+    return [...this.#byRow.values()].flatMap(({ row, backend, plan }) => {
       // Without any port configuration has refused a check, unless it is a script's.
       const port = plan.port ?? backend.check?.port ?? 0;
       if (!backend.check) return [];
@@ -102,7 +134,7 @@ export class Servers {
 
   /** Keeps a finished check. */
   noteCheck(result: CheckResult): void {
-    const entry = this.#entries[result.row];
+    const entry = this.#byRow.get(result.row);
     if (!entry) return;
     if (result.code !== "PASSIVE") entry.lastCheck = result;
     if (!result.ok) entry.lastFailure = result;
@@ -116,7 +148,7 @@ export class Servers {
 
   /** What is known of a server; nothing while it is in maint, where nobody looks. */
   known(row: Row): Known | undefined {
-    const entry = this.#entries[row];
+    const entry = this.#byRow.get(row);
     const { servers } = this.#memory;
     if (!entry || servers.admin(row) === "maint") return undefined;
     const { lastCheck, lastFailure, healthChangedAt } = entry;
@@ -126,7 +158,7 @@ export class Servers {
 
   /** What was known of a server before a restart holds until checks say otherwise. */
   carryOver(row: Row, { health, count, ...said }: Known): void {
-    const entry = this.#entries[row];
+    const entry = this.#byRow.get(row);
     if (!entry) return;
     Object.assign(entry, said, { wasAway: health === "down" });
     this.#memory.servers.setHealth(row, health, count);
@@ -134,20 +166,19 @@ export class Servers {
 
   /** Whether every server that is checked has had a result. */
   get isChecked(): boolean {
-    return this.#entries.every(({ row, backend, lastCheck }) =>
+    return [...this.#byRow.values()].every(({ row, backend, lastCheck }) =>
       !backend.check || lastCheck !== null || this.#memory.servers.admin(row) === "maint"
     );
   }
 
-  /** `backend/server`. */
+  /** `backend/server`, also of one that has gone. */
   name(row: Row): string {
-    const entry = this.#entries[row];
-    return entry ? `${entry.backend.name}/${entry.plan.name}` : `row ${row}`;
+    return this.#tables.serverAt(row);
   }
 
   /** The name of a server within its backend. */
   nameAt(row: number): string {
-    return this.#entries[row]?.plan.name ?? "-";
+    return this.#tables.serverAt(row).split("/")[1] ?? "-";
   }
 
   /** How many servers of a backend take new connections. */
@@ -209,27 +240,69 @@ export class Servers {
     const entry = this.#entry(backend, server);
     if (!entry) return;
     entry.facts = facts;
-    const { weight, state } = overridden(entry.plan, facts);
-    const stateChanges = state !== this.#memory.servers.admin(entry.row);
-    this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
-    this.#memory.servers.setAdmin(entry.row, state);
-    if (stateChanges) this.onAdminChange(entry.row, state);
-    if (stateChanges && state === "maint") this.#goAway(entry);
-    if (stateChanges) this.onKnown(entry.row);
+    this.#weigh(entry);
+    // Its time comes when everybody knows it.
+    if (!this.#entering.has(entry)) this.#administer(entry);
     this.onChange();
   }
 
-  #enter(backend: BackendPlan, plan: ServerPlan): Entry {
-    // Rows are given out here, and only here.
-    const row = this.#entries.length as Row;
-    this.#memory.servers.setWeight(row, plan.weight);
-    this.#memory.servers.setLimit(row, plan.maxConnections ?? 0);
-    this.#memory.servers.setAdmin(row, plan.state);
-    this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
-    const said = { facts: [], lastCheck: null, lastFailure: null, healthChangedAt: null };
+  /** Those of before too, as they were; whoever checks them has not been told of their absence. */
+  #recalled(): Map<number, Entry> {
+    for (const { row, plan, facts } of this.#gone.values()) {
+      this.#memory.servers.setAdmin(row, overridden(plan, facts).state);
+    }
+    return new Map([...this.#gone, ...this.#byRow]);
+  }
+
+  #enter(row: Row, backend: BackendPlan, plan: ServerPlan, facts: readonly OverrideFact[]): Entry {
+    // Nobody checks it yet: its health is ours to write.
+    this.#memory.servers.setHealth(row, "unchecked");
+    const said = { facts, lastCheck: null, lastFailure: null, healthChangedAt: null };
     const entry: Entry = { row, backend, plan, ...said, rampSince: null, wasAway: false };
-    this.#entries.push(entry);
+    this.#hold(entry);
+    this.#weigh(entry);
     return entry;
+  }
+
+  #change(
+    entry: Entry,
+    backend: BackendPlan,
+    plan: ServerPlan,
+    facts: readonly OverrideFact[],
+  ): Entry {
+    const { plan: before, backend: checked } = entry;
+    const isElsewhere = plan.address !== before.address || plan.port !== before.port;
+    Object.assign(entry, { backend, plan, facts });
+    this.#weigh(entry);
+    if (isElsewhere) this.#hold(entry);
+    // Whoever checks it writes its health until told not to.
+    else if (checked.check && !backend.check) this.#entering.add(entry);
+    else if (!this.#entering.has(entry)) this.#administer(entry);
+    return entry;
+  }
+
+  /** It takes no connections for the moment. */
+  #hold(entry: Entry): void {
+    this.#memory.servers.setAdmin(entry.row, "maint");
+    this.#entering.add(entry);
+  }
+
+  /** It has gone: what it has stays. */
+  #leave(entry: Entry): void {
+    entry.rampSince = null;
+    this.#entering.delete(entry);
+    this.#memory.servers.setAdmin(entry.row, "maint");
+  }
+
+  /** Writes its admin state, and what follows from that. */
+  #administer(entry: Entry): void {
+    const { row } = entry;
+    const { state } = overridden(entry.plan, entry.facts);
+    if (state === this.#memory.servers.admin(row)) return;
+    this.#memory.servers.setAdmin(row, state);
+    this.onAdminChange(row, state);
+    if (state === "maint") this.#goAway(entry);
+    this.onKnown(row);
   }
 
   /** From now on it is not here; when it comes back, it comes slowly. */
@@ -260,12 +333,17 @@ export class Servers {
     // It may have gone away in the meantime, and even have come back again.
     if (entry.rampSince !== since) return;
     if (this.#time.now() - since >= slowStartMs) entry.rampSince = null;
+    this.#weigh(entry);
+    if (entry.rampSince === null) return;
+    this.#time.later(rampStepMs(slowStartMs), () => this.#ramp(entry, since, slowStartMs));
+  }
+
+  /** Writes its weight and its limit, or as much of them as it has by now. */
+  #weigh(entry: Entry): void {
     const { weight } = overridden(entry.plan, entry.facts);
     this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
     const limit = ramped(entry.plan.maxConnections ?? 0, this.#share(entry));
     this.#memory.servers.setLimit(entry.row, limit);
-    if (entry.rampSince === null) return;
-    this.#time.later(rampStepMs(slowStartMs), () => this.#ramp(entry, since, slowStartMs));
   }
 
   /** What balancing goes by: the weight, or as much of it as a server has that comes back. */
@@ -287,49 +365,8 @@ export class Servers {
   }
 
   #show(entry: Entry): Server {
-    const { row, plan, backend, facts } = entry;
-    const { state, weight } = overridden(plan, facts);
-    const override = overrideOf(facts);
-    const count = (counter: (typeof SERVER_COUNTERS)[number]) =>
-      this.#memory.serverCounters.total(row, SERVER_COUNTERS.indexOf(counter));
-    return {
-      backend: backend.name,
-      name: plan.name,
-      address: plan.address,
-      port: plan.port,
-      admin: state,
-      health: this.#health(entry),
-      weight: {
-        configured: plan.weight,
-        runtime: override?.weight ?? null,
-        effective: this.#effective(entry, weight),
-      },
-      connections: {
-        active: Math.max(0, this.#memory.servers.active(row)),
-        queued: this.#memory.queues.queued(row),
-        total: count("connections"),
-      },
-      bytes: { received: count("receivedBytes"), sent: count("sentBytes") },
-      failures: Object.fromEntries(SERVER_FAILURES.map((reason) => [reason, count(reason)])),
-      retries: count("retries"),
-      redispatches: count("redispatches"),
-      override,
-    };
-  }
-
-  #health({ row, lastCheck, lastFailure, healthChangedAt }: Entry): Health {
-    return {
-      state: this.#memory.servers.health(row),
-      code: lastCheck?.code ?? null,
-      status: lastCheck?.status ?? null,
-      latencySeconds: lastCheck && lastCheck.durationMs / 1e3,
-      checkedAt: lastCheck && wallTime(lastCheck.at),
-      changedAt: healthChangedAt === null ? null : wallTime(healthChangedAt),
-      failure: lastFailure && lastFailure.text,
-      failureCode: lastFailure && lastFailure.code,
-      failureStatus: lastFailure?.status ?? null,
-      failedAt: lastFailure && wallTime(lastFailure.at),
-    };
+    const { weight } = overridden(entry.plan, entry.facts);
+    return shownServer(entry, this.#memory, this.#effective(entry, weight));
   }
 }
 
@@ -344,16 +381,3 @@ const REAL_TIME: Time = {
   now: monotonicMs,
   later: (delayMs, then) => Deno.unrefTimer(setTimeout(then, delayMs)),
 };
-
-/** Facts about one server in one piece; what is said of all of them is what was said last. */
-function overrideOf(facts: readonly OverrideFact[]): Override | null {
-  const last = facts.toSorted((one, other) => one.at.localeCompare(other.at)).at(-1);
-  if (!last) return null;
-  const state = facts.find((fact) => fact.field === "state");
-  const weight = facts.find((fact) => fact.field === "weight");
-  const { reason, by, at, until } = last;
-  return {
-    ...{ state: state?.value ?? null, weight: weight?.value ?? null },
-    ...{ reason, by, at, until, deadline: state?.deadline ?? null },
-  };
-}

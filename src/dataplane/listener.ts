@@ -82,19 +82,22 @@ function openUdp(listener: ListenerPlan): Fd {
   }, () => 0);
 }
 
-/** Accepted sockets inherit the listener's options, so that none need be set on them. */
-function openTcp(
-  listener: ListenerPlan,
-  { keepalive, clientSpeaksFirst }: ClientOptions,
-): Fd {
+/**
+ * Has clients to come by a TCP listener treated in this way: accepted sockets inherit its options,
+ * so that none need be set on them.
+ */
+export function setClientOptions(fd: Fd, { keepalive, clientSpeaksFirst }: ClientOptions): void {
+  keepAlive({ setOption }, fd, keepalive);
+  setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, keepalive.userTimeoutMs ?? 0);
+  // Who says nothing is handed over all the same, some seconds later.
+  setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, clientSpeaksFirst ? 1 : 0);
+}
+
+function openTcp(listener: ListenerPlan, clients: ClientOptions): Fd {
   return open(listener, (fd) => {
     setOption(fd, SOL_SOCKET, SO_REUSEPORT, 1);
     setOption(fd, IPPROTO_TCP, TCP_NODELAY, 1);
-    keepAlive({ setOption }, fd, keepalive);
-    const { userTimeoutMs } = keepalive;
-    if (userTimeoutMs !== null) setOption(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, userTimeoutMs);
-    // Who says nothing is handed over all the same, some seconds later.
-    if (clientSpeaksFirst) setOption(fd, IPPROTO_TCP, TCP_DEFER_ACCEPT, 1);
+    setClientOptions(fd, clients);
   }, (fd) => listen(fd, BACKLOG));
 }
 

@@ -39,6 +39,11 @@ export class Histogram {
     this.#counters.mend(stripe);
   }
 
+  /** Sets a row to zero. Only while no thread writes it. */
+  clear(row: number): void {
+    this.#counters.clear(row);
+  }
+
   /** Counts by bucket, not cumulated, +Inf last; and the sum of all values in seconds. */
   read(row: number): { readonly counts: readonly number[]; readonly sum: number } {
     const counts = Array.from(

@@ -3,6 +3,7 @@ import { Engines } from "../../../src/appliance/engines.ts";
 import { Frontends } from "../../../src/appliance/frontends.ts";
 import { Routers } from "../../../src/appliance/routers.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
+import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 import { EBADF, must } from "../../../src/linux/errno.ts";
@@ -74,7 +75,7 @@ describe("Engines", () => {
     const { plan } = loadConfig(TEXT, source);
     if (!plan) throw new Error("the file of this test is broken");
     memory = createSharedMemory(plan, 2);
-    const servers = new Servers(plan.backends, memory);
+    const servers = new Servers(plan.backends, memory, new Tables(plan, memory));
     frontends = new Frontends(plan, memory.frontendCounters, 2);
     const routers = new Routers(plan.virtualRouters, memory.routers, FACTS);
     const parts = { plan, memory, servers, frontends, routers };

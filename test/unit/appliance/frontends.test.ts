@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CannotRun } from "../../../src/appliance/cannot_run.ts";
 import { Frontends } from "../../../src/appliance/frontends.ts";
+import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 
@@ -24,7 +25,8 @@ backends: { web: { servers: { one: "127.0.0.1:9" } } }
   };
   const { plan } = loadConfig(text, { file: "f", env: {}, readFile: () => "", host });
   if (!plan) throw new Error("the file of this test is broken");
-  frontends = new Frontends(plan, createSharedMemory(plan, 2).frontendCounters, 2);
+  const memory = createSharedMemory(plan, 2);
+  frontends = new Frontends(plan, new Tables(plan, memory), memory.frontendCounters, 2);
 });
 
 afterEach(() => frontends.close());
@@ -40,6 +42,7 @@ const bound = () => frontends.show()[0]?.listeners.map((listener) => listener.bo
 describe("Frontends", () => {
   it("gives up a virtual router's listeners and opens them anew for every worker", () => {
     expect(frontends.listeners(1)).toHaveLength(2);
+    frontends.leave("api");
     frontends.release("api");
     expect([frontends.isReleased("api"), bound()]).toEqual([true, [false, true]]);
     expect(frontends.unbound(["web"])).toEqual([]);
@@ -52,6 +55,7 @@ describe("Frontends", () => {
   });
 
   it("says what is missing while another program has the port, and nothing once it is back", () => {
+    frontends.leave("api");
     frontends.release("api");
     const other = Deno.listen({ hostname: "0.0.0.0", port });
     expect(() => frontends.reopen("api")).toThrow(CannotRun);

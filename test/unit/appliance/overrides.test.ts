@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { ServerChange } from "../../../src/admin/appliance.ts";
 import { Overrides } from "../../../src/appliance/overrides.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
+import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { type OverrideFact, overrideId } from "../../../src/core/plan/override.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
@@ -21,7 +22,7 @@ beforeEach(() => {
   vi.useFakeTimers({ now: Date.UTC(2026, 0, 2) });
   const backends = [backendPlan()];
   memory = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 1);
-  servers = new Servers(backends, memory);
+  servers = new Servers(backends, memory, new Tables({ frontends: [], backends }, memory));
   notes = [];
   killed = [];
   kept = new Map();

@@ -1,5 +1,6 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { Servers } from "../../../src/appliance/servers.ts";
+import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import type { OverrideFact, StateFact, WeightFact } from "../../../src/core/plan/override.ts";
 import type { BackendPlan, CheckPlan } from "../../../src/core/plan/plan.ts";
@@ -16,7 +17,7 @@ describe("Servers", () => {
   beforeEach(() => {
     const backends = [backend("api", 1), backend("web", 2)];
     memory = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 2);
-    servers = new Servers(backends, memory);
+    servers = new Servers(backends, memory, new Tables({ frontends: [], backends }, memory));
   });
 
   it("gives every server a row of its own", () => {
@@ -36,7 +37,8 @@ describe("Servers", () => {
     const checked = (at: object) => {
       const backends = [backendPlan({ check: { ...check!, ...at }, servers: [told, other] })];
       const shared = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 1);
-      return new Servers(backends, shared).checked().map((one) => one.proxyProtocol);
+      return new Servers(backends, shared, new Tables({ frontends: [], backends }, shared))
+        .checked().map((one) => one.proxyProtocol);
     };
     expect(checked({})).toEqual(["v2", null]);
     expect(checked({ port: 81 })).toEqual([null, null]);
@@ -205,7 +207,7 @@ function watched(said: Partial<BackendPlan>) {
   let timers: { at: number; then: () => void }[] = [];
   const backends = [{ ...backend("web", 1), check: CHECK, ...said }];
   const memory = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 1);
-  const servers = new Servers(backends, memory, {
+  const servers = new Servers(backends, memory, new Tables({ frontends: [], backends }, memory), {
     now: () => now,
     later: (delayMs, then) => timers.push({ at: now + delayMs, then }),
   });

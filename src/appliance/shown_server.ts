@@ -1,0 +1,93 @@
+/**
+ * One server as the appliance knows it, and how it is shown. It changes nothing.
+ */
+
+import type { Health, Override, Server } from "../admin/model.ts";
+import { overridden, type OverrideFact } from "../core/plan/override.ts";
+import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
+import type { Row } from "../memory/server_table.ts";
+import { SERVER_COUNTERS, SERVER_FAILURES } from "../memory/traffic.ts";
+import type { CheckResult } from "../prober/orders.ts";
+import type { SharedMemory } from "./shared_memory.ts";
+import { wallTime } from "./time.ts";
+
+/** One server, as the appliance knows it. */
+export interface Entry {
+  readonly row: Row;
+  backend: BackendPlan;
+  plan: ServerPlan;
+  /** What is said of it beside the file. */
+  facts: readonly OverrideFact[];
+  lastCheck: CheckResult | null;
+  /** The last check that failed; kept when later ones succeed, since it tells why. */
+  lastFailure: CheckResult | null;
+  /** Monotonic; `null` until a check has changed the health. */
+  healthChangedAt: number | null;
+  /** Since when its share grows, monotonic; `null` while it has all of it. */
+  rampSince: number | null;
+  /** Whether it has been away since the start: then it comes back slowly. */
+  wasAway: boolean;
+}
+
+/** A server as it is shown, with the weight that balancing goes by. */
+export function shownServer(entry: Entry, memory: SharedMemory, effectiveWeight: number): Server {
+  const { row, plan, backend, facts } = entry;
+  const { state } = overridden(plan, facts);
+  const override = overrideOf(facts);
+  const count = (counter: (typeof SERVER_COUNTERS)[number]) =>
+    memory.serverCounters.total(row, SERVER_COUNTERS.indexOf(counter));
+  return {
+    backend: backend.name,
+    name: plan.name,
+    address: plan.address,
+    port: plan.port,
+    admin: state,
+    health: healthOf(entry, memory),
+    weight: {
+      configured: plan.weight,
+      runtime: override?.weight ?? null,
+      effective: effectiveWeight,
+    },
+    connections: {
+      active: Math.max(0, memory.servers.active(row)),
+      queued: memory.queues.queued(row),
+      total: count("connections"),
+    },
+    bytes: { received: count("receivedBytes"), sent: count("sentBytes") },
+    failures: Object.fromEntries(SERVER_FAILURES.map((reason) => [reason, count(reason)])),
+    retries: count("retries"),
+    redispatches: count("redispatches"),
+    override,
+  };
+}
+
+function healthOf(
+  { row, lastCheck, lastFailure, healthChangedAt }: Entry,
+  memory: SharedMemory,
+): Health {
+  return {
+    state: memory.servers.health(row),
+    code: lastCheck?.code ?? null,
+    status: lastCheck?.status ?? null,
+    latencySeconds: lastCheck && lastCheck.durationMs / 1e3,
+    checkedAt: lastCheck && wallTime(lastCheck.at),
+    changedAt: healthChangedAt === null ? null : wallTime(healthChangedAt),
+    failure: lastFailure && lastFailure.text,
+    failureCode: lastFailure && lastFailure.code,
+    failureStatus: lastFailure?.status ?? null,
+    failedAt: lastFailure && wallTime(lastFailure.at),
+  };
+}
+
+/** Facts about one server in one piece; what is said of all of them is what was said last. */
+function overrideOf(facts: readonly OverrideFact[]): Override | null {
+  const last = facts.toSorted((one, other) => one.at.localeCompare(other.at)).at(-1);
+  if (!last) return null;
+  const state = facts.find((fact) => fact.field === "state");
+  const weight = facts.find((fact) => fact.field === "weight");
+  const { reason, by, at, until } = last;
+  return {
+    ...{ state: state?.value ?? null, weight: weight?.value ?? null },
+    ...{ reason, by, at, until, deadline: state?.deadline ?? null },
+  };
+}
