@@ -17,6 +17,7 @@ import { type EndedConnection, jsonLine, tcplogLine } from "./connection_lines.t
 import { type Log, logOf } from "./log.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
+import type { Tables } from "./tables.ts";
 
 /** What lines are made of. */
 export interface ConnectionLogParts {
@@ -159,10 +160,11 @@ export class ConnectionLogs {
 
 /** The log that a plan wants; `undefined` where it wants none. */
 export function newConnectionLogs(
-  { plan, memory, servers, dataplaneWorkers }: {
+  { plan, memory, servers, tables, dataplaneWorkers }: {
     readonly plan: Plan;
     readonly memory: SharedMemory;
     readonly servers: Servers;
+    readonly tables: Tables;
     readonly dataplaneWorkers: number;
   },
 ): ConnectionLogs | undefined {
@@ -173,8 +175,8 @@ export function newConnectionLogs(
   return new ConnectionLogs({
     format,
     workers: dataplaneWorkers,
-    frontend: (index) => plan.frontends[index]?.name ?? "-",
-    backend: (index) => plan.backends[index]?.name ?? "-",
+    frontend: (index) => tables.frontendAt(index),
+    backend: (index) => tables.backendAt(index),
     server: (row) => servers.nameAt(row),
     openBeside: (one) => {
       let open = 0;
@@ -183,7 +185,7 @@ export function newConnectionLogs(
       }
       return open;
     },
-    openOfBackend: (index) => openOf(plan.backends[index]?.name ?? ""),
+    openOfBackend: (index) => openOf(tables.backendAt(index)),
     write: (bytes) => writeAll(Deno.stdout, bytes),
     log: logOf("connections"),
   });

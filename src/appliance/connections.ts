@@ -12,6 +12,7 @@ import { CONNECTING, HELD, RELAYING, WAITING } from "../dataplane/connection_tab
 import { monotonicMs } from "../linux/clock.ts";
 import type { Cuts } from "./cuts.ts";
 import { sleep } from "./sleep.ts";
+import type { LivePlaces } from "./tables.ts";
 import { wallTime } from "./time.ts";
 
 /** What connections are listed by. */
@@ -58,6 +59,23 @@ export class Connections {
       last = found;
     }
     return { items, next: null };
+  }
+
+  /** Where connections are now: at which indexes, and at which rows. */
+  places(): LivePlaces {
+    const [frontends, backends, rows] = [new Set<number>(), new Set<number>(), new Set<number>()];
+    const note = ({ frontend, backend, row }: LiveConnection) => {
+      frontends.add(frontend);
+      backends.add(backend);
+      rows.add(row);
+      return false;
+    };
+    for (const reader of this.#readers) {
+      for (let slot = reader.next(0); slot < reader.capacity; slot = reader.next(slot + 1)) {
+        reader.read(slot, note);
+      }
+    }
+    return { frontends, backends, rows };
   }
 
   /**

@@ -34,6 +34,7 @@ import { Servers } from "./servers.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { createSharedMemory } from "./shared_memory.ts";
 import { StopSignals } from "./signals.ts";
+import { Tables } from "./tables.ts";
 
 /** What `lintel run` was given. */
 export interface RunOptions {
@@ -100,11 +101,12 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   const connections = connectionLimits(dataplaneWorkers, plan);
   const { engine, reason } = chooseEngine(plan.engine, probeUring);
   const memory = createSharedMemory(plan, dataplaneWorkers);
-  const servers = new Servers(plan.backends, memory);
+  const tables = new Tables(plan, memory);
+  const servers = new Servers(plan.backends, memory, tables);
   const routers = new Routers(plan.virtualRouters, memory.routers, facts, plan.syncGroups);
-  const frontends = new Frontends(plan, memory.frontendCounters, dataplaneWorkers);
-  const connectionLogs = newConnectionLogs({ plan, memory, servers, dataplaneWorkers });
-  const parts = { plan, memory, servers, frontends, routers, dataplaneWorkers, engine };
+  const frontends = new Frontends(plan, tables, memory.frontendCounters, dataplaneWorkers);
+  const connectionLogs = newConnectionLogs({ plan, memory, servers, tables, dataplaneWorkers });
+  const parts = { plan, memory, tables, servers, frontends, routers, dataplaneWorkers, engine };
   const engines = new Engines({
     ...parts,
     connections,
@@ -163,8 +165,9 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
 }
 
 /** What is there only once engines run: connections, and what is said of servers. */
-function operated({ plan, servers, engines, availability, log, capacity }: {
+function operated({ plan, tables, servers, engines, availability, log, capacity }: {
   readonly plan: Plan;
+  readonly tables: Tables;
   readonly servers: Servers;
   readonly engines: Engines;
   readonly availability: Availability;
@@ -177,12 +180,13 @@ function operated({ plan, servers, engines, availability, log, capacity }: {
   readonly keptHealth: KeptHealth;
 } {
   const connections = new Connections({
-    workers: engines.connectionMemories.map((memory) => ({ memory, capacity })),
-    frontend: (index) => plan.frontends[index]?.name ?? "-",
-    backend: (index) => plan.backends[index]?.name ?? "-",
+    workers: engines.dataplane.connectionMemories.map((memory) => ({ memory, capacity })),
+    frontend: (index) => tables.frontendAt(index),
+    backend: (index) => tables.backendAt(index),
     server: (row) => servers.nameAt(row),
-    cuts: engines.cuts,
+    cuts: engines.dataplane.cuts,
   });
+  tables.livePlaces = () => connections.places();
   const kept = new KeptOverrides(plan.stateDirectory, log);
   const note = (message: string) => {
     log.write("info", message);

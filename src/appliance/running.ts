@@ -43,6 +43,7 @@ import type { Overrides } from "./overrides.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
+import type { Tables } from "./tables.ts";
 import { wallTime } from "./time.ts";
 import { unserved } from "./unserved.ts";
 
@@ -60,6 +61,7 @@ export interface Parts {
   /** Loads a file's text for this node. */
   readonly load: Running["load"];
   readonly memory: SharedMemory;
+  readonly tables: Tables;
   readonly servers: Servers;
   readonly frontends: Frontends;
   readonly routers: Routers;
@@ -287,26 +289,32 @@ export class RunningAppliance implements Appliance {
 
   /** What metrics are made of. */
   sources(): Sources {
-    const { plan, memory, threads } = this.#parts;
+    const { plan, memory, tables, threads } = this.#parts;
     return {
       node: (): NodeSample => this.nodeStatus(),
       frontends: () => this.frontends(),
       backends: () => this.backends(),
       virtualRouters: () => this.virtualRouters(),
-      connectDuration: () => samples(memory.connectDurations, plan.backends),
-      advertisementAge: () => samples(memory.routers.advertisementAge, plan.virtualRouters),
-      workerLag: () => samples(memory.workerLag, threads),
+      connectDuration: () => samples(memory.connectDurations, [...tables.layout.backends.indexes]),
+      advertisementAge: () =>
+        samples(memory.routers.advertisementAge, numbered(plan.virtualRouters)),
+      workerLag: () => samples(memory.workerLag, numbered(threads)),
     };
   }
 }
 
-/** A histogram's rows, labelled by the names of what they belong to, in the same order. */
+/** Rows of a histogram, labelled by the names of what they belong to. */
 function samples(
   histogram: Histogram,
-  named: readonly { readonly name: string }[],
+  rows: readonly (readonly [name: string, row: number])[],
 ): HistogramSamples {
-  const series = named.map(({ name }, row) => ({ label: name, ...histogram.read(row) }));
+  const series = rows.map(([name, row]) => ({ label: name, ...histogram.read(row) }));
   return { bounds: histogram.bounds, series };
+}
+
+/** What has its rows in its own order. */
+function numbered(named: readonly { readonly name: string }[]): [name: string, row: number][] {
+  return named.map(({ name }, row) => [name, row]);
 }
 
 /** Workers leave a sign of life every half second; a few missed ones are no death. */

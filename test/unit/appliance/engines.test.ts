@@ -75,10 +75,11 @@ describe("Engines", () => {
     const { plan } = loadConfig(TEXT, source);
     if (!plan) throw new Error("the file of this test is broken");
     memory = createSharedMemory(plan, 2);
-    const servers = new Servers(plan.backends, memory, new Tables(plan, memory));
-    frontends = new Frontends(plan, memory.frontendCounters, 2);
+    const tables = new Tables(plan, memory);
+    const servers = new Servers(plan.backends, memory, tables);
+    frontends = new Frontends(plan, tables, memory.frontendCounters, 2);
     const routers = new Routers(plan.virtualRouters, memory.routers, FACTS);
-    const parts = { plan, memory, servers, frontends, routers };
+    const parts = { plan, memory, tables, servers, frontends, routers };
     engines = new Engines({
       ...parts,
       dataplaneWorkers: 2,
