@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { KeptHealth } from "../../../src/appliance/kept_health.ts";
 import type { Log } from "../../../src/appliance/log.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
+import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
 import type { BackendPlan } from "../../../src/core/plan/plan.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
@@ -40,7 +41,11 @@ class Life {
     this.now = now;
     const { backends }: { backends: readonly BackendPlan[] } = planOf(file);
     this.memory = createSharedMemory({ backends, frontends: [], virtualRouters: [] }, 1);
-    this.servers = new Servers(backends, this.memory);
+    this.servers = new Servers(
+      backends,
+      this.memory,
+      new Tables({ frontends: [], backends }, this.memory),
+    );
     const clocks = { monotonic: () => this.now, wall: () => this.now + 1e9 };
     this.kept = new KeptHealth(directory, this.servers, log, clocks);
     this.kept.restore();
