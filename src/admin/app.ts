@@ -6,6 +6,7 @@
 import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { BlankEnv } from "hono/types";
+import { addAddedServers } from "./added_servers.ts";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, type Door, identify, refuseForeignPages } from "./callers.ts";
 import { addConfig } from "./config.ts";
@@ -37,6 +38,7 @@ export function createAdminApp(
   addProbes(router, appliance);
   addResources(router, appliance);
   addServerChanges(router, appliance);
+  addAddedServers(router, appliance);
   addHandover(router, appliance);
   addOverrides(router, appliance);
   addConnections(router, appliance);
@@ -69,13 +71,8 @@ export function createProbesApp(appliance: Appliance, fault: (error: unknown) =>
 }
 
 function refuseUnknown({ req }: { readonly req: { method: string; path: string } }): never {
-  const known = NOT_YET.some(({ method, path }) => method.test(req.method) && path.test(req.path));
-  throw new Refusal(
-    404,
-    known
-      ? `${req.method} ${req.path} is not supported yet`
-      : `nothing answers ${req.method} ${req.path}; /openapi.json says what does`,
-  );
+  const detail = `nothing answers ${req.method} ${req.path}; /openapi.json says what does`;
+  throw new Refusal(404, detail);
 }
 
 function refuseBody(): never {
@@ -83,9 +80,3 @@ function refuseBody(): never {
 }
 
 const MOST_BODY_BYTES = 1_000_000;
-
-/** Routes of the interface that do not exist so far: refused by name. */
-const NOT_YET: readonly { readonly method: RegExp; readonly path: RegExp }[] = [
-  { method: /^(PUT|DELETE)$/, path: /^\/v1\/backends\/[^/]+\/servers\/[^/]+$/ },
-  { method: /^(GET|POST)$/, path: /^\/v1\/config(\/reload)?$/ },
-];

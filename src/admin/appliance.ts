@@ -4,6 +4,7 @@
  */
 
 import type { OverrideFact } from "../core/plan/override.ts";
+import type { Family } from "../core/net/address.ts";
 import type { Role } from "../core/plan/admin_plan.ts";
 import type {
   AdminState,
@@ -16,7 +17,7 @@ import type {
 } from "./model.ts";
 import type { DashboardFiles } from "./dashboard.ts";
 import type { Connection, Killed } from "./model_connections.ts";
-import type { ConfigPlan } from "./model_config.ts";
+import type { ConfigPlan, Configuration, Reload } from "./model_config.ts";
 import type { Event } from "./model_events.ts";
 import type { Handover } from "./model_handover.ts";
 
@@ -24,6 +25,15 @@ import type { Handover } from "./model_handover.ts";
 export interface Appliance {
   /** What a file would change, or what is wrong with it. */
   planConfig(text: string): ConfigPlan | Refused;
+  /** What is configured, and how it came to be. */
+  configuration(): Configuration;
+  /**
+   * Reads the file that it runs from again, and makes what runs what the file says; or says what is
+   * wrong with it, and changes nothing.
+   *
+   * @throws {Conflict} when the file is good but cannot be applied: what ran before runs on.
+   */
+  reload(wish: ReloadWish): Promise<Reload | Refused>;
   /** The dashboard's files by name. */
   readonly dashboard: DashboardFiles;
   /** Why the appliance is not alive, one line a cause; empty when it is. */
@@ -48,6 +58,18 @@ export interface Appliance {
    * @throws {Conflict} when the appliance's state does not allow it.
    */
   patchServer(backend: string, server: string, change: ServerChange): Promise<Server>;
+  /**
+   * Adds a server to a backend until it is removed, or makes one that was added as it is said here.
+   *
+   * @throws {Conflict} when the file defines it, or the appliance's state does not allow it.
+   */
+  addServer(backend: string, server: string, wish: AddServerWish): Promise<Server>;
+  /**
+   * Removes a server that was added.
+   *
+   * @throws {Conflict} when the file defines it, or while it has connections, unless forced.
+   */
+  removeServer(backend: string, server: string, wish: RemoveServerWish): Promise<void>;
   /** Everything that differs from the file. */
   overrides(): readonly OverrideFact[];
   /**
@@ -135,6 +157,28 @@ export interface ServerChange extends Wish {
   readonly ttlMs?: number | null;
   /** What becomes of open connections after so long; `null` means nothing. */
   readonly deadline?: { readonly afterMs: number; readonly then: "leave" | "kill" } | null;
+}
+
+/** A server is to be there that the file does not have; its backend's defaults say the rest. */
+export interface AddServerWish extends Wish {
+  readonly address: string;
+  readonly family: Family;
+  /** `null` means the port that the client connected to. */
+  readonly port: number | null;
+  /** 0 to 256; `null` means what the backend's servers have by default. */
+  readonly weight: number | null;
+}
+
+/** A server that was added is to go. */
+export interface RemoveServerWish extends Wish {
+  /** Also while it has connections: they are ended. */
+  readonly force: boolean;
+}
+
+/** The file is to be read again. */
+export interface ReloadWish extends Wish {
+  /** Throws where what is configured when its turn comes is not what the caller has seen. */
+  readonly requireMatch?: (configuration: Configuration) => void;
 }
 
 /** Who asks. */

@@ -26,7 +26,10 @@ export const EventSchema = z.strictObject({
   id: z.int().min(1).describe("Ascending, also over restarts"),
   at: z.iso.datetime(),
   node: z.string(),
-  kind: z.enum(["appliance", "transition", "tracker", "server", "change", "failover", "standby"]),
+  kind: z.enum([
+    ...["appliance", "transition", "tracker", "server", "change"] as const,
+    ...["failover", "standby", "reload"] as const,
+  ]),
   message: z.string().describe("What happened and why, in one line"),
   virtualRouter: z.string().nullable(),
   by: z.string().nullable().describe("The caller who wanted it"),

@@ -124,7 +124,8 @@ function addList<E extends Env>(
   });
 }
 
-function findBackend(appliance: Appliance, name: string): Backend {
+/** The backend, or a refusal that names those there are. */
+export function findBackend(appliance: Appliance, name: string): Backend {
   const all = appliance.backends();
   const found = all.find((backend) => backend.name === name);
   if (!found) throw unknownName("backend", name, all.map((backend) => backend.name));

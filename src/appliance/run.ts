@@ -5,9 +5,7 @@
 import { PER_SECOND } from "../admin/connections.ts";
 import { CannotListen, serveAdmin } from "../admin/serve.ts";
 import { EXIT } from "../cli/exit_code.ts";
-import { hostProblems } from "../config/host.ts";
 import type { HostFacts } from "../config/host.ts";
-import { loadConfig } from "../config/load.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { probeUring } from "../dataplane/uring_driver.ts";
@@ -24,16 +22,18 @@ import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
 import { KeptHealth } from "./kept_health.ts";
 import { KeptOverrides } from "./kept_overrides.ts";
+import { loadOnHost } from "./loading.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
 import { connectionLimits, sessionShortage, sessionsPerWorker } from "./limits.ts";
 import { localPeer } from "./local_peer.ts";
 import { Overrides } from "./overrides.ts";
+import { newReloads, type Shown } from "./reload_parts.ts";
 import { Routers } from "./routers.ts";
 import { RunningAppliance } from "./running.ts";
 import { Servers } from "./servers.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { createSharedMemory } from "./shared_memory.ts";
-import { StopSignals } from "./signals.ts";
+import { Signals } from "./signals.ts";
 import { Tables } from "./tables.ts";
 
 /** What `lintel run` was given. */
@@ -49,12 +49,13 @@ export interface RunOptions {
  */
 export async function run({ file, node }: RunOptions): Promise<number> {
   const facts = hostFacts();
-  const plan = loadPlan(file, node, facts);
-  if (!plan) return EXIT.invalidConfiguration;
-  await configureLog(plan.log);
+  const start = load(file, node, facts);
+  if (!start) return EXIT.invalidConfiguration;
+  await configureLog(start.plan.log);
   const log = logOf("appliance");
   try {
-    await runPlan(plan, file, facts, log);
+    raise(CAP_NET_BIND_SERVICE);
+    await runPlan(start, facts, log);
     return EXIT.done;
   } catch (error) {
     if (!(error instanceof CannotRun || error instanceof CannotListen)) throw error;
@@ -63,7 +64,14 @@ export async function run({ file, node }: RunOptions): Promise<number> {
   }
 }
 
-function loadPlan(file: string, node: string | undefined, facts: HostFacts): Plan | undefined {
+/** A file that can be run here. */
+interface Start {
+  readonly file: string;
+  readonly text: string;
+  readonly plan: Plan;
+}
+
+function load(file: string, node: string | undefined, facts: HostFacts): Start | undefined {
   let text: string;
   try {
     text = Deno.readTextFileSync(file);
@@ -71,32 +79,16 @@ function loadPlan(file: string, node: string | undefined, facts: HostFacts): Pla
     complain([`${file}: ${error instanceof Error ? error.message : error}`]);
     return undefined;
   }
-  const loaded = loadText(text, file, node, facts);
-  const found = loaded.plan ? hostProblems(loaded.plan, facts, loaded.locate) : loaded;
-  complain([...loaded.warnings, ...(loaded.plan ? found.warnings : [])].map(asWarning));
-  complain(found.problems.map(formatProblem));
-  return loaded.plan && found.problems.length === 0 ? loaded.plan : undefined;
+  const loaded = loadOnHost(text, { file, node, facts });
+  complain(loaded.warnings.map(asWarning));
+  if (loaded.plan) return { file, text, plan: loaded.plan };
+  complain(loaded.problems.map(formatProblem));
+  return undefined;
 }
 
-function loadText(
-  text: string,
-  file: string,
-  node: string | undefined,
-  host: HostFacts,
-): ReturnType<typeof loadConfig> {
-  return loadConfig(text, {
-    file,
-    env: Deno.env.toObject(),
-    readFile: Deno.readTextFileSync,
-    host,
-    node,
-  });
-}
-
-async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Promise<void> {
-  const signals = new StopSignals(log);
+async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log): Promise<void> {
+  const signals = new Signals();
   const manager = new ServiceManager(Deno.env.toObject());
-  raise(CAP_NET_BIND_SERVICE);
   const dataplaneWorkers = plan.workers ?? facts.cpus;
   const connections = connectionLimits(dataplaneWorkers, plan);
   const { engine, reason } = chooseEngine(plan.engine, probeUring);
@@ -115,20 +107,17 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
   });
   const shortage = sessionShortage(dataplaneWorkers, plan);
   if (shortage) log.write("warn", shortage);
-  const { threads } = engines;
   const availability = new Availability({ ...parts, engines });
-  const { worker: capacity } = connections;
-  const operation = operated({ ...parts, engines, availability, log, capacity });
-  const load = (text: string) => loadText(text, file, plan.node, hostFacts());
-  const shown = { ...parts, ...operation, file, load, threads, availability, log };
+  const operation = operated({ ...parts, engines, availability, log, connections });
+  const reloads = newReloads({
+    ...{ file, text, plan, manager, log, availability, shown: (): Shown => appliance },
+    apply: () => Promise.reject(new Error("this version cannot change what runs yet")),
+  });
+  signals.onReload = () => reloads.trigger("SIGHUP");
+  const shown = { ...parts, ...operation, reloads, threads: engines.threads, availability, log };
   const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
-  const admin = await serveAdmin(
-    appliance,
-    plan.admin,
-    (error) => log.write("error", `a request to the admin API failed: ${describe(error)}`),
-    localPeer,
-  );
+  const admin = await serveAdmin(appliance, plan.admin, faultsTo(log), localPeer);
   const failed = new Promise<never>((_, reject) => {
     engines.onFailure = (message) => reject(new CannotRun(message));
   });
@@ -142,10 +131,12 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
       // Threads that have been ended in the planned way are not dead.
       const isAlive = () => appliance.stopping || appliance.liveness().length === 0;
       manager.ready(`node ${plan.node}, ${file}`, isAlive);
+      reloads.start();
     });
     await Promise.race([started, failed, signals.first]);
     await Promise.race([signals.first, failed]);
     appliance.stopping = true;
+    await within(RELOAD_MS, reloads.stop());
     manager.stopping();
     operation.overrides.stop();
     availability.leave();
@@ -165,14 +156,14 @@ async function runPlan(plan: Plan, file: string, facts: HostFacts, log: Log): Pr
 }
 
 /** What is there only once engines run: connections, and what is said of servers. */
-function operated({ plan, tables, servers, engines, availability, log, capacity }: {
+function operated({ plan, tables, servers, engines, availability, log, connections: { worker } }: {
   readonly plan: Plan;
   readonly tables: Tables;
   readonly servers: Servers;
   readonly engines: Engines;
   readonly availability: Availability;
   readonly log: Log;
-  readonly capacity: number;
+  readonly connections: { readonly worker: number };
 }): {
   readonly connections: Connections;
   readonly overrides: Overrides;
@@ -180,7 +171,7 @@ function operated({ plan, tables, servers, engines, availability, log, capacity 
   readonly keptHealth: KeptHealth;
 } {
   const connections = new Connections({
-    workers: engines.dataplane.connectionMemories.map((memory) => ({ memory, capacity })),
+    workers: engines.dataplane.connectionMemories.map((memory) => ({ memory, capacity: worker })),
     frontend: (index) => tables.frontendAt(index),
     backend: (index) => tables.backendAt(index),
     server: (row) => servers.nameAt(row),
@@ -214,7 +205,7 @@ async function leaveAndDrain(
   engines: Engines,
   frontends: Frontends,
   stopTimeoutMs: number,
-  signals: StopSignals,
+  signals: Signals,
   log: Log,
 ): Promise<void> {
   const impatient = signals.second.then(() => {
@@ -242,10 +233,17 @@ function asWarning(problem: Problem): string {
   return formatProblem({ ...problem, message: `warning: ${problem.message}` });
 }
 
+/** Where it is told what of a request has failed on our side. */
+function faultsTo(log: Log): (error: unknown) => void {
+  return (error) => log.write("error", `a request to the admin API failed: ${describe(error)}`);
+}
+
 function describe(error: unknown): string {
   return error instanceof Error ? error.stack ?? error.message : String(error);
 }
 
 /** The speaker bounds its leaving by itself; this is for one that hangs. */
 const LEAVE_MS = 3_000;
+/** A reload that is under way comes to its end first. */
+const RELOAD_MS = 3_000;
 const STOP_MS = 2_000;

@@ -4,19 +4,22 @@
  */
 
 import type {
+  AddServerWish,
   Appliance,
   ConnectionFilter,
   ConnectionPage,
   HandoverWish,
   KillWish,
   Refused,
+  ReloadWish,
+  RemoveServerWish,
   ServerChange,
   StandbyWish,
   Wish,
 } from "../admin/appliance.ts";
 import { Conflict } from "../admin/appliance.ts";
 import type { Killed } from "../admin/model_connections.ts";
-import type { ConfigPlan } from "../admin/model_config.ts";
+import type { ConfigPlan, Configuration, Reload } from "../admin/model_config.ts";
 import type { Event } from "../admin/model_events.ts";
 import type { Handover } from "../admin/model_handover.ts";
 import type {
@@ -38,8 +41,8 @@ import { build, dashboardFiles } from "./bundle.ts";
 import type { Connections } from "./connections.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
-import { planned, type Running } from "./planned.ts";
 import type { Overrides } from "./overrides.ts";
+import type { Reloads } from "./reloads.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -57,9 +60,7 @@ export interface Thread {
 /** What {@linkcode RunningAppliance} shows. */
 export interface Parts {
   readonly plan: Plan;
-  readonly file: string;
-  /** Loads a file's text for this node. */
-  readonly load: Running["load"];
+  readonly reloads: Reloads;
   readonly memory: SharedMemory;
   readonly tables: Tables;
   readonly servers: Servers;
@@ -90,18 +91,16 @@ export class RunningAppliance implements Appliance {
   }
 
   planConfig(text: string): ConfigPlan | Refused {
-    const { plan, load } = this.#parts;
-    return planned(text, {
-      plan,
-      load,
-      connections: (what, name) => {
-        if (what === "frontend") {
-          return this.frontends().find((one) => one.name === name)?.connections.active ?? null;
-        }
-        const [backend = "", server = ""] = name.split("/");
-        return this.server(backend, server)?.connections.active ?? null;
-      },
-    });
+    return this.#parts.reloads.planned(text);
+  }
+
+  configuration(): Configuration {
+    return this.#parts.reloads.configuration;
+  }
+
+  reload(wish: ReloadWish): Promise<Reload | Refused> {
+    this.#refuseWhileStopping();
+    return this.#parts.reloads.reload(wish);
   }
 
   liveness(): readonly string[] {
@@ -134,7 +133,7 @@ export class RunningAppliance implements Appliance {
   }
 
   nodeStatus(): NodeStatus {
-    const { plan, engine, file, threads, memory, dataplaneWorkers } = this.#parts;
+    const { plan, engine, reloads, threads, memory, dataplaneWorkers } = this.#parts;
     const now = monotonicMs();
     const isFallback = threads.some(({ row }) => memory.workers.isFallback(row));
     return {
@@ -145,12 +144,7 @@ export class RunningAppliance implements Appliance {
       engine: isFallback ? "epoll" : engine,
       startedAt: wallTime(this.#startedAt),
       uptimeSeconds: (now - this.#startedAt) / 1e3,
-      configuration: {
-        file,
-        hash: plan.hash,
-        loadedAt: wallTime(this.#startedAt),
-        lastReloadSuccessful: true,
-      },
+      configuration: reloads.summary,
       workers: threads.map(({ name, row, restarts }) => {
         const silenceMs = memory.workers.silence(row, now);
         return {
@@ -195,6 +189,14 @@ export class RunningAppliance implements Appliance {
     const fields = Object.entries(what).map(([key, value]) => `${key} ${value}`).join(", ");
     if (!change.dryRun) this.#audit(`server ${backend}/${server} was changed: ${fields}`, change);
     return after;
+  }
+
+  addServer(backend: string, server: string, _wish: AddServerWish): Promise<Server> {
+    throw new Conflict(`${backend}/${server}: servers are not added at run time yet`);
+  }
+
+  removeServer(backend: string, server: string, _wish: RemoveServerWish): Promise<void> {
+    throw new Conflict(`${backend}/${server}: the file defines this server`);
   }
 
   overrides(): readonly OverrideFact[] {

@@ -6,6 +6,7 @@
  * @see sd_notify(3), sd_watchdog_enabled(3)
  */
 
+import { monotonicMs } from "../linux/clock.ts";
 import type { Fd } from "../linux/libc.ts";
 import { unixAddress } from "../linux/sockaddr.ts";
 import { AF_UNIX, close, sendto, SOCK_DGRAM, socket } from "../linux/socket.ts";
@@ -37,6 +38,17 @@ export class ServiceManager {
     feed();
     // Three times in its period, so that one that comes late is not the end.
     this.#timer = setInterval(feed, this.#watchdogMs / 3);
+  }
+
+  /** The file is being read again: since when, tells an answer to a request from an older one. */
+  reloading(): void {
+    const sinceMicroseconds = Math.floor(monotonicMs() * 1e3);
+    this.#tell("RELOADING=1", `MONOTONIC_USEC=${sinceMicroseconds}`, "STATUS=reloading");
+  }
+
+  /** That is over, whatever came of it: the status says what. */
+  reloaded(status: string): void {
+    this.#tell("READY=1", `STATUS=${status}`);
   }
 
   /** The planned stop has begun. The watchdog is fed until the end: connections may take long. */

@@ -69,6 +69,11 @@ export class AdminClient implements Disposable {
     return this.#ask(path, { method: "POST", headers: JSON_BODY, body: JSON.stringify(wish) });
   }
 
+  /** Asks for its file to be read again. @throws {Failure} with its problems, a line each. */
+  reload(path: string, timeoutMs: number): Promise<Answer> {
+    return this.#ask(path, { method: "POST" }, timeoutMs, EXIT.invalidConfiguration);
+  }
+
   /** Asks what becomes of a configuration. @throws {Failure} with its problems, a line each. */
   postYaml(path: string, text: string): Promise<Answer> {
     const headers = { "content-type": "application/yaml" };

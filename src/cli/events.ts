@@ -109,6 +109,7 @@ const TONES: Readonly<Record<Event["kind"], Tone>> = {
   change: "quiet",
   failover: "strong",
   standby: "strong",
+  reload: "strong",
 };
 
 /** Less is what any thread has. */

@@ -11,6 +11,7 @@ import { EXIT, Failure } from "./exit_code.ts";
 import { failover, type FailoverOptions, standby, type StandbyOptions } from "./handover.ts";
 import { asClient, clientFor, type ClientOptions, type End, notYet } from "./options.ts";
 import { plan, type PlanOptions } from "./plan.ts";
+import { reload, type ReloadOptions } from "./reload.ts";
 import { addServerVerbs } from "./server_verbs.ts";
 import { status } from "./status.ts";
 import { processTerminal, type Terminal } from "./terminal.ts";
@@ -67,6 +68,7 @@ function newProgram(commands: Commands, terminal: Terminal, end: End): Command {
   addRun(program, commands, terminal, end);
   addCheck(program, commands, terminal, end);
   addPlan(program, terminal, end);
+  addReload(program, terminal, end);
   addStatus(program, terminal, end);
   addServerVerbs(program, terminal, end);
   addFailover(program, terminal, end);
@@ -118,6 +120,18 @@ function addPlan(program: Command, terminal: Terminal, end: End): void {
     .action(async (options: PlanOptions) => {
       using client = clientFor(options, terminal);
       end(await plan(client, options, terminal));
+    });
+}
+
+function addReload(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("reload"))
+    .description("Have the running appliance read its file again; prints what has changed.")
+    .option("--dry-run", "only print what would change")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print what has changed as JSON")
+    .action(async (options: ReloadOptions) => {
+      using client = clientFor(options, terminal);
+      end(await reload(client, options, terminal));
     });
 }
 
@@ -205,8 +219,6 @@ function onOff(value: string): boolean {
 }
 
 const NOT_YET = [
-  "reload",
-  "server",
   "import",
   "doctor",
   "manifest",

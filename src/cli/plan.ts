@@ -3,7 +3,7 @@
  * nothing.
  */
 
-import { type ConfigChange, ConfigPlanSchema } from "../admin/model_config.ts";
+import { type ConfigChange, type ConfigPlan, ConfigPlanSchema } from "../admin/model_config.ts";
 import { type AdminClient, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { paint, type Tone } from "./table.ts";
@@ -23,20 +23,32 @@ export async function plan(
   terminal: Terminal,
 ): Promise<number> {
   const { body } = await client.postYaml("/v1/config/plan", readText(config));
-  const { changes, warnings } = readAs(ConfigPlanSchema, body);
-  for (const warning of warnings) terminal.err(`lintel: warning: ${warning}\n`);
+  const answer = readAs(ConfigPlanSchema, body);
+  for (const warning of answer.warnings) terminal.err(`lintel: warning: ${warning}\n`);
   if (json) terminal.out(JSON.stringify(body, null, 2) + "\n");
-  else if (changes.length === 0) terminal.out("nothing would change\n");
-  else for (const change of changes) terminal.out(formatChange(change, terminal.colours));
-  return exitCode && changes.length > 0 ? EXIT.changesPending : EXIT.done;
+  else terminal.out(formatPlan(answer, terminal.colours) || "nothing would change\n");
+  return exitCode && answer.changes.length > 0 ? EXIT.changesPending : EXIT.done;
 }
 
-function formatChange({ kind, what, name, fields, connections }: ConfigChange, colours: boolean) {
+/** The changes, and what has to wait for the next start; empty where there is neither. */
+export function formatPlan({ changes, nextStart }: ConfigPlan, colours: boolean): string {
+  return changes.map((change) => formatChange(change, colours)).join("") +
+    nextStart.map((field) => `! at the next start:\n${formatField(field)}`).join("");
+}
+
+function formatChange(
+  { kind, what, name, fields, connections, effect }: ConfigChange,
+  colours: boolean,
+): string {
   const { sign, tone } = SIGNS[kind];
   const affected = connections ? ` (${connections} open connections)` : "";
   const text = `${sign} ${WORDS[what]} ${name}${kind === "add" ? "" : affected}`;
-  const details = fields.map(({ path, from, to }) => `    ${path}: ${show(from)} → ${show(to)}\n`);
-  return `${paint({ text, tone }, colours)}\n${details.join("")}`;
+  const consequence = effect === null ? "" : `    ${effect}\n`;
+  return `${paint({ text, tone }, colours)}\n${fields.map(formatField).join("")}${consequence}`;
+}
+
+function formatField({ path, from, to }: ConfigChange["fields"][number]): string {
+  return `    ${path}: ${show(from)} → ${show(to)}\n`;
 }
 
 function show(value: unknown): string {

@@ -3,7 +3,8 @@
  * is in a module of each.
  */
 
-import { type Command, Option } from "commander";
+import { Argument, type Command, Option } from "commander";
+import { addServer, type AddServerOptions, removeServer } from "./added_servers.ts";
 import { connections, type ConnectionsOptions } from "./connections.ts";
 import { asClient, clientFor, type ClientOptions, type End } from "./options.ts";
 import { overrides, type OverridesOptions } from "./overrides.ts";
@@ -16,10 +17,11 @@ import {
 } from "./servers.ts";
 import type { Terminal } from "./terminal.ts";
 
-/** Adds `drain`, `ready`, `maint`, `weight`, `overrides` and `connections`. */
+/** Adds `drain`, `ready`, `maint`, `weight`, `server`, `overrides` and `connections`. */
 export function addServerVerbs(program: Command, terminal: Terminal, end: End): void {
   addStates(program, terminal, end);
   addWeight(program, terminal, end);
+  addServerVerb(program, terminal, end);
   asClient(program.command("overrides"))
     .description("Everything that differs from the file: who, when, why, until.")
     .option("--clear <backend/server>", "back to the file with this server; */SERVER: everywhere")
@@ -116,4 +118,28 @@ function addWeight(program: Command, terminal: Terminal, end: End): void {
       using client = clientFor(options, terminal);
       end(await changeServers(client, name, patch, { json: options.json === true }, terminal));
     });
+}
+
+function addServerVerb(program: Command, terminal: Terminal, end: End): void {
+  asClient(program.command("server"))
+    .addArgument(new Argument("<what>", "add or remove").choices(["add", "remove"]))
+    .argument("<backend/server>")
+    .argument("[address]", "ADDRESS[:PORT] of a server to add")
+    .description("Add a server until it is removed, or remove one that was added.")
+    .option("--weight <n>", "0 to 256; by default as the backend's servers")
+    .option("--force", "remove it also while it has connections, which are ended")
+    .option("--reason <text>", "why, for those who look later")
+    .option("--json", "print the server as JSON")
+    .action(
+      async (
+        what: "add" | "remove",
+        name: string,
+        address: string | undefined,
+        options: AddServerOptions & ClientOptions,
+      ) => {
+        const verb = what === "add" ? addServer : removeServer;
+        using client = clientFor(options, terminal);
+        end(await verb(client, parseServerName(name), { ...options, address }, terminal));
+      },
+    );
 }

@@ -201,11 +201,13 @@ function itemsOf(body: unknown): unknown {
   return typeof body === "object" && body !== null && "items" in body ? body.items : undefined;
 }
 
-function pathOf({ backend, server }: ServerName): string {
+/** Where the admin API has a server. */
+export function pathOf({ backend, server }: ServerName): string {
   return `/v1/backends/${encodeURIComponent(backend)}/servers/${encodeURIComponent(server)}`;
 }
 
-function describe({ backend, name, admin, weight, connections, override }: Server): string {
+/** A server in one line. */
+export function describe({ backend, name, admin, weight, connections, override }: Server): string {
   const open = `${countOf(connections.active)} open`;
   const until = override?.until ? `, until ${override.until}` : "";
   return `${backend}/${name}: ${admin}, weight ${weight.effective}, ${open}${until}`;

@@ -34,6 +34,7 @@ export function compile(compilation: Compilation): Plan {
       connections: config.log.connections,
     },
     stateDirectory: config.stateDirectory,
+    watch: config.watch,
     workers: config.workers === "auto" ? null : config.workers,
     engine: config.engine,
     maxConnections: config.maxConnections === "auto" ? null : config.maxConnections,

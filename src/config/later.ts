@@ -5,7 +5,7 @@
 
 /** Keys by the map they stand in; `*` stands for a name that the user chooses. */
 export const LATER_KEYS: Readonly<Record<string, readonly string[]>> = {
-  "": ["cluster", "watch"],
+  "": ["cluster"],
   "frontends.*": ["forwarding", "tls"],
 };
 

@@ -22,7 +22,15 @@ export function resolvedText(config: FullConfig, tree: TreeNode): string {
   const routers = Object.entries(virtualRouters).map(([name, router]) => {
     const path = ["virtualRouters", name, "authentication", "password"];
     const authentication = router.authentication && { password: secretReference(tree, path) };
-    return [name, { ...router, ...(authentication && { authentication }) }];
+    const { notify } = router;
+    const hook = ["virtualRouters", name, "notify", "webhook"];
+    // Its path may be all that lets somebody post there.
+    const told = notify?.webhook && { ...notify, webhook: secretReference(tree, hook) };
+    return [name, {
+      ...router,
+      ...(authentication && { authentication }),
+      ...(told && { notify: told }),
+    }];
   });
   const checked = Object.entries(backends).map(([name, backend]) => {
     if (backend.check === "none" || backend.check.token === undefined) return [name, backend];

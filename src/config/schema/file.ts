@@ -7,7 +7,7 @@ import { BackendSchema } from "./backend.ts";
 import { FrontendSchema } from "./frontend.ts";
 import { TrackerSchema } from "./tracker.ts";
 import { VirtualRouterSchema } from "./virtual_router.ts";
-import { address, choice, duration, keys, list, name, named, text, whole } from "./words.ts";
+import { address, choice, duration, flag, keys, list, name, named, text, whole } from "./words.ts";
 
 const ADDRESSES = "a list of one address, or of one per family";
 
@@ -63,6 +63,7 @@ export const FileSchema = keys({
   log: LogSchema.prefault({}).describe("What is logged, and how."),
   stateDirectory: text("an absolute path", /^\//).prefault("/var/lib/lintel")
     .describe("Where lintel keeps what must survive a restart."),
+  watch: flag().prefault(false).describe("Reload when this file changes."),
   workers: z.union([z.literal("auto"), whole(1, 256)], {
     error: "auto, or a whole number from 1 to 256",
   }).prefault("auto").describe("Data-plane workers; auto = number of CPUs."),

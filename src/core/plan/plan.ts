@@ -17,6 +17,8 @@ export interface Plan {
   readonly hash: string;
   readonly log: LogPlan;
   readonly stateDirectory: string;
+  /** Whether the file is loaded anew when it changes. */
+  readonly watch: boolean;
   /** Data-plane workers; `null` means one for each CPU. */
   readonly workers: number | null;
   readonly engine: "auto" | "uring" | "epoll";

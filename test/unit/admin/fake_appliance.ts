@@ -3,17 +3,20 @@
  */
 
 import type {
+  AddServerWish,
   Appliance,
   ConnectionFilter,
   HandoverWish,
   KillWish,
+  ReloadWish,
+  RemoveServerWish,
   ServerChange,
   StandbyWish,
   Wish,
 } from "../../../src/admin/appliance.ts";
 import { Conflict } from "../../../src/admin/appliance.ts";
 import type { Connection } from "../../../src/admin/model_connections.ts";
-import type { ConfigPlan } from "../../../src/admin/model_config.ts";
+import type { ConfigPlan, Configuration } from "../../../src/admin/model_config.ts";
 import type { Event } from "../../../src/admin/model_events.ts";
 import type {
   Backend,
@@ -33,8 +36,55 @@ export class FakeAppliance implements Appliance {
   planned: ConfigPlan["changes"] = [];
 
   planConfig(text: string) {
-    if (text !== "broken") return { hash: "cafe", changes: this.planned, warnings: [] };
-    return { problems: [{ path: "workers", detail: "1:10: found 0; allowed: auto" }] };
+    if (text === "broken") return BROKEN;
+    return { hash: "cafe", changes: this.planned, nextStart: this.nextStart, warnings: [] };
+  }
+
+  /** What a file says that has to wait for the next start. */
+  nextStart: ConfigPlan["nextStart"] = [];
+  /** What stands in the file. */
+  file = "whole";
+  remarks: string[] = [];
+  readonly reloads: ReloadWish[] = [];
+
+  configuration(): Configuration {
+    const { file, hash, loadedAt } = NODE_STATUS.configuration;
+    return {
+      ...{ file, hash, loadedAt },
+      lastReload: null,
+      resolved: "workers: 1\n",
+      kept: [{ file: "/var/lib/lintel/configurations/a.yaml", hash: "ab", at: AT }],
+    };
+  }
+
+  // deno-lint-ignore require-await
+  async reload(wish: ReloadWish) {
+    wish.requireMatch?.(this.configuration());
+    if (this.conflict) throw new Conflict(this.conflict);
+    this.reloads.push(wish);
+    const planned = this.planConfig(this.file);
+    if ("problems" in planned) return planned;
+    const applied = planned.changes.length > 0 && !wish.dryRun;
+    return { ...planned, file: "/etc/lintel/lintel.yaml", applied, remarks: this.remarks };
+  }
+
+  readonly added: (AddServerWish & { server: string })[] = [];
+  readonly removed: (RemoveServerWish & { server: string })[] = [];
+
+  // deno-lint-ignore require-await
+  async addServer(backend: string, name: string, wish: AddServerWish) {
+    if (this.conflict) throw new Conflict(this.conflict);
+    this.added.push({ server: `${backend}/${name}`, ...wish });
+    const { address, port, dryRun } = wish;
+    const server = { ...makeServer(backend, name), address, port };
+    if (!dryRun && !this.server(backend, name)) this.servers.push(server);
+    return server;
+  }
+
+  // deno-lint-ignore require-await
+  async removeServer(backend: string, name: string, wish: RemoveServerWish) {
+    if (this.conflict) throw new Conflict(this.conflict);
+    this.removed.push({ server: `${backend}/${name}`, ...wish });
   }
 
   readonly dashboard = {
@@ -201,6 +251,7 @@ export class FakeAppliance implements Appliance {
   }
 }
 
+const BROKEN = { problems: [{ path: "workers", detail: "1:10: found 0; allowed: auto" }] };
 const OFF: Standby = { enabled: false, until: null, reason: null, by: null, at: null };
 
 /** A transition to Active. */

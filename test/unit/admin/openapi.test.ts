@@ -24,6 +24,7 @@ describe("/openapi.json", () => {
     const operations = Object.entries<object>(document.paths)
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
     expect(operations.sort()).toEqual([
+      "delete /v1/backends/{backend}/servers/{server}",
       "delete /v1/connections",
       "delete /v1/overrides",
       "delete /v1/overrides/{id}",
@@ -36,6 +37,7 @@ describe("/openapi.json", () => {
       "get /v1/backends/{backend}/servers",
       "get /v1/backends/{backend}/servers/{server}",
       "get /v1/backends/{name}",
+      "get /v1/config",
       "get /v1/connections",
       "get /v1/events",
       "get /v1/frontends",
@@ -47,7 +49,9 @@ describe("/openapi.json", () => {
       "get /v1/virtual-routers/{name}",
       "patch /v1/backends/{backend}/servers/{server}",
       "post /v1/config/plan",
+      "post /v1/config/reload",
       "post /v1/virtual-routers/{name}/failover",
+      "put /v1/backends/{backend}/servers/{server}",
       "put /v1/standby",
     ]);
   });

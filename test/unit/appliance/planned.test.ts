@@ -7,11 +7,15 @@ const running = {
   plan: planOf(PAIR, { node: "lb1" }),
   load: (text: string) => loadConfig(text, source({ node: "lb1" })),
   connections: () => 5,
+  router: (name: string) =>
+    name === "web" ? { state: "active" as const, addresses: ["10.0.0.10/32"] } : undefined,
 };
 
 describe("planned()", () => {
   it("finds nothing to change in the file that runs", () => {
-    expect(planned(PAIR, running)).toEqual({ hash: running.plan.hash, changes: [], warnings: [] });
+    expect(planned(PAIR, running)).toEqual({
+      ...{ hash: running.plan.hash, changes: [], nextStart: [], warnings: [] },
+    });
   });
 
   it("tells the connections that hang on a server or frontend", () => {
@@ -25,7 +29,7 @@ backends: { x: { servers: { a: "10.0.9.1:80" } } }
         { kind: "remove", what: "frontend", name: "x", connections: 5 },
         { kind: "remove", what: "server", name: "x/a", connections: 5 },
         { kind: "remove", what: "backend", name: "x", connections: null },
-      ].map((change) => ({ ...change, fields: [] }))),
+      ].map((change) => ({ ...change, fields: [], effect: null }))),
     });
   });
 
@@ -38,6 +42,42 @@ backends: { x: { servers: { a: "10.0.9.1:80" } } }
       changes: [{ name: "admin", fields: [{ path: "tokens", from: "(not told)" }] }],
     });
     expect(JSON.stringify(changes)).not.toMatch(/secretHash/);
+  });
+
+  it("does not tell a secret within what is new as a whole", () => {
+    const backend = (check: string) =>
+      `${PAIR}backends: { x: { check: ${check}, servers: { a: "10.0.9.1:80" } } }\n`;
+    const before = { ...running, plan: planOf(backend("none"), { node: "lb1" }) };
+    const withToken = `{ type: https, verify: none, token: swordfish }`;
+    const shown = JSON.stringify(planned(backend(withToken), before));
+    expect(shown).toContain("(not told)");
+    expect(shown).not.toContain("swordfish");
+  });
+
+  it("says which addresses leave with an active virtual router", () => {
+    const gone = planned(PAIR.replace(/virtualRouters:\n.*\n/, ""), running);
+    expect(gone).toMatchObject({
+      changes: [{
+        ...{ kind: "remove", what: "virtualRouter", name: "web" },
+        effect: "it is active here: 10.0.0.10/32 leave this node",
+      }],
+    });
+    const other = planned(PAIR.replace("vrid: 1,", "vrid: 2,"), running);
+    expect(other).toMatchObject({
+      changes: [{ effect: expect.stringMatching(/10.0.0.10\/32 go/) }],
+    });
+    const soft = planned(PAIR.replace("vrid: 1,", "vrid: 1, preempt: false,"), running);
+    expect(soft).toMatchObject({ changes: [{ what: "virtualRouter", effect: null }] });
+    const backup = { ...running, router: () => ({ state: "backup" as const, addresses: ["x"] }) };
+    const quiet = planned(PAIR.replace("vrid: 1,", "vrid: 2,"), backup);
+    expect(quiet).toMatchObject({ changes: [{ effect: null }] });
+  });
+
+  it("tells apart what has to wait for the next start", () => {
+    expect(planned(`${PAIR}workers: 3\n`, running)).toMatchObject({
+      changes: [],
+      nextStart: [{ path: "workers", from: null, to: 3 }],
+    });
   });
 
   it("refuses a file with a problem, at its place", () => {

@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { ServiceManager } from "../../../src/appliance/service_manager.ts";
+import { monotonicMs } from "../../../src/linux/clock.ts";
 import type { Fd } from "../../../src/linux/libc.ts";
 import { unixAddress } from "../../../src/linux/sockaddr.ts";
 import { AF_UNIX, bind, close, recv, SOCK_DGRAM, socket } from "../../../src/linux/socket.ts";
@@ -30,6 +31,18 @@ describe("ServiceManager", () => {
       "READY=1\nSTATUS=lb1",
       "STOPPING=1\nSTATUS=leaving virtual routers, draining connections",
     ]);
+  });
+
+  it("tells when a reload begins, by the clock that systemd compares it with, and ends", () => {
+    const manager = new ServiceManager({ NOTIFY_SOCKET: path });
+    const before = Math.floor(monotonicMs() * 1e3);
+    manager.reloading();
+    manager.reloaded("two changes");
+    const [first = "", second] = heard(fd);
+    const [, since] = /^RELOADING=1\nMONOTONIC_USEC=(\d+)\nSTATUS=reloading$/.exec(first) ?? [];
+    expect(Number(since)).toBeGreaterThanOrEqual(before);
+    expect(Number(since)).toBeLessThanOrEqual(monotonicMs() * 1e3);
+    expect(second).toBe("READY=1\nSTATUS=two changes");
   });
 
   it("speaks to an abstract socket, too", () => {

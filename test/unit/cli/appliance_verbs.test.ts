@@ -455,19 +455,31 @@ describe("plan", () => {
       stdout: "nothing would change\n",
     });
     appliance.planned = [
-      { kind: "add", what: "listener", name: "web *:80", fields: [], connections: null },
       {
-        ...{ kind: "change", what: "server", name: "web/a", connections: 3 },
+        kind: "add",
+        what: "listener",
+        name: "web *:80",
+        fields: [],
+        connections: null,
+        effect: null,
+      },
+      {
+        ...{ kind: "change", what: "server", name: "web/a", connections: 3, effect: null },
         fields: [{ path: "weight", from: 100, to: 7 }],
       },
-      { kind: "remove", what: "virtualRouter", name: "old", fields: [], connections: null },
+      {
+        ...{ kind: "remove", what: "virtualRouter", name: "old", fields: [], connections: null },
+        effect: "it is active here: 10.0.0.9/32 leave this node",
+      },
     ];
+    appliance.nextStart = [{ path: "workers", from: null, to: 2 }];
     const { exitCode, stdout } = await lintel(`plan -c ${file("")} --exit-code`);
     expect([exitCode, stdout]).toEqual([
       9,
       "+ listener web *:80\n" +
       "~ server web/a (3 open connections)\n    weight: 100 → 7\n" +
-      "- virtual router old\n",
+      "- virtual router old\n    it is active here: 10.0.0.9/32 leave this node\n" +
+      "! at the next start:\n    workers: null → 2\n",
     ]);
     expect((await lintel(`plan -c ${file("")}`)).exitCode).toBe(0);
   });

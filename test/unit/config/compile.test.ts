@@ -9,6 +9,7 @@ describe("compile", () => {
       hash: sha256("log: {}"),
       log: { level: "info", format: "text", connections: "none" },
       stateDirectory: "/var/lib/lintel",
+      watch: false,
       workers: null,
       engine: "auto",
       maxConnections: null,

@@ -91,7 +91,7 @@ syncGroups: { all: [web] }
 `;
     const resolved = parse(resolve(text));
     expect(Object.keys(resolved)).toEqual([
-      ...["log", "stateDirectory", "workers", "engine", "maxConnections", "stopTimeout"],
+      ...["log", "stateDirectory", "watch", "workers", "engine", "maxConnections", "stopTimeout"],
       ...["admin", "trackers", "virtualRouters", "syncGroups", "frontends", "backends"],
     ]);
     expect(resolved.trackers.hold).toMatchObject({ interval: "1s", timeout: "1s", rise: 1 });
@@ -120,6 +120,9 @@ syncGroups: { all: [web] }
     };
     expect(password("swordfish")).toBe("(not shown)");
     expect(password("file:/password")).toBe("file:/password");
+    const hooked = `virtualRouters: { web: { vrid: 1, interface: eth0, addresses: [10.0.0.1],
+  notify: { webhook: "https://hooks.example.com/swordfish" } } }`;
+    expect(parse(resolve(hooked)).virtualRouters.web.notify.webhook).toBe("(not shown)");
     const resolved = resolve(text, { TOKEN: "swordfish" });
     expect(resolved).not.toContain("swordfish");
     expect(parse(resolved).admin.tokens.map(({ secret }: { secret: string }) => secret)).toEqual([

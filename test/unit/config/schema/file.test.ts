@@ -5,6 +5,7 @@ it("FileSchema has the defaults of the documentation", () => {
   expect(FileSchema.parse({})).toEqual({
     log: { level: "info", format: "text", connections: "none" },
     stateDirectory: "/var/lib/lintel",
+    watch: false,
     workers: "auto",
     engine: "auto",
     maxConnections: "auto",
