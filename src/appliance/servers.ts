@@ -9,6 +9,8 @@ import { ramped, rampShare, rampStepMs } from "../core/health/slow_start.ts";
 import { overridden, type OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
+import { signal } from "../linux/eventfd.ts";
+import type { Fd } from "../linux/libc.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
 import type { CheckedServer, CheckResult } from "../prober/orders.ts";
 import { rowAt } from "./layout.ts";
@@ -109,7 +111,7 @@ export class Servers {
       this.#administer(entry);
     }
     this.#entering.clear();
-    this.onChange();
+    this.#changed();
   }
 
   /** The rows of a backend's servers, in the file's order. */
@@ -143,7 +145,7 @@ export class Servers {
     this.onKnown(result.row);
     if (result.health === "up") this.#comeBack(entry);
     else this.#goAway(entry);
-    this.onChange();
+    this.#changed();
   }
 
   /** What is known of a server; nothing while it is in maint, where nobody looks. */
@@ -243,6 +245,11 @@ export class Servers {
     this.#weigh(entry);
     // Its time comes when everybody knows it.
     if (!this.#entering.has(entry)) this.#administer(entry);
+    this.#changed();
+  }
+
+  #changed(): void {
+    wakeWorkers(this.#memory);
     this.onChange();
   }
 
@@ -344,6 +351,7 @@ export class Servers {
     this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
     const limit = ramped(entry.plan.maxConnections ?? 0, this.#share(entry));
     this.#memory.servers.setLimit(entry.row, limit);
+    wakeWorkers(this.#memory);
   }
 
   /** What balancing goes by: the weight, or as much of it as a server has that comes back. */
@@ -367,6 +375,14 @@ export class Servers {
   #show(entry: Entry): Server {
     const { weight } = overridden(entry.plan, entry.facts);
     return shownServer(entry, this.#memory, this.#effective(entry, weight));
+  }
+}
+
+/** Clients may be waiting for what has changed: workers look for themselves, but seldom. */
+function wakeWorkers({ admission }: SharedMemory): void {
+  for (let worker = 0; worker < admission.workers; worker++) {
+    const wake = admission.wake(worker);
+    if (wake > 0) signal(wake as Fd);
   }
 }
 

@@ -4,6 +4,9 @@ import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
 import type { OverrideFact, StateFact, WeightFact } from "../../../src/core/plan/override.ts";
 import type { BackendPlan, CheckPlan } from "../../../src/core/plan/plan.ts";
+import { EAGAIN } from "../../../src/linux/errno.ts";
+import { clear, eventfd } from "../../../src/linux/eventfd.ts";
+import { close } from "../../../src/linux/socket.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
 import type { CheckCode } from "../../../src/prober/orders.ts";
 import { planOf } from "../config/source.ts";
@@ -52,6 +55,17 @@ describe("Servers", () => {
       admin: "drain",
       override: { state: "drain", weight: null, by: "ops", reason: "disk" },
     });
+  });
+
+  it("wakes the workers that it knows of when a server may take connections again", () => {
+    const wake = eventfd();
+    memory.admission.setWake(1, wake);
+    servers.override("web", "s1", [fact("s1", { field: "state", value: "drain" })]);
+    expect(clear(wake)).toBe(8);
+    expect(clear(wake)).toBe(-EAGAIN);
+    servers.override("web", "s1", []);
+    expect(clear(wake)).toBe(8);
+    close(wake);
   });
 
   it("tells in a few words how each server is", () => {
