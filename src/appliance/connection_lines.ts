@@ -36,6 +36,8 @@ export interface EndedConnection {
   };
   /** Its place in the queue when it joined; 0 where it never waited. */
   readonly queuePlace: number;
+  /** Whether that was the queue of one server, and not of the backend. */
+  readonly isOwnQueue: boolean;
 }
 
 /**
@@ -49,11 +51,12 @@ export function tcplogLine(one: EndedConnection): string {
   const from = client ? `${client.address}:${client.port}` : "-";
   const times = [queueMs ?? -1, connectMs ?? -1, totalMs].map(whole).join("/");
   const { process, frontend, backend, server } = connections;
+  const queues = one.isOwnQueue ? `${one.queuePlace}/0` : `0/${one.queuePlace}`;
   const retries = `${one.redispatched ? "+" : ""}${one.retries}`;
   return `${from} [${logTime(one.acceptedAt)}] ${one.frontend} ` +
     `${one.backend}/${one.server ?? "<NOSRV>"} ${times} ${one.sentBytes} ` +
     `${terminationCode(one.closing, one)} ` +
-    `${process}/${frontend}/${backend}/${server}/${retries} 0/${one.queuePlace}`;
+    `${process}/${frontend}/${backend}/${server}/${retries} ${queues}`;
 }
 
 /** The same as JSON, with the reason in words. */

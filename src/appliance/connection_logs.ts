@@ -154,6 +154,7 @@ export class ConnectionLogs {
         server: openServer,
       },
       queuePlace: record.queuePlace,
+      isOwnQueue: record.isOwnQueue === 1,
     };
   }
 }

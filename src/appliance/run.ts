@@ -114,7 +114,8 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
     apply: () => Promise.reject(new Error("this version cannot change what runs yet")),
   });
   signals.onReload = () => reloads.trigger("SIGHUP");
-  const shown = { ...parts, ...operation, reloads, threads: engines.threads, availability, log };
+  const seen = { threads: engines.threads, connectionLogs, availability, log };
+  const shown = { ...parts, ...operation, ...seen, reloads };
   const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
   const admin = await serveAdmin(appliance, plan.admin, faultsTo(log), localPeer);

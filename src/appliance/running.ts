@@ -70,6 +70,8 @@ export interface Parts {
   readonly threads: readonly Thread[];
   readonly dataplaneWorkers: number;
   readonly engine: EngineKind;
+  /** None where no connections are logged. */
+  readonly connectionLogs: { readonly lost: number } | undefined;
   readonly availability: Availability;
   readonly overrides: Overrides;
   readonly connections: Connections;
@@ -291,9 +293,12 @@ export class RunningAppliance implements Appliance {
 
   /** What metrics are made of. */
   sources(): Sources {
-    const { plan, memory, tables, threads } = this.#parts;
+    const { connectionLogs, plan, memory, tables, threads } = this.#parts;
     return {
-      node: (): NodeSample => this.nodeStatus(),
+      node: (): NodeSample => ({
+        ...this.nodeStatus(),
+        lostLogLines: connectionLogs?.lost ?? 0,
+      }),
       frontends: () => this.frontends(),
       backends: () => this.backends(),
       virtualRouters: () => this.virtualRouters(),

@@ -81,6 +81,7 @@ export class ConnectionRecorder {
     log.put(place, FIELD.openFrontend, this.#openOf(frontend));
     log.put(place, FIELD.openServer, row === NO_ROW ? 0 : this.#servers.active(row as Row) - 1);
     log.put(place, FIELD.queuePlace, table.queuePlace[slot]!);
+    log.put(place, FIELD.isOwnQueue, table.isOwnQueue[slot]!);
     log.putClient(place, table.clients, slot);
     log.commit();
   }
@@ -119,6 +120,7 @@ const FIELD = {
   openFrontend: LOG_FIELDS.indexOf("openFrontend"),
   openServer: LOG_FIELDS.indexOf("openServer"),
   queuePlace: LOG_FIELDS.indexOf("queuePlace"),
+  isOwnQueue: LOG_FIELDS.indexOf("isOwnQueue"),
 } as const;
 
 const OPENED = FRONTEND_COUNTERS.indexOf("opened");

@@ -39,6 +39,8 @@ export class ConnectionTable {
   readonly lastRow: Int32Array;
   /** By slot: its place in the queue for a server when it joined; 0 where it never waited. */
   readonly queuePlace: Int32Array;
+  /** By slot: whether that queue was one server's own. */
+  readonly isOwnQueue: Uint8Array;
   /** By slot: whether it was given another server after a failure. */
   readonly redispatched: Uint8Array;
   /** By slot: the client's socket address, where somebody has asked for it. */
@@ -88,6 +90,7 @@ export class ConnectionTable {
     this.connectedAt = new Float64Array(capacity);
     this.lastRow = new Int32Array(capacity);
     this.queuePlace = new Int32Array(capacity);
+    this.isOwnQueue = new Uint8Array(capacity);
     this.redispatched = new Uint8Array(capacity);
     this.clients = shared.clients;
     this.attemptAt = new Float64Array(capacity);

@@ -210,6 +210,7 @@ export class Connector {
       if (row !== NO_ROW) chooser.look(row);
       if (!hasJoined) continue;
       table.queuePlace[slot] = queues.waiting(queue);
+      table.isOwnQueue[slot] = queues.isSplit(backend) && server !== NO_SERVER ? 1 : 0;
       table.phase[slot] = IN_LINE;
       table.server[slot] = server;
       table.attemptAt[slot] = now;

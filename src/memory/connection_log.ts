@@ -33,8 +33,12 @@ export const LOG_FIELDS = [
   "openWorker",
   "openFrontend",
   "openServer",
-  /** Its place in the queue for a server when it joined; 0 where it never waited. */
+  /**
+   * Its place in the queue for a server when it joined, 0 where it never waited; and whether that
+   * was the queue of one server.
+   */
   "queuePlace",
+  "isOwnQueue",
 ] as const;
 
 /** The place of a number in a record. */

@@ -227,6 +227,12 @@ const NODE: readonly SampledMetric[] = [
     values: ({ node }) => [plain(node.standby.enabled ? 1 : 0)],
   },
   {
+    name: "lintel_connection_log_lost_total",
+    help: "Lines of the connection log that were lost because it is read too slowly.",
+    labels: [],
+    values: ({ node }) => [plain(node.lostLogLines)],
+  },
+  {
     name: "lintel_worker_connections",
     help: "Connections a worker holds.",
     labels: ["worker"],

@@ -30,6 +30,8 @@ export interface NodeSample {
   /** Connections are `null` for threads that hold none. */
   readonly workers: readonly { readonly name: string; readonly connections: number | null }[];
   readonly standby: { readonly enabled: boolean };
+  /** Lines of the connection log that found no room. */
+  readonly lostLogLines: number;
 }
 
 /** A frontend; `denied` holds every reason there is, also those at 0. */

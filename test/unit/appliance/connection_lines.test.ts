@@ -25,6 +25,7 @@ const ENDED: EndedConnection = {
   redispatched: false,
   connections: { process: 3, frontend: 2, backend: 1, server: 0 },
   queuePlace: 0,
+  isOwnQueue: false,
 };
 
 describe("tcplogLine()", () => {
@@ -45,6 +46,7 @@ describe("tcplogLine()", () => {
   it("marks a redispatch, and counts the queue", () => {
     const one = { ...ENDED, retries: 3, redispatched: true, queuePlace: 4 };
     expect(tcplogLine(one)).toMatch(/ 3\/2\/1\/0\/\+3 0\/4$/);
+    expect(tcplogLine({ ...one, isOwnQueue: true })).toMatch(/ 3\/2\/1\/0\/\+3 4\/0$/);
   });
 
   it("writes IPv6 as HAProxy does", () => {

@@ -122,4 +122,5 @@ const RECORD: Record<LogField, number> = {
   openFrontend: 6,
   openServer: 1,
   queuePlace: 0,
+  isOwnQueue: 0,
 };

@@ -59,8 +59,10 @@ describe("ConnectionRecorder", () => {
     });
   });
 
-  it("says how long somebody waited for a place, and where in the queue", () => {
-    const { world, log, servers: peers } = logged({ backend: { queueTimeoutMs: 300 } });
+  it.each(
+    [["roundrobin", 0], ["source", 1]] as const,
+  )("says how long somebody waited for a place, and where in the queue: %s", (balance, own) => {
+    const { world, log, servers: peers } = logged({ backend: { balance, queueTimeoutMs: 300 } });
     world.servers.setLimit(0 as never, 1);
     world.kernel.dial(world.listener);
     world.run(() => peers.length > 0);
@@ -69,6 +71,7 @@ describe("ConnectionRecorder", () => {
     const record = log.take();
     expect(record).toMatchObject({
       ...{ row: -1, closing: CLOSING.queueTimeout, connectMs: -1, queuePlace: 1 },
+      isOwnQueue: own,
     });
     expect(record!.queueMs).toBeGreaterThanOrEqual(300);
   });

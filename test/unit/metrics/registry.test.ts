@@ -54,6 +54,7 @@ function makeSources(): Sources {
         { name: "speaker", connections: null },
       ],
       standby: { enabled: true },
+      lostLogLines: 3,
     }),
     frontends: () => [{
       name: 'odd "name"\\',
@@ -124,6 +125,7 @@ describe("createMetrics", () => {
       lintel_config_last_reload_success_timestamp_seconds: "gauge",
       lintel_overrides: "gauge",
       lintel_standby: "gauge",
+      lintel_connection_log_lost_total: "counter",
       lintel_frontend_connections: "gauge",
       lintel_frontend_connections_total: "counter",
       lintel_frontend_denied_connections_total: "counter",
@@ -197,6 +199,7 @@ describe("createMetrics", () => {
   it("exports standby, trackers and what the speaker counts", async () => {
     const { value } = await scrape();
     expect(value("lintel_standby")).toBe(1);
+    expect(value("lintel_connection_log_lost_total")).toBe(3);
     expect(value("lintel_virtual_router_tracker_good", { tracker: "uplink" })).toBe(1);
     expect(value("lintel_virtual_router_tracker_good", { tracker: "dataplane" })).toBe(0);
     expect(value("lintel_virtual_router_send_errors_total")).toBe(3);
