@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
 import { eventually } from "../../scripts/lab/wait.ts";
+import { monotonicMs } from "../../src/linux/clock.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { unixAddress } from "../../src/linux/sockaddr.ts";
 import { AF_UNIX, bind, close, recv, SOCK_DGRAM, socket } from "../../src/linux/socket.ts";
@@ -13,7 +14,7 @@ frontends: { web: { listen: "127.0.0.1:0", backend: web } }
 backends: { web: { check: none, servers: { a: "127.0.0.1:1" } } }
 `;
 
-it("tells systemd that it is ready, alive, and stopping", async () => {
+it("tells systemd that it is ready, alive, reloading, and stopping", async () => {
   const [lintel] = await product();
   const directory = await Deno.makeTempDir({ prefix: "lintel-systemd-" });
   const path = `${directory}/notify`;
@@ -30,6 +31,15 @@ it("tells systemd that it is ready, alive, and stopping", async () => {
     expect(await next(fd)).toMatch(/^READY=1\nSTATUS=node .*lintel\.yaml$/);
     expect(await next(fd)).toBe("WATCHDOG=1");
     expect(await next(fd)).toBe("WATCHDOG=1");
+    const before = Math.floor(monotonicMs() * 1e3);
+    process.kill("SIGHUP");
+    const isReloading = /^RELOADING=1\nMONOTONIC_USEC=(\d+)\n/;
+    const since = await eventually("it reloads", async () => isReloading.exec(await next(fd))?.[1]);
+    expect(Number(since)).toBeGreaterThanOrEqual(before);
+    await eventually(
+      "that is over",
+      async () => (await next(fd)).startsWith("READY=1\nSTATUS=the"),
+    );
     process.kill("SIGTERM");
     await eventually(
       "it says that it stops",
