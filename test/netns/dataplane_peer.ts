@@ -122,13 +122,13 @@ export class PeerListener implements Disposable {
   readonly port: number;
   readonly #fd: Fd;
 
-  constructor(address = "127.0.0.1", port = 0) {
+  constructor(address = "127.0.0.1", port = 0, backlog = 1024) {
     const family = address.includes(":") ? AF_INET6 : AF_INET;
     this.#fd = must("socket", socket(family, SOCK_STREAM, IPPROTO_TCP));
     // Connections of an earlier one may not be quite over.
     must("setsockopt", setOption(this.#fd, SOL_SOCKET, SO_REUSEADDR, 1));
     must("bind", bind(this.#fd, inetAddressOf(address, port)));
-    must("listen", listen(this.#fd, 1024));
+    must("listen", listen(this.#fd, backlog));
     const own = new Uint8Array(SOCKADDR_IN6_BYTES);
     must("getsockname", getsockname(this.#fd, own));
     this.port = readInetAddress(own).port;

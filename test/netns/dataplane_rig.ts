@@ -23,6 +23,7 @@ import { Admission } from "../../src/memory/admission.ts";
 import { Counters } from "../../src/memory/counters.ts";
 import { Histogram } from "../../src/memory/histogram.ts";
 import { QueueTable } from "../../src/memory/queue_table.ts";
+import { ReleaseLane } from "../../src/memory/release_lane.ts";
 import { type Row, ServerTable } from "../../src/memory/server_table.ts";
 import {
   CONNECT_BOUNDS,
@@ -63,7 +64,10 @@ export class Dataplane implements AsyncDisposable {
   readonly workers: WorkerTable;
   readonly admission: Admission;
   readonly queues: QueueTable;
-  readonly #threads: { readonly worker: Worker; readonly start: StartOrder }[] = [];
+  /** Virtual router 0 is `vip`, to which all listeners belong. */
+  readonly lane: ReleaseLane;
+  readonly #speaker = must("eventfd", eventfd());
+  readonly #threads: Thread[] = [];
   readonly #listeners: Listener[] = [];
   #died = 0;
   readonly #serverCounters: Counters;
@@ -73,7 +77,7 @@ export class Dataplane implements AsyncDisposable {
     const { servers, address = "127.0.0.1", workers = 1, maxConnections = 2000 } = options;
     const rows = servers.map((_, row) => row as Row);
     this.port = options.port ?? unusedPort(address);
-    this.servers = new ServerTable(Math.max(1, rows.length));
+    this.servers = new ServerTable(rows.length + SPARE);
     for (const row of rows) {
       this.servers.setWeight(row, 100);
       this.servers.setLimit(row, options.limit ?? 0);
@@ -81,22 +85,21 @@ export class Dataplane implements AsyncDisposable {
       this.servers.setHealth(row, "up");
     }
     this.workers = new WorkerTable(workers);
-    const shape = { rows: Math.max(1, rows.length), stripes: workers };
+    const shape = { rows: rows.length + SPARE, stripes: workers };
     this.#serverCounters = new Counters({ ...shape, columns: SERVER_COUNTERS.length });
     this.#frontendCounters = new Counters({ ...shape, columns: FRONTEND_COUNTERS.length });
-    const durations = new Histogram({ bounds: CONNECT_BOUNDS, rows: 1, stripes: workers });
+    const durations = new Histogram({ bounds: CONNECT_BOUNDS, rows: SPARE, stripes: workers });
     const lag = new Histogram({ bounds: LAG_BOUNDS, rows: workers, stripes: workers });
-    const counts = new SessionCounts({ workers, backends: 1 });
+    const counts = new SessionCounts({ workers, backends: SPARE });
     const backend = { ...usual(servers), rows, ...options.backend };
-    this.admission = new Admission({ workers, frontends: 1 });
-    this.queues = new QueueTable({
-      workers,
-      backends: 1,
-      rows: Math.max(1, rows.length),
-    });
+    this.admission = new Admission({ workers, frontends: SPARE });
+    this.queues = new QueueTable({ workers, backends: SPARE, rows: rows.length + SPARE });
+    this.lane = new ReleaseLane({ routers: SPARE, workers });
     for (let worker = 0; worker < workers; worker++) {
-      const listeners = this.#listen(address, backend, options.udp ?? false);
-      this.#listeners.push(...listeners);
+      const protocols = options.udp === true ? ["tcp", "udp"] as const : ["tcp"] as const;
+      const listeners = protocols.map((protocol) =>
+        this.#listen({ protocol, address, port: this.port, virtualRouter: "vip", frontend: 0 })
+      );
       const wake = must("eventfd", eventfd());
       this.admission.setWake(worker, wake);
       this.spawn({
@@ -110,7 +113,12 @@ export class Dataplane implements AsyncDisposable {
         maxConnections,
         connections: connectionMemory(maxConnections),
         connectionLog: null,
-        sessions: sessionMemory(options.udp === true ? 100 : 0),
+        sessions: sessionMemory(100),
+        release: {
+          lane: this.lane.shape,
+          virtualRouters: ["vip"],
+          speaker: this.#speaker,
+        },
         sessionCounts: counts.shape,
         processConnections: options.processConnections ?? 1e6,
         admission: this.admission.shape,
@@ -137,9 +145,9 @@ export class Dataplane implements AsyncDisposable {
     return this.#serverCounters.total(row, SERVER_COUNTERS.indexOf(column));
   }
 
-  /** The frontend's count. */
-  frontend(column: (typeof FRONTEND_COUNTERS)[number]): number {
-    return this.#frontendCounters.total(0, FRONTEND_COUNTERS.indexOf(column));
+  /** A frontend's count. */
+  frontend(column: (typeof FRONTEND_COUNTERS)[number], index = 0): number {
+    return this.#frontendCounters.total(index, FRONTEND_COUNTERS.indexOf(column));
   }
 
   /** How many connections are open. */
@@ -150,17 +158,47 @@ export class Dataplane implements AsyncDisposable {
 
   /** Gives all workers an order. */
   order(order: Order): void {
-    for (const { worker, start } of this.#threads) {
-      worker.postMessage(order);
-      this.workers.order(start.worker);
-      signal(start.wake);
+    for (const thread of this.#threads) this.#tell(thread, order);
+  }
+
+  /** Has the workers go on with another plan, and waits until they have. */
+  async plan(
+    plan: Pick<StartOrder, "frontends" | "backends">,
+    virtualRouters: readonly string[] = ["vip"],
+  ): Promise<void> {
+    await this.#answered("planned", () => this.order({ kind: "plan", ...plan, virtualRouters }));
+  }
+
+  /** Has each worker listen on one more port. */
+  listen(listener: Pick<Listener, "protocol" | "frontend" | "port" | "virtualRouter">): void {
+    for (const thread of this.#threads) {
+      const listeners = [this.#listen({ ...listener, address: "127.0.0.1" })];
+      this.#tell(thread, { kind: "listen", listeners });
     }
   }
 
+  /** Has the workers give up their listeners on a port, waits until they have, and closes them. */
+  async close(port: number): Promise<void> {
+    const closed = this.#listeners.filter((listener) => listener.port === port);
+    const listeners = closed.map(({ fd }) => fd);
+    await this.#answered("closed", () => this.order({ kind: "close", listeners }));
+    for (const listener of closed) {
+      this.#listeners.splice(this.#listeners.indexOf(listener), 1);
+      close(listener.fd);
+    }
+  }
+
+  /** Has the workers release a virtual router as the speaker does, by its index in the lane. */
+  async release(router: number): Promise<void> {
+    this.lane.ask(router);
+    for (const { start } of this.#threads) signal(start.wake);
+    await eventually("it is released", () => this.lane.isDone(router), { everyMs: 2 });
+  }
+
   /** Waits until each worker has reported so. */
-  async reported(kind: Report["kind"]): Promise<void> {
-    const count = () => this.reports.filter((report) => report.kind === kind).length;
-    await eventually(kind, () => count() >= this.#threads.length, { everyMs: 2 });
+  async reported(kind: Report["kind"], before = 0): Promise<void> {
+    const isThere = () => this.#count(kind) - before >= this.#threads.length;
+    await eventually(kind, isThere, { everyMs: 2 });
   }
 
   /** Waits until no connection is left. */
@@ -181,6 +219,7 @@ export class Dataplane implements AsyncDisposable {
       worker.terminate();
       close(start.wake);
     }
+    close(this.#speaker);
   }
 
   /** Has the first worker die of an error. @returns what it was started with. */
@@ -194,13 +233,29 @@ export class Dataplane implements AsyncDisposable {
     return start;
   }
 
-  /** One worker's listeners. */
-  #listen(address: string, { keepalive }: Backend, udp: boolean): Listener[] {
-    return (udp ? ["tcp", "udp"] as const : ["tcp"] as const).map((protocol) => {
-      const plan = { protocol, address, port: this.port, virtualRouter: "vip" };
-      const fd = must("listen", openListener(plan, { keepalive, clientSpeaksFirst: false }));
-      return { ...plan, fd, frontend: 0 };
-    });
+  #count(kind: Report["kind"]): number {
+    return this.reports.filter((report) => report.kind === kind).length;
+  }
+
+  async #answered(kind: Report["kind"], order: () => void): Promise<void> {
+    const before = this.#count(kind);
+    order();
+    await this.reported(kind, before);
+  }
+
+  #tell({ worker, start }: Thread, order: Order): void {
+    worker.postMessage(order);
+    this.workers.order(start.worker);
+    signal(start.wake);
+  }
+
+  /** One worker's listener. */
+  #listen(listener: Omit<Listener, "fd">): Listener {
+    const options = { keepalive: KEEPALIVE, clientSpeaksFirst: false };
+    const fd = must("listen", openListener(listener, options));
+    const opened = { ...listener, fd };
+    this.#listeners.push(opened);
+    return opened;
   }
 
   /** Starts a worker. */
@@ -218,6 +273,11 @@ export class Dataplane implements AsyncDisposable {
   }
 }
 
+interface Thread {
+  readonly worker: Worker;
+  readonly start: StartOrder;
+}
+
 /** A port of the loopback that nobody has. */
 export function unusedPort(address = "127.0.0.1"): number {
   for (;;) {
@@ -226,7 +286,13 @@ export function unusedPort(address = "127.0.0.1"): number {
   }
 }
 
-const USUAL_FRONTEND: Frontend = {
+/** Room for plans that come later, in every table. */
+const SPARE = 8;
+
+const KEEPALIVE = { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null };
+
+/** A frontend as usual. */
+export const USUAL_FRONTEND: Frontend = {
   name: "web",
   backend: 0,
   routes: [],
@@ -235,14 +301,15 @@ const USUAL_FRONTEND: Frontend = {
   ...NO_LIMITS,
 };
 
-function usual(servers: readonly number[]): Omit<Backend, "rows"> {
+/** A backend as usual, but for where its servers are in the table. */
+export function usual(servers: readonly number[]): Omit<Backend, "rows"> {
   return {
     name: "web",
     balance: "roundrobin",
     connectTimeoutMs: 2000,
     idleTimeoutMs: 3_600_000,
     halfClosedTimeoutMs: 30_000,
-    keepalive: { idleMs: 60_000, intervalMs: 10_000, probes: 6, userTimeoutMs: null },
+    keepalive: KEEPALIVE,
     retries: 3,
     redispatch: true,
     udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 1000 },

@@ -38,6 +38,7 @@ export class UdpWorld {
   clock = 1_000;
   /** How many sockets there may be. */
   descriptors = Infinity;
+  readonly #chooser: Chooser;
   readonly #incoming: Datagram[] = [];
   #nextFd = 100;
 
@@ -48,13 +49,14 @@ export class UdpWorld {
   ) {
     const all = { idleTimeoutMs: 1_000, replies: null, maxSessions: 1_000, ...udp };
     this.tcp = new World({ frontend, backend: { udp: all } });
-    this.counts = new SessionCounts({ workers: 2, backends: 1 });
+    this.counts = new SessionCounts({ workers: 2, backends: 3 });
     this.start = {
       ...this.tcp.start,
       sessions: sessionMemory(maxSessions),
       sessionCounts: this.counts.shape,
     };
     const chooser = new Chooser(this.start, new ConnectionTable(connectionMemory(1), 1));
+    this.#chooser = chooser;
     this.sessions = new Sessions(this.start, {
       kernel: {
         socket: () => this.#open(),
@@ -90,6 +92,12 @@ export class UdpWorld {
       port: 53,
       virtualRouter: "vip",
     });
+  }
+
+  /** Goes on with these backends; datagrams come for the one at `index` from now on. */
+  plan(backends: readonly Backend[], index = 0): void {
+    const frontends = this.start.frontends.map((one) => ({ ...one, backend: index }));
+    this.sessions.plan(backends, this.#chooser.plan({ frontends, backends }), this.clock);
   }
 
   /** Clients send one datagram each; they all come at once. */
@@ -218,6 +226,7 @@ class FakeDatagrams implements DatagramIo {
   }
 }
 
-const LISTENER = 3 as Fd;
+/** The listener of a world. */
+export const LISTENER = 3 as Fd;
 const LOCAL = 8;
 const PLACE_WORDS = 16;

@@ -5,6 +5,7 @@ import { Buffers } from "../../../src/dataplane/buffers.ts";
 import { connectionMemory, layConnections } from "../../../src/dataplane/connection_memory.ts";
 import { ConnectionTable } from "../../../src/dataplane/connection_table.ts";
 import { EpollDriver } from "../../../src/dataplane/epoll_driver.ts";
+import type { Fd } from "../../../src/linux/libc.ts";
 import type { Listener } from "../../../src/dataplane/orders.ts";
 import { Tally } from "../../../src/dataplane/tally.ts";
 import { World } from "../../simulation/relay_world.ts";
@@ -25,6 +26,36 @@ describe("Acceptor", () => {
     expect(acceptor.add(listener("vip", 82))).toBe(2);
   });
 
+  it("serves who is in the queue of a listener that is closed, and nobody after", () => {
+    const { acceptor, listener, kernel, clients } = accepting();
+    const [one, other] = [listener(null, 80), listener(null, 81)];
+    acceptor.add(one);
+    acceptor.add(other);
+    kernel.dial(one.fd);
+    kernel.dial(one.fd);
+    acceptor.close([one.fd, 12_345 as Fd], 0);
+    expect(clients).toEqual([0, 0]);
+    kernel.dial(one.fd);
+    kernel.dial(other.fd);
+    for (const index of [0, 1]) acceptor.accept(index, 0);
+    expect(clients).toEqual([0, 0, 1]);
+    // It has been closed already: nothing more happens.
+    acceptor.close([one.fd], 0);
+    expect(acceptor.listener(0)).toBe(one);
+  });
+
+  it("gives the place of a closed listener away once nobody who has come by it is left", () => {
+    const { acceptor, listener, kernel, table } = accepting();
+    const closed = listener(null, 80);
+    acceptor.add(closed);
+    kernel.dial(closed.fd);
+    acceptor.close([closed.fd], 0);
+    expect(acceptor.add(listener(null, 81))).toBe(1);
+    table.release(0);
+    expect(acceptor.add(listener(null, 82))).toBe(0);
+    expect(acceptor.add(listener(null, 83))).toBe(2);
+  });
+
   it("keeps the place of a listener whose connections are drained", () => {
     const { acceptor, listener } = accepting();
     acceptor.add(listener("vip", 80));
@@ -41,7 +72,11 @@ function accepting() {
   const driver = new EpollDriver(kernel, table, layConnections(memory, 4), new Buffers(1));
   const doors = new Doors(start, kernel);
   const parts = { kernel, driver, table, doors, tally: new Tally(start) };
-  const acceptor = new Acceptor(parts, () => {}, () => {});
+  const clients: number[] = [];
+  const acceptor = new Acceptor(parts, (client, listener, now) => {
+    table.take(client, listener, 0, now);
+    clients.push(listener);
+  }, () => {});
   const listener = (virtualRouter: string | null, port: number): Listener => ({
     fd: kernel.listen(),
     frontend: 0,
@@ -50,5 +85,5 @@ function accepting() {
     port,
     virtualRouter,
   });
-  return { acceptor, listener };
+  return { acceptor, listener, kernel, clients, table };
 }

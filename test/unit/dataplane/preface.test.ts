@@ -269,6 +269,30 @@ describe("a server that is to be told of its client", () => {
     expect(world.server(0, "sentBytes")).toBeLessThanOrEqual(1);
   });
 
+  it("is not told of the one before in the same place, whom a header was believed of", () => {
+    const { world, servers } = worldOf({ frontend: TRUSTING, proxyProtocol: "v1" });
+    const { client } = dial(world, Uint8Array.from(header(1, "203.0.113.9", 1234)));
+    world.pass(50);
+    client.reset();
+    world.pass(50);
+    const frontends = world.start.frontends.map((one) => ({ ...one, proxyProtocolFrom: null }));
+    const { backends } = world.start;
+    world.engine.carryOut({ kind: "plan", frontends, backends, virtualRouters: [] });
+    dial(world);
+    world.pass(50);
+    expect(text(servers.get(0)!)).toBe("PROXY TCP4 198.51.100.7 192.0.2.1 40000 80\r\n");
+  });
+
+  it("is told by who comes later, where a plan has begun to believe somebody", () => {
+    const { world, servers } = worldOf({ proxyProtocol: "v1" });
+    const frontends = world.start.frontends.map((one) => ({ ...one, ...TRUSTING }));
+    const { backends } = world.start;
+    world.engine.carryOut({ kind: "plan", frontends, backends, virtualRouters: [] });
+    dial(world, Uint8Array.from(header(2, "203.0.113.9", 1234)));
+    world.pass(50);
+    expect(received(servers.get(0)!)).toEqual(header(1, "203.0.113.9", 1234));
+  });
+
   it("is told of IPv6 clients", () => {
     const { world, servers } = worldOf({ proxyProtocol: "v1" });
     dial(world, ascii("x"), "2001:db8::7");

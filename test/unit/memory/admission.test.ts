@@ -27,6 +27,19 @@ describe("Admission.claim()", () => {
     expect(one.release(0, gateOf(1))).toBe(false);
   });
 
+  it("counts those who were there before, and forgets them again, whatever the limit", () => {
+    const { one, other } = tables();
+    one.adopt(0, gateOf(0), 3);
+    expect([other.open(gateOf(0)), other.claim(1, gateOf(0), 3)]).toEqual([3, false]);
+    one.release(0, gateOf(0));
+    expect(other.claim(1, gateOf(0), 3)).toBe(true);
+    one.adopt(0, gateOf(0), -2);
+    expect(one.open(gateOf(0))).toBe(1);
+    one.adopt(0, gateOf(0), 2);
+    other.forget(0);
+    expect(one.open(gateOf(0))).toBe(1);
+  });
+
   it("forgets what a worker that is gone has left, and nothing else", () => {
     const { one, other } = tables();
     one.setWake(0, 17);

@@ -18,6 +18,13 @@ describe("QueueTable", () => {
     expect(one.queued(2)).toBe(2);
   });
 
+  it("has a queue for each backend and for each row", () => {
+    const { one, other } = tables();
+    expect([one.queues, other.queues]).toEqual([5, 5]);
+    one.addWaiting(0, 4, 1);
+    expect(other.waiting(4)).toBe(1);
+  });
+
   it("lets no more wait for a row than there may", () => {
     const { one, other } = tables();
     const claims = [one.claim(0, 0, 2), other.claim(1, 0, 2), one.claim(0, 0, 2)];

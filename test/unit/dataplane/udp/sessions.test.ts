@@ -3,7 +3,9 @@ import { describe, expect, it } from "vitest";
 import { reclaimSessions } from "../../../../src/dataplane/udp/session_memory.ts";
 import { ECONNREFUSED, EHOSTUNREACH } from "../../../../src/linux/errno.ts";
 import type { Row } from "../../../../src/memory/server_table.ts";
-import { UdpWorld } from "../../../simulation/udp_world.ts";
+import type { Fd } from "../../../../src/linux/libc.ts";
+import { backendOf } from "../../../simulation/relay_world.ts";
+import { LISTENER, UdpWorld } from "../../../simulation/udp_world.ts";
 
 const [FIRST, SECOND] = [0, 1].map((row) => row as Row) as [Row, Row];
 
@@ -168,6 +170,65 @@ describe("Sessions", () => {
     expect(world.sessions.release("vip", world.clock)).toBe(1);
     world.send({ client: 1, local: 0 });
     expect(world.sessions.open).toBe(0);
+  });
+
+  it("goes on with other backends: who is there stays, who comes has the new ones", () => {
+    const world = new UdpWorld({}, 10);
+    world.send({ client: 1, local: 0 });
+    const { port } = world.sockets.get(world.socketOf(1))!;
+    const { backends: [first] } = world.start;
+    const third = { ...backendOf([2 as Row]), udp: { ...first!.udp, idleTimeoutMs: 3_000 } };
+    for (const row of [2 as Row]) {
+      world.tcp.servers.setWeight(row, 100);
+      world.tcp.servers.setHealth(row, "up");
+    }
+    world.plan([first!, { ...third, servers: [], rows: [] }, third], 2);
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
+    expect(world.sockets.get(world.socketOf(1))!.port).toBe(port);
+    expect(world.sockets.get(world.socketOf(2))!.port).toBe(8002);
+    expect([world.counts.total(0), world.counts.total(1), world.counts.total(2)]).toEqual([
+      1,
+      0,
+      1,
+    ]);
+    world.pass(1_500);
+    expect([world.counts.total(0), world.counts.total(2)]).toEqual([0, 1]);
+    // Times hold for those who are there, too.
+    world.plan([first!, third, { ...third, udp: { ...third.udp, idleTimeoutMs: 1_000 } }], 2);
+    world.pass(1);
+    expect(world.sessions.open).toBe(0);
+  });
+
+  it("turns to a server's new address, and never lends a socket of the old one for it", () => {
+    const world = new UdpWorld({ idleTimeoutMs: 60_000 }, 10);
+    const { backends: [first] } = world.start;
+    world.tcp.servers.setAdmin(SECOND, "maint");
+    world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
+    world.answer(world.socketOf(1), { error: ECONNREFUSED });
+    world.pass(2_000);
+    const servers = first!.servers.map((server) => ({ ...server, address: "192.0.2.7" }));
+    world.plan([{ ...first!, servers: servers.map((server) => ({ ...server, port: 9_000 })) }]);
+    expect([world.sessions.open, world.tcp.active(FIRST)]).toEqual([0, 0]);
+    world.send({ client: 2, local: 0 }, { client: 3, local: 0 });
+    expect([2, 3].map((client) => world.sockets.get(world.socketOf(client))!.port))
+      .toEqual([9_000, 9_000]);
+  });
+
+  it("gives listeners up one by one, and their sessions with them", () => {
+    const world = new UdpWorld({}, 10);
+    world.send({ client: 1, local: 0 });
+    const [listener] = world.start.listeners;
+    world.sessions.listen({ ...listener!, protocol: "udp", fd: 77 as Fd });
+    world.sessions.close([77 as Fd], world.clock);
+    expect(world.sessions.open).toBe(1);
+    world.sessions.close([LISTENER], world.clock);
+    expect([world.sessions.open, world.tcp.active(FIRST) + world.tcp.active(SECOND)])
+      .toEqual([0, 0]);
+    // The next ones have their places.
+    world.sessions.listen({ ...listener!, protocol: "udp", fd: LISTENER, address: "*" });
+    world.send({ client: 1, local: 0 });
+    world.answer(world.socketOf(1));
+    expect([world.sessions.open, world.answers.length]).toEqual([1, 1]);
   });
 });
 
