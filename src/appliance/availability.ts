@@ -42,20 +42,26 @@ export class Availability {
   readonly standby: StandbyKeeper;
   readonly handovers: Handovers;
   readonly #parts: AvailabilityParts;
+  #plan: Plan;
   readonly #log = logOf("availability");
   readonly #trackers: Trackers;
   readonly #tracking: Tracking;
+  readonly #dataplane: DataplaneWatch;
   readonly #notifier = new Notifier(logOf("notify"));
   readonly #groups: GroupStates;
   readonly #end = new AbortController();
+  #isStarted = false;
+  #takesPart = false;
 
   constructor(parts: AvailabilityParts) {
     this.#parts = parts;
+    this.#plan = parts.plan;
     this.#groups = new GroupStates(parts.plan.syncGroups);
     const { plan, engines, routers, frontends } = parts;
     const { speaker } = engines;
     this.recorder = this.#newRecorder();
     this.#trackers = new Trackers(plan.trackers);
+    this.#dataplane = this.#newDataplaneWatch();
     this.#tracking = this.#newTracking();
     this.standby = new StandbyKeeper({
       path: `${plan.stateDirectory}/standby.json`,
@@ -71,7 +77,44 @@ export class Availability {
   /** Lets the virtual routers take part once this node is fit for it; it forwards already. */
   start(): void {
     this.recorder.record({ kind: "appliance", message: "started" });
-    if (this.#parts.plan.virtualRouters.length === 0) return;
+    this.#begin();
+  }
+
+  /**
+   * Goes by another plan, whole as it is; the rows of its virtual routers are given out already, or
+   * now. Resolves once whatever is not in it any more has left in the planned way. What is the same
+   * is not touched.
+   *
+   * @throws {CannotRun} when it has virtual routers and this host lets us have none.
+   */
+  async apply(plan: Plan): Promise<void> {
+    const { routers, engines } = this.#parts;
+    routers.apply(plan);
+    this.#plan = plan;
+    this.#groups.change(plan.syncGroups);
+    this.#dataplane.change(plan.frontends);
+    const unknown = new Set(this.#trackers.unsettled);
+    this.#trackers.change(plan.trackers);
+    if (this.#takesPart) {
+      await this.#settle(this.#trackers.unsettled.filter((name) => !unknown.has(name)));
+    }
+    this.#tracking.change(plan);
+    const { syncGroups: groups, trackers } = plan;
+    await engines.speaker.follow({ routers: routers.rows, groups, trackers });
+    if (this.#isStarted) this.#begin();
+  }
+
+  /** Waits for the first results of these trackers, which would else count as bad. */
+  #settle(names: readonly string[]): Promise<void> {
+    const isKnown = () => !this.#trackers.unsettled.some((name) => names.includes(name));
+    return sleepUntil(isKnown, this.#trackers.longestMs + GRACE_MS, this.#end.signal);
+  }
+
+  /** Holds back as soon as there is a virtual router. */
+  #begin(): void {
+    this.#isStarted = true;
+    if (this.#takesPart || this.#plan.virtualRouters.length === 0) return;
+    this.#takesPart = true;
     this.#trackers.start();
     if (this.standby.restore()) {
       this.#log.write("warn", "this node is in standby: it refuses to be Active");
@@ -101,7 +144,8 @@ export class Availability {
 
   /** Until listeners are bound (they are), servers have been checked and trackers have looked. */
   async #holdBack(): Promise<void> {
-    const { plan, servers, engines } = this.#parts;
+    const { servers, engines } = this.#parts;
+    const plan = this.#plan;
     const checks = plan.backends.map(({ check }) => check?.timeoutMs ?? 0);
     const longestMs = Math.max(0, this.#trackers.longestMs, ...checks);
     const isFit = () => servers.isChecked && this.#trackers.isSettled;
@@ -150,12 +194,11 @@ export class Availability {
   }
 
   #notify(event: Event, router: string, state: NotifiedState): void {
-    const plans = this.#parts.plan.virtualRouters;
     const group = this.#groups.of(router);
-    const notify = plans.find(({ name }) => name === router)?.notify;
+    const notify = this.#parts.routers.find(router)?.notify;
     if (notify) this.#notifier.notify(notify, event, group?.name);
     if (!this.#groups.note(router, state) || !group) return;
-    const members = plans.filter(({ name }) => group.members.includes(name));
+    const members = this.#plan.virtualRouters.filter(({ name }) => group.members.includes(name));
     const commands = members.flatMap((member) =>
       member.notify?.command ? [member.notify.command] : []
     );
@@ -187,20 +230,23 @@ export class Availability {
     return new Recorder(node, lines);
   }
 
-  #newTracking(): Tracking {
-    const { plan, memory, servers, frontends, engines, dataplaneWorkers } = this.#parts;
-    const dataplane = new DataplaneWatch({
+  #newDataplaneWatch(): DataplaneWatch {
+    const { plan, memory, servers, frontends, dataplaneWorkers } = this.#parts;
+    return new DataplaneWatch({
       frontendPlans: plan.frontends,
       frontends,
       servers,
       workers: memory.workers,
       dataplaneWorkers,
     });
+  }
+
+  #newTracking(): Tracking {
+    const { plan, engines } = this.#parts;
     return new Tracking({
-      virtualRouters: plan.virtualRouters,
-      plans: plan.trackers,
+      plan,
       trackers: this.#trackers,
-      dataplane: (names) => dataplane.facts(names),
+      dataplane: (names) => this.#dataplane.facts(names),
       post: (router, standing) => engines.speaker.track(router, standing),
       judged: (virtualRouter, good, detail) => {
         const message = `tracker dataplane of ${virtualRouter} is ${

@@ -22,14 +22,19 @@ export interface WatchedParts {
 /** Sees the data plane, and its own sleep. */
 export class DataplaneWatch {
   readonly #parts: WatchedParts;
-  readonly #plans: ReadonlyMap<string, FrontendPlan>;
+  #plans: ReadonlyMap<string, FrontendPlan> = new Map();
   #lookedAt: number | undefined;
   /** Until then silence is not held against a worker. */
   #lenientUntil = -Infinity;
 
   constructor(parts: WatchedParts) {
     this.#parts = parts;
-    this.#plans = new Map(parts.frontendPlans.map((plan) => [plan.name, plan]));
+    this.change(parts.frontendPlans);
+  }
+
+  /** Goes by other plans. */
+  change(plans: readonly FrontendPlan[]): void {
+    this.#plans = new Map(plans.map((plan) => [plan.name, plan]));
   }
 
   /** What is known behind these frontends. To be asked all the time. */

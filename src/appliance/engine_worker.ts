@@ -80,6 +80,12 @@ export class EngineWorker<Order, Report> {
     signal(this.wake);
   }
 
+  /** There is nothing for the worker to do any more; it may be started again. */
+  rest(): void {
+    this.#worker?.terminate();
+    this.#worker = undefined;
+  }
+
   /** The worker may end from now on; what is left of it is taken away. */
   end(): void {
     this.#ended = true;

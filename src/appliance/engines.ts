@@ -37,6 +37,11 @@ export class Engines {
   onTransition: (report: TransitionReport) => void = () => {};
   /** A check has changed a server's health. */
   onHealth: (server: string, result: CheckResult) => void = () => {};
+  /**
+   * Data-plane workers first. The speaker is among them only where there are virtual routers: it is
+   * added when the first ones come.
+   */
+  readonly threads: { readonly name: string; readonly row: number; readonly restarts: number }[];
   readonly speaker: SpeakerLink;
   readonly dataplane: DataplaneLink;
   readonly #parts: EngineParts;
@@ -53,21 +58,17 @@ export class Engines {
   constructor(parts: EngineParts) {
     this.#parts = parts;
     this.dataplane = new DataplaneLink(parts, {
-      virtualRouters: () => this.#parts.plan.virtualRouters.map(({ name }) => name),
+      virtualRouters: () => this.#parts.routers.names,
       speaker: () => this.speaker.worker.wake,
       answers: this.#answers,
       lost: (worker) => this.#noteLost(worker),
     });
     this.speaker = this.#speakerLink(parts.dataplaneWorkers);
     this.#prober = this.#proberWorker(parts.dataplaneWorkers + 1);
+    this.threads = [...this.dataplane.workers, this.#prober];
+    if (this.speaker.isNeeded) this.#addSpeaker();
     parts.servers.onEnded = (row) => void this.#cut(row);
     parts.servers.onAdminChange = (row, state) => this.#prober.post({ kind: "admin", row, state });
-  }
-
-  /** Data-plane workers first; a virtual router's thread only where there are any. */
-  get threads(): readonly { name: string; row: number; restarts: number }[] {
-    const speakers = this.#parts.plan.virtualRouters.length > 0 ? [this.speaker.worker] : [];
-    return [...this.dataplane.workers, ...speakers, this.#prober];
   }
 
   /** Starts forwarding and checks, and then, once connections are accepted, the speaker. */
@@ -77,15 +78,13 @@ export class Engines {
     for (const worker of workers) worker.start();
     this.#prober.start();
     await Promise.all(ready);
-    if (this.#parts.plan.virtualRouters.length > 0 && !this.#isStopping) {
-      this.speaker.worker.start();
-    }
+    if (!this.#isStopping) this.speaker.start();
   }
 
   /** Leaves all virtual routers in the planned way: peers take over, then the addresses go. */
   async leave(): Promise<void> {
     this.#beginToStop();
-    if (this.#parts.plan.virtualRouters.length === 0) return;
+    if (!this.speaker.isNeeded) return;
     const stopped = this.#answers.of(this.speaker.worker, "stopped");
     this.speaker.worker.post({ kind: "stop" });
     await stopped;
@@ -94,7 +93,7 @@ export class Engines {
 
   /** Leaves all virtual routers without waiting for anybody. */
   leaveAtOnce(): void {
-    if (this.#parts.plan.virtualRouters.length > 0) this.speaker.worker.post({ kind: "stop" });
+    this.speaker.worker.post({ kind: "stop" });
   }
 
   /** Accepts no more, calls `deaf` once that is so, and waits until no connection is left. */
@@ -133,15 +132,21 @@ export class Engines {
     }
   }
 
+  #addSpeaker(): void {
+    const { worker } = this.speaker;
+    if (!this.threads.includes(worker)) this.threads.splice(-1, 0, worker);
+  }
+
   #speakerLink(row: number): SpeakerLink {
-    const { plan, memory } = this.#parts;
+    const { plan: { syncGroups: groups, trackers }, memory, routers } = this.#parts;
     return new SpeakerLink({
-      plan,
+      plan: { routers: routers.rows, groups, trackers },
       memory,
       row,
       dataplane: this.dataplane.workers.map(({ wake }) => wake),
       transition: (report) => this.#noteTransition(report),
       release: (router) => void this.#release(router),
+      begins: () => this.#addSpeaker(),
       failed: (message) => this.onFailure(message),
       settled: (kind) => this.#answers.settle("speaker", kind),
       lost: () => this.#noteLost(this.speaker.worker),

@@ -4,17 +4,27 @@
  */
 
 import type { SyncGroupPlan } from "../core/plan/plan.ts";
+import { isSame } from "../core/plan/same.ts";
 import type { NotifiedState } from "./notifier.ts";
 
 /** The states of all sync groups. */
 export class GroupStates {
-  readonly #groups: readonly SyncGroupPlan[];
+  #groups: readonly SyncGroupPlan[];
   /** Of virtual routers, by name. */
   readonly #members = new Map<string, NotifiedState>();
   /** Of groups, by name. */
   readonly #known = new Map<string, NotifiedState>();
 
   constructor(groups: readonly SyncGroupPlan[]) {
+    this.#groups = groups;
+  }
+
+  /** Goes by other groups; where members have come is not forgotten. */
+  change(groups: readonly SyncGroupPlan[]): void {
+    for (const { name, members } of this.#groups) {
+      const next = groups.find((group) => group.name === name);
+      if (!isSame(next?.members, members)) this.#known.delete(name);
+    }
     this.#groups = groups;
   }
 

@@ -7,36 +7,94 @@ import type { Peer, Tracker, VirtualRouter } from "../admin/model.ts";
 import type { Transition } from "../admin/model_events.ts";
 import type { HostFacts } from "../config/host.ts";
 import { formatAddress } from "../core/net/address.ts";
-import type { SyncGroupPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
+import { isPresent, laidOut, noPlaces, place, type Places } from "../core/plan/places.ts";
+import type { Plan, SyncGroupPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { activeDownInterval, skewTime } from "../core/vrrp/router.ts";
 import { TRANSITIONS } from "../core/vrrp/state.ts";
 import { ROUTER_COUNTERS, type RouterTable } from "../memory/router_table.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
+import { CannotRun } from "./cannot_run.ts";
 import { mibCounters } from "./mib.ts";
 import { wallTime } from "./time.ts";
 
-/** All virtual routers of one plan. */
+/** What has virtual routers. */
+export type Redundancy = Pick<Plan, "virtualRouters" | "syncGroups">;
+
+/** All virtual routers of the plan, each at its row of the router table. */
 export class Routers {
   /** What each of them tracks; set by whoever knows. */
   trackersOf: (router: string) => Tracker[] = () => [];
-  readonly #plans: readonly VirtualRouterPlan[];
   readonly #table: RouterTable;
   readonly #facts: HostFacts;
-  readonly #groups: readonly SyncGroupPlan[];
+  #plan: Redundancy = { virtualRouters: [], syncGroups: [] };
+  #places: Places;
+  /** By row; one that has gone keeps its own, for what is still to be said of it. */
+  #plans: readonly VirtualRouterPlan[] = [];
   readonly #transitions = new Map<string, TransitionReport>();
   /** Until when they do not preempt: the wall clock, in milliseconds. */
   readonly #heldUntil = new Map<string, number>();
 
-  constructor(
-    plans: readonly VirtualRouterPlan[],
-    table: RouterTable,
-    facts: HostFacts,
-    groups: readonly SyncGroupPlan[] = [],
-  ) {
-    this.#plans = plans;
+  constructor(plan: Redundancy, table: RouterTable, facts: HostFacts) {
     this.#table = table;
     this.#facts = facts;
-    this.#groups = groups;
+    this.#places = noPlaces(table.shape.routers);
+    this.apply(plan);
+  }
+
+  /**
+   * Gives the virtual routers of another plan their rows. Before anybody is told of the plan: the
+   * data plane and the speaker go by these rows. Touches nothing that is so already.
+   *
+   * @throws {CannotRun} when there is not a row for each.
+   */
+  apply(plan: Redundancy): void {
+    const { virtualRouters } = plan;
+    const placed = place(this.#places, virtualRouters.map(({ name }) => name), () => false);
+    if (!placed) {
+      throw new CannotRun(
+        `the file has ${virtualRouters.length} virtual routers, and there is room for ` +
+          `${this.#places.capacity}: start lintel anew with this file`,
+      );
+    }
+    for (const row of placed.fresh) this.#forget(row);
+    const named = new Map(virtualRouters.map((one) => [one.name, one]));
+    const planOf = (name: string) => {
+      const plan = named.get(name);
+      if (!plan) throw new Error(`the plan has no virtual router ${name}`);
+      return plan;
+    };
+    this.#plans = laidOut(placed.places, planOf, this.#plans);
+    this.#places = placed.places;
+    this.#plan = plan;
+  }
+
+  /** Names by row, also of those who have gone. */
+  get names(): readonly string[] {
+    return this.#places.names;
+  }
+
+  /** Plans by row; `null` where nobody is any more. */
+  get rows(): readonly (VirtualRouterPlan | null)[] {
+    return this.#plans.map((plan, row) => isPresent(this.#places, row) ? plan : null);
+  }
+
+  /** The rows of those in the plan, by name. */
+  get indexes(): ReadonlyMap<string, number> {
+    return this.#places.indexes;
+  }
+
+  /** What the file says of a virtual router, or said before it went. */
+  find(router: string): VirtualRouterPlan | undefined {
+    return this.#plans.find(({ name }) => name === router);
+  }
+
+  /** The row goes to another one. */
+  #forget(row: number): void {
+    const name = this.#plans[row]?.name;
+    if (name === undefined) return;
+    this.#table.clear(row);
+    this.#transitions.delete(name);
+    this.#heldUntil.delete(name);
   }
 
   /** Keeps a change of state, for what is shown as its cause. @returns what there is to record. */
@@ -82,7 +140,9 @@ export class Routers {
 
   /** All virtual routers in the file's order. */
   show(): VirtualRouter[] {
-    return this.#plans.map((plan, row) => this.#show(plan, row));
+    return this.#plan.virtualRouters.map((plan) =>
+      this.#show(plan, this.#places.indexes.get(plan.name) ?? 0)
+    );
   }
 
   /**
@@ -160,7 +220,7 @@ export class Routers {
   }
 
   #groupOf(router: string): SyncGroupPlan | undefined {
-    return this.#groups.find(({ members }) => members.includes(router));
+    return this.#plan.syncGroups.find(({ members }) => members.includes(router));
   }
 
   #hold(router: string): string | null {

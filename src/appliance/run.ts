@@ -95,7 +95,7 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
   const memory = createSharedMemory(plan, dataplaneWorkers);
   const tables = new Tables(plan, memory);
   const servers = new Servers(plan.backends, memory, tables);
-  const routers = new Routers(plan.virtualRouters, memory.routers, facts, plan.syncGroups);
+  const routers = new Routers(plan, memory.routers, facts);
   const frontends = new Frontends(plan, tables, memory.frontendCounters, dataplaneWorkers);
   const connectionLogs = newConnectionLogs({ plan, memory, servers, tables, dataplaneWorkers });
   const parts = { plan, memory, tables, servers, frontends, routers, dataplaneWorkers, engine };

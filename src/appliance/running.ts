@@ -293,7 +293,7 @@ export class RunningAppliance implements Appliance {
 
   /** What metrics are made of. */
   sources(): Sources {
-    const { connectionLogs, plan, memory, tables, threads } = this.#parts;
+    const { connectionLogs, memory, tables, threads } = this.#parts;
     return {
       node: (): NodeSample => ({
         ...this.nodeStatus(),
@@ -304,8 +304,8 @@ export class RunningAppliance implements Appliance {
       virtualRouters: () => this.virtualRouters(),
       connectDuration: () => samples(memory.connectDurations, [...tables.layout.backends.indexes]),
       advertisementAge: () =>
-        samples(memory.routers.advertisementAge, numbered(plan.virtualRouters)),
-      workerLag: () => samples(memory.workerLag, numbered(threads)),
+        samples(memory.routers.advertisementAge, [...this.#parts.routers.indexes]),
+      workerLag: () => samples(memory.workerLag, threads.map(({ name, row }) => [name, row])),
     };
   }
 }
@@ -317,11 +317,6 @@ function samples(
 ): HistogramSamples {
   const series = rows.map(([name, row]) => ({ label: name, ...histogram.read(row) }));
   return { bounds: histogram.bounds, series };
-}
-
-/** What has its rows in its own order. */
-function numbered(named: readonly { readonly name: string }[]): [name: string, row: number][] {
-  return named.map(({ name }, row) => [name, row]);
 }
 
 /** Workers leave a sign of life every half second; a few missed ones are no death. */

@@ -3,10 +3,11 @@
  * started anew, and the answers that somebody waits for.
  */
 
-import type { Plan } from "../core/plan/plan.ts";
 import { sameStanding, type Standing, UNMOVED } from "../core/track/combine.ts";
-import type { Order, Report, TransitionReport } from "../speaker/orders.ts";
+import type { Order, Report, SpeakerPlan, TransitionReport } from "../speaker/orders.ts";
+import { monotonicMs } from "../linux/clock.ts";
 import type { Fd } from "../linux/libc.ts";
+import { CannotRun } from "./cannot_run.ts";
 import { EngineWorker } from "./engine_worker.ts";
 import { logOf } from "./log.ts";
 import type { SharedMemory } from "./shared_memory.ts";
@@ -19,7 +20,7 @@ export interface Outcome {
 
 /** What the speaker is made of, and who hears it. */
 export interface SpeakerParts {
-  readonly plan: Pick<Plan, "virtualRouters" | "syncGroups" | "trackers">;
+  readonly plan: SpeakerPlan;
   readonly memory: Pick<SharedMemory, "workers" | "routers" | "workerLag" | "releases">;
   readonly row: number;
   /** The eventfds of the data plane's workers. */
@@ -27,7 +28,9 @@ export interface SpeakerParts {
   readonly transition: (report: TransitionReport) => void;
   /** The addresses of a virtual router are about to go: {@linkcode SpeakerLink.released}. */
   readonly release: (router: string) => void;
-  /** The speaker cannot run on this host. */
+  /** Its thread is there, if it was not before: there are virtual routers now. */
+  readonly begins: () => void;
+  /** The speaker cannot run on this host, as was found out at start. */
   readonly failed: (message: string) => void;
   /** It has come so far: `ready`, `planned`, `stopped`. */
   readonly settled: (kind: string) => void;
@@ -42,12 +45,17 @@ export class SpeakerLink {
   readonly #log = logOf("speaker");
   readonly #standings = new Map<string, Standing>();
   readonly #awaited = new Map<string, (outcome: Outcome) => void>();
+  #plan: SpeakerPlan;
   #participates = false;
   #standby = false;
+  #isStarted = false;
+  /** Who waits until another plan is followed; told why if that cannot be. */
+  #following: ((failure: string | null) => void) | undefined;
 
   constructor(parts: SpeakerParts) {
     this.#parts = parts;
-    const { plan, memory, row } = parts;
+    this.#plan = parts.plan;
+    const { memory, row } = parts;
     this.worker = new EngineWorker({
       engine: "speaker",
       name: "speaker",
@@ -55,10 +63,8 @@ export class SpeakerLink {
       table: memory.workers,
       log: this.#log,
       start: (wake) => ({
+        ...this.#plan,
         kind: "start",
-        routers: plan.virtualRouters,
-        groups: plan.syncGroups,
-        trackers: plan.trackers,
         // In standby it must know of that first.
         participate: this.#participates && !this.#standby,
         worker: row,
@@ -73,6 +79,47 @@ export class SpeakerLink {
       // Its addresses expire by themselves; the successor removes what is left.
       lost: () => this.#lost(),
     });
+  }
+
+  /** Whether there is anything for it to do, or has been. */
+  get isNeeded(): boolean {
+    return this.#isStarted || this.#plan.routers.some((plan) => plan !== null);
+  }
+
+  /** Starts its thread, if it is needed. */
+  start(): void {
+    if (!this.isNeeded || this.#isStarted) return;
+    this.#isStarted = true;
+    this.worker.start();
+  }
+
+  /**
+   * Has it go by another plan; starts it if there is something for it to do now. Resolves once what
+   * had to leave has left.
+   *
+   * @throws {CannotRun} when it cannot run on this host.
+   */
+  async follow(plan: SpeakerPlan): Promise<void> {
+    this.#plan = plan;
+    const names = new Set(plan.routers.map((one) => one?.name));
+    for (const name of this.#standings.keys()) if (!names.has(name)) this.#standings.delete(name);
+    if (!this.isNeeded) return;
+    const { promise, resolve } = Promise.withResolvers<string | null>();
+    this.#following?.(null);
+    this.#following = resolve;
+    const timer = setTimeout(() => resolve(NO_ANSWER.detail), FOLLOW_MS);
+    if (!this.#isStarted) {
+      // Started later than the others it would else seem to have been silent since they were.
+      this.#parts.memory.workers.beat(this.worker.row, monotonicMs());
+      this.start();
+    } else if (this.worker.isRunning) this.worker.post({ ...plan, kind: "plan" });
+    // One that has died and is started again starts with this plan.
+    else resolve(null);
+    const failure = await promise;
+    clearTimeout(timer);
+    if (this.#following === resolve) this.#following = undefined;
+    if (failure !== null) throw new CannotRun(failure);
+    this.#parts.begins();
   }
 
   /** What held the start back is over. */
@@ -158,18 +205,29 @@ export class SpeakerLink {
       case "standby":
         return this.#answer("standby", report);
       case "failed":
-        return this.#parts.failed(report.message);
+        return this.#fail(report.message);
       case "ready":
       case "planned":
+        this.#following?.(null);
+        return this.#parts.settled(report.kind);
       case "stopped":
         return this.#parts.settled(report.kind);
     }
+  }
+
+  /** A thread that a reload has started is given up; without one from the start nothing runs. */
+  #fail(message: string): void {
+    if (!this.#following) return this.#parts.failed(message);
+    this.#isStarted = false;
+    this.worker.rest();
+    this.#following(message);
   }
 
   #lost(): void {
     this.#parts.memory.routers.mend();
     this.#parts.memory.workerLag.mend(this.#parts.row);
     for (const key of [...this.#awaited.keys()]) this.#answer(key, NOT_RUNNING);
+    this.#following?.(null);
     this.#parts.lost();
   }
 }
@@ -178,3 +236,5 @@ const NOT_RUNNING: Outcome = { ok: false, detail: "the speaker is not running" }
 const NO_ANSWER: Outcome = { ok: false, detail: "the speaker does not answer" };
 /** Handing over takes a second at most, and releasing connections somewhat more. */
 const ANSWER_MS = 5_000;
+/** The same, for all that leave, and for a thread that has to be started. */
+const FOLLOW_MS = 10_000;

@@ -5,6 +5,7 @@
 
 import type { TrackerPlan } from "../core/plan/plan.ts";
 import { type Counted, countResult, type CountRules, UNKNOWN } from "../core/track/counted.ts";
+import { isSame } from "../core/plan/same.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import { type Tell, watch } from "./watchers.ts";
 
@@ -27,18 +28,38 @@ export class Trackers {
   onChange: (state: TrackerState, isFirst: boolean) => void = () => {};
   /** A watcher has failed: its tracker stays as it is. */
   onFault: (name: string, error: unknown) => void = () => {};
-  readonly #plans: readonly TrackerPlan[];
+  #plans: readonly TrackerPlan[] = [];
   readonly #watch: Watch;
   readonly #counts = new Map<string, Counted>();
   readonly #states = new Map<string, TrackerState>();
-  readonly #end = new AbortController();
+  readonly #watched = new Map<string, AbortController>();
+  #isStarted = false;
 
   constructor(plans: readonly TrackerPlan[], watchWith: Watch = watch) {
-    this.#plans = plans;
     this.#watch = watchWith;
+    this.change(plans);
+  }
+
+  /**
+   * Goes by other plans. What is the same in both goes on undisturbed; what is other begins anew,
+   * and what was known of it counts until its first result.
+   */
+  change(plans: readonly TrackerPlan[]): void {
+    const before = this.#plans;
+    this.#plans = plans;
+    for (const plan of before) {
+      const next = plans.find(({ name }) => name === plan.name);
+      if (isSame(next, plan)) continue;
+      this.#watched.get(plan.name)?.abort();
+      this.#watched.delete(plan.name);
+      this.#counts.delete(plan.name);
+      if (!next) this.#states.delete(plan.name);
+    }
     for (const { name } of plans) {
+      if (this.#states.has(name)) continue;
       this.#states.set(name, { name, good: null, since: null, detail: "no result yet" });
     }
+    if (this.#isStarted) this.start();
   }
 
   /** Where a tracker stands. */
@@ -48,7 +69,12 @@ export class Trackers {
 
   /** Whether every tracker has had a result. */
   get isSettled(): boolean {
-    return [...this.#states.values()].every(({ good }) => good !== null);
+    return this.unsettled.length === 0;
+  }
+
+  /** Those that have had no result yet. */
+  get unsettled(): readonly string[] {
+    return [...this.#states.values()].flatMap(({ name, good }) => good === null ? [name] : []);
   }
 
   /** The longest that a first result may take. */
@@ -58,15 +84,21 @@ export class Trackers {
 
   /** Starts to watch. */
   start(): void {
+    this.#isStarted = true;
     for (const plan of this.#plans) {
-      const tell: Tell = (ok, detail) => this.#note(plan, ok, detail);
-      this.#watch(plan, tell, this.#end.signal).catch((error) => this.onFault(plan.name, error));
+      if (this.#watched.has(plan.name)) continue;
+      const end = new AbortController();
+      this.#watched.set(plan.name, end);
+      const tell: Tell = (ok, detail) => {
+        if (!end.signal.aborted) this.#note(plan, ok, detail);
+      };
+      this.#watch(plan, tell, end.signal).catch((error) => this.onFault(plan.name, error));
     }
   }
 
   /** Watches no more; scripts that run are killed. */
   stop(): void {
-    this.#end.abort();
+    for (const end of this.#watched.values()) end.abort();
   }
 
   #note(plan: TrackerPlan, ok: boolean, detail: string): void {

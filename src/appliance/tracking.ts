@@ -18,10 +18,15 @@ import { monotonicMs } from "../linux/clock.ts";
 import { wallTime } from "./time.ts";
 import type { Trackers } from "./trackers.ts";
 
+/** What is tracked, and by whom. */
+export interface Tracks {
+  readonly virtualRouters: readonly VirtualRouterPlan[];
+  readonly trackers: readonly TrackerPlan[];
+}
+
 /** What tracking works on. */
 export interface TrackingParts {
-  readonly virtualRouters: readonly VirtualRouterPlan[];
-  readonly plans: readonly TrackerPlan[];
+  readonly plan: Tracks;
   readonly trackers: Pick<Trackers, "state">;
   /** What is known of the data plane behind these frontends. */
   readonly dataplane: (frontends: readonly string[]) => DataplaneFacts;
@@ -34,24 +39,47 @@ export interface TrackingParts {
 /** The tracking of all virtual routers. */
 export class Tracking {
   readonly #parts: TrackingParts;
-  readonly #interfaces: ReadonlySet<string>;
+  #plan: Tracks;
+  #interfaces: ReadonlySet<string> = new Set();
   readonly #steady = new Map<string, Steady>();
   /** By virtual router: what it tracks, as it stood at the last look. */
   readonly #seen = new Map<string, readonly Seen[]>();
+  #isStarted = false;
   #timer: ReturnType<typeof setInterval> | undefined;
   #soon: ReturnType<typeof setTimeout> | undefined;
 
   constructor(parts: TrackingParts) {
     this.#parts = parts;
-    const interfaces = parts.plans.filter(({ type }) => type === "interface");
+    this.#plan = parts.plan;
+    this.change(parts.plan);
+  }
+
+  /** Goes by another plan: looks at it at once, if it looks at all yet. */
+  change(plan: Tracks): void {
+    this.#plan = plan;
+    const { virtualRouters, trackers } = plan;
+    const interfaces = trackers.filter(({ type }) => type === "interface");
     this.#interfaces = new Set(interfaces.map(({ name }) => name));
-    for (const { name, track } of parts.virtualRouters) this.#seen.set(name, track.map(unseen));
+    const names = new Set(virtualRouters.map(({ name }) => name));
+    for (const name of [...this.#seen.keys()].filter((one) => !names.has(one))) {
+      this.#seen.delete(name);
+      this.#steady.delete(name);
+    }
+    for (const { name, track } of virtualRouters) {
+      if (!this.#seen.has(name)) this.#seen.set(name, track.map(unseen));
+    }
+    if (this.#isStarted) this.start();
   }
 
   /** Begins to look, now and all the time. */
   start(): void {
-    if (this.#parts.virtualRouters.every(({ track }) => track.length === 0)) return;
+    this.#isStarted = true;
     this.refresh();
+    if (this.#plan.virtualRouters.every(({ track }) => track.length === 0)) {
+      clearInterval(this.#timer);
+      this.#timer = undefined;
+      return;
+    }
     this.#timer ??= setInterval(() => this.refresh(), LOOK_MS);
   }
 
@@ -69,11 +97,12 @@ export class Tracking {
     clearInterval(this.#timer);
     clearTimeout(this.#soon);
     this.#timer = this.#soon = undefined;
+    this.#isStarted = false;
   }
 
   /** Looks at everything once. */
   refresh(now = monotonicMs()): void {
-    for (const plan of this.#parts.virtualRouters) {
+    for (const plan of this.#plan.virtualRouters) {
       const tracked = this.#look(plan, now);
       const ours = tracked.filter(({ name }) => !this.#interfaces.has(name));
       const before = this.#steady.get(plan.name) ?? UNSETTLED;

@@ -133,6 +133,13 @@ export class RouterTable {
     return Atomics.load(this.#cells, row * COLUMNS + MAX_LATENESS) / 1e3;
   }
 
+  /** Forgets all of a row that goes to another virtual router. Only while nobody writes it. */
+  clear(row: number): void {
+    this.#write(row, (at) => this.#cells.fill(0, at + VERSION + 1, at + COLUMNS));
+    this.#counters.clear(row);
+    this.advertisementAge.clear(row);
+  }
+
   /** Completes what the speaker was writing when it died. Only once it is gone. */
   mend(): void {
     for (let row = 0; row < this.shape.routers; row++) {

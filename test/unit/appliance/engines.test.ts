@@ -78,7 +78,7 @@ describe("Engines", () => {
     const tables = new Tables(plan, memory);
     const servers = new Servers(plan.backends, memory, tables);
     frontends = new Frontends(plan, tables, memory.frontendCounters, 2);
-    const routers = new Routers(plan.virtualRouters, memory.routers, FACTS);
+    const routers = new Routers(plan, memory.routers, FACTS);
     const parts = { plan, memory, tables, servers, frontends, routers };
     engines = new Engines({
       ...parts,

@@ -27,3 +27,14 @@ it("GroupStates knows nothing of a virtual router that is in none", () => {
   expect(groups.of("alone")).toBeUndefined();
   expect(groups.of("six")).toBe(GROUPS[0]);
 });
+
+it("GroupStates goes by other groups, and tells anew of one that has other members", () => {
+  const groups = new GroupStates(GROUPS);
+  groups.note("four", "BACKUP");
+  groups.note("six", "BACKUP");
+  groups.change([...GROUPS, { name: "other", members: ["a", "b"] }]);
+  expect(groups.note("six", "BACKUP")).toBe(false);
+  groups.change([{ name: "pair", members: ["four", "six", "a"] }]);
+  expect(groups.note("a", "BACKUP")).toBe(true);
+  expect(groups.of("b")).toBeUndefined();
+});

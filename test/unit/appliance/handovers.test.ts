@@ -29,7 +29,7 @@ beforeEach(() => {
   const plans = [routerPlan({ name: "api" }), routerPlan({ name: "api6", vrid: 52 })];
   memory = createSharedMemory({ virtualRouters: plans, backends: [], frontends: [] }, 1);
   const groups = [{ name: "both", members: ["api", "api6"] }];
-  routers = new Routers(plans, memory.routers, FACTS, groups);
+  routers = new Routers({ virtualRouters: plans, syncGroups: groups }, memory.routers, FACTS);
   recorder = new Recorder("lb1", { read: () => [], append() {}, flush: () => Promise.resolve() });
   asked = [];
   outcome = Promise.resolve({ ok: true, detail: "10.77.0.3 has taken over" });

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { SpeakerLink } from "../../../src/appliance/speaker_link.ts";
+import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
 import { routerPlan } from "../plans.ts";
 
 interface Posted {
@@ -42,18 +43,7 @@ beforeEach(() => {
   vi.stubGlobal("Worker", FakeWorker);
   FakeWorker.made.length = 0;
   heard = [];
-  const plan = { virtualRouters: [routerPlan()], syncGroups: [], trackers: [] };
-  link = new SpeakerLink({
-    plan,
-    memory: createSharedMemory({ ...plan, backends: [], frontends: [] }, 1),
-    row: 1,
-    dataplane: [],
-    transition: ({ router }) => heard.push(`transition ${router}`),
-    release: (router) => heard.push(`release ${router}`),
-    failed: (message) => heard.push(`failed ${message}`),
-    settled: (kind) => heard.push(kind),
-    lost: () => heard.push("lost"),
-  });
+  linked([routerPlan()]);
 });
 
 afterEach(() => {
@@ -61,6 +51,22 @@ afterEach(() => {
   vi.unstubAllGlobals();
   vi.useRealTimers();
 });
+
+function linked(virtualRouters: VirtualRouterPlan[]): void {
+  const plan = { virtualRouters, syncGroups: [], trackers: [] };
+  link = new SpeakerLink({
+    plan: { routers: plan.virtualRouters, groups: [], trackers: [] },
+    memory: createSharedMemory({ ...plan, backends: [], frontends: [] }, 1),
+    row: 1,
+    dataplane: [],
+    transition: ({ router }) => heard.push(`transition ${router}`),
+    release: (router) => heard.push(`release ${router}`),
+    begins: () => {},
+    failed: (message) => heard.push(`failed ${message}`),
+    settled: (kind) => heard.push(kind),
+    lost: () => heard.push("lost"),
+  });
+}
 
 const thread = () => FakeWorker.made.at(-1)!;
 const kinds = () => thread().heard.map(({ kind }) => kind);
@@ -144,5 +150,62 @@ describe("SpeakerLink", () => {
     thread().dies();
     await vi.advanceTimersByTimeAsync(100);
     expect(thread().heard).toMatchObject([{ kind: "start", participate: true }]);
+  });
+
+  it("follows another plan once that is said", async () => {
+    let isFollowed = false;
+    const plan = { routers: [routerPlan({ priority: 1 })], groups: [], trackers: [] };
+    link.start();
+    const following = link.follow(plan).then(() => isFollowed = true);
+    expect(thread().heard.at(-1)).toMatchObject({ ...plan, kind: "plan" });
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(isFollowed).toBe(false);
+    thread().says({ kind: "planned" });
+    await following;
+    thread().dies();
+    await vi.advanceTimersByTimeAsync(100);
+    expect(thread().heard[0]).toMatchObject({ ...plan, kind: "start" });
+  });
+
+  it("is content when the thread dies on the way: the next one starts with the plan", async () => {
+    link.start();
+    const following = link.follow({ routers: [null], groups: [], trackers: [] });
+    thread().dies();
+    await following;
+  });
+
+  it("says so if the thread does not answer", async () => {
+    link.start();
+    const refused = expect(link.follow({ routers: [null], groups: [], trackers: [] }))
+      .rejects.toThrow("the speaker does not answer");
+    await vi.advanceTimersByTimeAsync(10_000);
+    await refused;
+  });
+});
+
+describe("a SpeakerLink that has had nothing to do", () => {
+  const first = { routers: [routerPlan()], groups: [], trackers: [] };
+  const none = { routers: [null], groups: [], trackers: [] };
+
+  beforeEach(() => void linked([]));
+
+  it("starts the thread with the first virtual router", async () => {
+    link.start();
+    await link.follow(none);
+    expect([FakeWorker.made.length, link.isNeeded]).toEqual([0, false]);
+    const following = link.follow(first);
+    expect(thread().heard[0]).toMatchObject({ ...first, kind: "start", participate: false });
+    thread().says({ kind: "ready" });
+    await following;
+    expect(link.isNeeded).toBe(true);
+  });
+
+  it("goes back where the host has no place for the thread", async () => {
+    const following = expect(link.follow(first)).rejects.toThrow("virtual routers need CAP_X");
+    thread().says({ kind: "failed", capability: "CAP_X", message: "virtual routers need CAP_X" });
+    await following;
+    await link.follow(none);
+    expect([link.isNeeded, link.worker.isRunning]).toEqual([false, false]);
+    expect(heard).toEqual([]);
   });
 });

@@ -77,4 +77,22 @@ describe("Trackers", () => {
     await Promise.resolve();
     expect(failed).toEqual(["hold"]);
   });
+
+  it("go by another plan: the same goes on, the other begins anew, the gone is stopped", () => {
+    const { trackers, changes, signals, tell } = open(SCRIPT, FILE);
+    tell("ping", true);
+    tell("hold", false);
+    trackers.change([SCRIPT]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([false, true]);
+    expect(trackers.state("hold")).toBeUndefined();
+    tell("hold", true);
+    expect(changes).toHaveLength(2);
+    trackers.change([{ ...SCRIPT, command: ["/bin/false"] }, FILE]);
+    expect(signals.map(({ aborted }) => aborted)).toEqual([true, true, false, false]);
+    // What was known of it still counts.
+    expect(trackers.state("ping")).toMatchObject({ good: true });
+    expect(trackers.unsettled).toEqual(["hold"]);
+    tell("ping", false, "refused");
+    expect(trackers.state("ping")).toMatchObject({ good: false, detail: "refused" });
+  });
 });

@@ -26,8 +26,7 @@ function open(...track: TrackPlan[]) {
   const posted: Standing[] = [];
   const judged: boolean[] = [];
   const tracking = new Tracking({
-    virtualRouters: [routerPlan({ track })],
-    plans: [UPLINK, HOLD],
+    plan: { virtualRouters: [routerPlan({ track })], trackers: [UPLINK, HOLD] },
     trackers: {
       state: (name) => ({ name, good: good.get(name) ?? null, since: 0, detail: "so" }),
     },
@@ -104,5 +103,24 @@ describe("Tracking", () => {
       ["hold", false, null],
     ]);
     expect(tracking.show("other")).toEqual([]);
+  });
+
+  it("goes by another plan: who tracks the same stands as it stood", () => {
+    const { tracking, good, posted } = open(tracker("hold", -30));
+    good.set("hold", false);
+    tracking.refresh(0);
+    expect(posted).toEqual([{ points: -30, yield: null }]);
+    const track = [tracker("hold", -30)];
+    const other = routerPlan({ name: "other", track });
+    const trackers = [UPLINK, HOLD];
+    tracking.change({ virtualRouters: [routerPlan({ track }), other], trackers });
+    expect(tracking.show("api")[0]).toMatchObject({ good: false, detail: "so" });
+    tracking.refresh(100);
+    expect(posted).toEqual([{ points: -30, yield: null }, { points: -30, yield: null }]);
+    tracking.change({ virtualRouters: [other], trackers });
+    expect([tracking.show("api"), tracking.standing("api")]).toEqual([[], {
+      points: 0,
+      yield: null,
+    }]);
   });
 });
