@@ -214,14 +214,19 @@ export class Engine implements Watcher {
 
   #listen(listeners: readonly Listener[]): void {
     for (const listener of listeners) {
-      if (listener.protocol === "udp") this.#sessionsOf()?.listen(listener);
-      else this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
+      if (listener.protocol === "tcp") {
+        this.#parts.chooser.setPort(this.#acceptor.add(listener), listener.port);
+      } else if (this.#start.sessions.byteLength > 0) {
+        this.#sessionsOf().listen(listener);
+      } else {
+        this.#reportNoSessions(listener);
+      }
     }
   }
 
   /** The sessions, from the first listener on. */
-  #sessionsOf(): Sessions | undefined {
-    if (this.#sessions || this.#start.sessions.byteLength === 0) return this.#sessions;
+  #sessionsOf(): Sessions {
+    if (this.#sessions) return this.#sessions;
     const datagrams = (capacity: number) => new Datagrams(capacity);
     const [seed = 0] = crypto.getRandomValues(new Int32Array(1));
     const release = (row: number) => this.#connector.release(row);
@@ -321,6 +326,12 @@ export class Engine implements Watcher {
     if (now < this.#sweepAt) return;
     this.#connections.sweep();
     this.#sweepAt = now + SWEEP_MS;
+  }
+
+  #reportNoSessions({ address, port }: Listener): void {
+    const message = "the worker was started without room for UDP sessions: nobody is served at " +
+      `${address}:${port}/udp until lintel is started anew`;
+    this.#report({ kind: "log", level: "error", message, properties: {} });
   }
 
   #reportShortage(missing: "connections" | "descriptors"): void {

@@ -1,10 +1,11 @@
 import { describe, expect, it } from "vitest";
 import { reclaim } from "../../src/dataplane/connection_memory.ts";
 import { gateOf, PROCESS_GATE } from "../../src/memory/admission.ts";
+import type { PlanOrder } from "../../src/dataplane/orders.ts";
 import type { Row } from "../../src/memory/server_table.ts";
 import { ECONNREFUSED } from "../../src/linux/errno.ts";
 import type { Endpoint } from "./relay_kernel.ts";
-import { Peer, World } from "./relay_world.ts";
+import { backendOf, Peer, World } from "./relay_world.ts";
 
 // The last one had two workers wake each other for as long as clients waited.
 const SEEDS = [...Array.from({ length: 16 }, (_, seed) => seed + 1), 67];
@@ -48,6 +49,26 @@ it.each(SEEDS.slice(0, 10))(
     }
     rig.settle();
     rig.checkNobodyWaits();
+    rig.checkNothingIsLeft();
+  },
+);
+
+it.each(SEEDS.slice(0, 12))(
+  "seed %i: nobody is lost, and nothing is left, while one plan follows the other",
+  (seed) => {
+    const rig = new Rig(2000 + seed);
+    const { world } = rig;
+    const areRough = seed % 2 === 0;
+    rig.dialAll({ areRough });
+    rig.letServersComeAndGo();
+    rig.replan();
+    for (let turn = 0; !rig.isDone; turn++) {
+      if (turn > 4_000) throw new Error(`stuck at ${world.kernel.clock}: ${rig.state()}`);
+      rig.turn();
+    }
+    rig.settle();
+    rig.checkNobodyWaits();
+    if (!areRough) expect(rig.served + rig.refused).toBe(rig.clients);
     rig.checkNothingIsLeft();
   },
 );
@@ -174,6 +195,46 @@ class Rig {
     }
   }
 
+  /** Plans with other ways to choose, other limits and a server more follow each other. */
+  replan(): void {
+    const { kernel, engines, servers, start: { backends, frontends } } = this.world;
+    const added = this.servers as Row;
+    servers.setWeight(added, 10);
+    servers.setLimit(added, this.#limit);
+    const { [0]: usual = backendOf([]) } = backends;
+    const longer = { servers: [...usual.servers, { ...usual.servers[0]!, name: "added" }] };
+    const rows = [...usual.rows, added];
+    const plan = (isLast: boolean): PlanOrder => {
+      const any = <Item>(items: readonly Item[]) =>
+        items[Math.floor(this.#random() * items.length)]!;
+      const backend = {
+        ...usual,
+        ...longer,
+        rows,
+        balance: any(BALANCES),
+        maxQueue: any([null, null, 1, 3]),
+        queueTimeoutMs: any([300, 5_000, 60_000]),
+        whenEmpty: any(["hold", "reject"] as const),
+      };
+      const maxConnections = isLast ? this.#frontendLimit : any([null, 3, 50]);
+      return {
+        kind: "plan",
+        frontends: frontends.map((frontend) => ({ ...frontend, maxConnections })),
+        backends: [backend],
+        virtualRouters: [],
+      };
+    };
+    for (let id = 0; id < 20; id++) {
+      const order = plan(id === 19);
+      // Each worker takes it up when it can.
+      const at = id * 45;
+      for (const engine of engines) {
+        kernel.after(at + this.#random() * 40, () => engine.carryOut(order));
+      }
+      kernel.after(at + 45, () => servers.setHealth(added, id % 2 === 0 ? "up" : "down"));
+    }
+  }
+
   /** One worker will die, and its successor be started as the appliance would. */
   planDeath(): void {
     this.#deathAt = this.world.kernel.clock + 100 + this.#random() * 300;
@@ -237,7 +298,8 @@ class Rig {
   checkNothingIsLeft(): void {
     const { admission, queues } = this.world;
     expect(this.world.frontend("opened")).toBe(this.world.frontend("closed"));
-    for (let row = 0; row < this.servers; row++) {
+    // Also the one that a plan may have added.
+    for (let row = 0; row <= this.servers; row++) {
       expect([this.world.active(row), queues.queued(row)]).toEqual([0, 0]);
     }
     expect([admission.open(PROCESS_GATE), admission.open(gateOf(0))]).toEqual([0, 0]);

@@ -50,6 +50,20 @@ describe("deadlines", () => {
   });
 });
 
+describe("a listener for datagrams", () => {
+  it("is not passed over in silence where there is no room for sessions", () => {
+    const world = new World();
+    const udp = {
+      ...world.start.listeners[0]!,
+      protocol: "udp",
+      fd: world.kernel.listen(),
+    } as const;
+    world.engine.carryOut({ kind: "listen", listeners: [udp] });
+    const message = expect.stringContaining("192.0.2.1:80/udp");
+    expect(world.reports).toEqual([expect.objectContaining({ level: "error", message })]);
+  });
+});
+
 describe("a wait that fails", () => {
   const failing = (...answers: number[]) => {
     const original = FakeKernel.prototype.events;
