@@ -8,7 +8,12 @@ import type { Appliance, Refused } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
 import { requireMatch } from "./etag.ts";
 import { WishQuerySchema } from "./model.ts";
-import { ConfigPlanSchema, ConfigurationSchema, ReloadSchema } from "./model_config.ts";
+import {
+  ConfigPlanSchema,
+  type Configuration,
+  ConfigurationSchema,
+  ReloadSchema,
+} from "./model_config.ts";
 import { Refusal } from "./problem.ts";
 import { answer, found, problems } from "./resources.ts";
 import { requireType } from "./validation.ts";
@@ -27,7 +32,9 @@ export function addConfig(router: OpenAPIHono<CallerEnv>, appliance: Appliance):
       caller: context.get("caller"),
       reason: reason ?? null,
       dryRun: dryRun === "true",
-      requireMatch: (configuration) => requireMatch(header, configuration),
+      ...(header !== undefined && {
+        requireMatch: (configuration: Configuration) => requireMatch(header, configuration),
+      }),
     });
     context.header("lintel-scope", "this node only");
     return answer(context, orRefuse(reloaded));
