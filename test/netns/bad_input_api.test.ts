@@ -10,6 +10,7 @@ import { Lintel, product } from "./product.ts";
 
 const SERVER = "/v1/backends/web/servers/web1";
 const MERGE_PATCH = "content-type: application/merge-patch+json";
+const JSON_BODY = "content-type: application/json";
 
 const CONFIG = `
 stateDirectory: \${HOST_DIRECTORY}
@@ -50,7 +51,9 @@ const REQUESTS: readonly Request[] = [
   ["an unknown backend", 404, "GET", "/v1/backends/nowhere", "", "", /nowhere.*web/],
   ["an unknown router", 404, "GET", "/v1/virtual-routers/none", "", "", /none/],
   ["an unknown route", 404, "GET", "/v1/nothing", "", "", /./],
-  ["a method there is not", 404, "DELETE", SERVER, "", "", /./],
+  ["a method there is not", 404, "POST", SERVER, "", "", /nothing answers POST/],
+  ["a server to remove that the file has", 409, "DELETE", SERVER, "", "", /the file defines/],
+  ["a server at no address", 422, "PUT", `${SERVER}0`, '{"address":"x"}', JSON_BODY, /ADDRESS/],
 ];
 
 let lab: Lab;
