@@ -229,3 +229,5 @@ export const KEPT = 1 << 9;
 export const URGENT = 1 << 10;
 /** It was attended before it had a server. */
 export const ATTENDED = 1 << 11;
+/** It is not told at once that what it sends has arrived (TCP_QUICKACK is off). */
+export const UNHURRIED = 1 << 12;

@@ -15,7 +15,7 @@ import {
 } from "../linux/epoll.ts";
 import { EINPROGRESS, EINTR, must } from "../linux/errno.ts";
 import type { Fd } from "../linux/libc.ts";
-import { IPPROTO_TCP, SO_ERROR, SOL_SOCKET, TCP_QUICKACK } from "../linux/socket.ts";
+import { SO_ERROR, SOL_SOCKET } from "../linux/socket.ts";
 import type { Buffers } from "./buffers.ts";
 import { CLOSING } from "./closing.ts";
 import type { ConnectionMemory } from "./connection_memory.ts";
@@ -31,6 +31,7 @@ import {
   PROMPT,
   QUEUED,
   RELAYING,
+  UNHURRIED,
   URGENT,
   WATCHED,
 } from "./connection_table.ts";
@@ -150,7 +151,9 @@ export class EpollDriver implements Driver {
     const table = this.#table;
     const client = 2 * slot;
     const { [client]: generation } = table.generation;
-    const outcome = table.buffered[client]! > 0 ? this.#deliver(client) : this.#relay.pump(client);
+    const hasFirst = table.buffered[client]! > 0;
+    if (hasFirst) table.flags[client + 1]! |= UNHURRIED;
+    const outcome = hasFirst ? this.#relay.deliver(client) : this.#relay.pump(client);
     if (outcome !== WAITS) this.#settle(client, outcome);
     if (table.generation[client] !== generation) return;
     // Watched from here on only: until now there was nothing to do about its events.
@@ -216,14 +219,6 @@ export class EpollDriver implements Driver {
     }
   }
 
-  /** The server's handshake was left without an answer of its own: the first bytes bring it. */
-  #deliver(client: number): Outcome {
-    const outcome = this.#relay.deliver(client);
-    // From here on the server hears at once that its bytes have arrived, as it does of others.
-    this.#kernel.setOption(this.#table.fd[client + 1]! as Fd, IPPROTO_TCP, TCP_QUICKACK, 1);
-    return outcome;
-  }
-
   #handleRelaying(side: number, events: number): void {
     const table = this.#table;
     if ((events & ENDS) !== 0) {
@@ -243,6 +238,7 @@ export class EpollDriver implements Driver {
 
   #run(side: number): void {
     const outcome = this.#relay.pump(side);
+    this.#relay.hurry(side);
     if (outcome !== WAITS) this.#settle(side, outcome);
   }
 

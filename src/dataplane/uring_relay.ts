@@ -9,7 +9,7 @@ import { EAGAIN, ECANCELED, ENOBUFS } from "../linux/errno.ts";
 import { CQE_F_BUFFER, CQE_F_MORE } from "../linux/io_uring.ts";
 import type { Fd } from "../linux/libc.ts";
 import type { ProvidedBuffers } from "../linux/provided_buffers.ts";
-import { IPPROTO_TCP, SHUT_WR, TCP_QUICKACK } from "../linux/socket.ts";
+import { SHUT_WR } from "../linux/socket.ts";
 import { CLOSING, type Closing } from "./closing.ts";
 import {
   BLOCKED,
@@ -18,6 +18,7 @@ import {
   ENDING,
   FAILED,
   PASSED,
+  UNHURRIED,
   URGENT,
 } from "./connection_table.ts";
 import type { SocketIo } from "./kernel.ts";
@@ -89,7 +90,7 @@ export class UringRelay {
 
   /** Takes up a connection whose client's buffer is delivered first. */
   start(slot: number): void {
-    const { io, relay, table } = this.#parts;
+    const { relay, table } = this.#parts;
     const client = 2 * slot;
     const server = client + 1;
     const { [client]: generation } = table.generation;
@@ -97,9 +98,7 @@ export class UringRelay {
     this.#mode[server] = RECEIVED;
     if (table.buffered[client]! > 0) {
       const outcome = relay.deliver(client);
-      // The server's handshake was left without an answer of its own: the first bytes bring it.
-      // From here on the server hears at once that its bytes have arrived, as it does of others.
-      io.setOption(table.fd[server]! as Fd, IPPROTO_TCP, TCP_QUICKACK, 1);
+      table.flags[server]! |= UNHURRIED;
       if (outcome === BLOCKS) this.#beginToPump(client);
       // What it has said before it failed is in its socket still.
       if (outcome === TARGET_FAILS) this.#mode[server] = PUMPED;
@@ -176,7 +175,7 @@ export class UringRelay {
 
   /** A send of a side is over, which began with this buffer. */
   sent(side: number, result: number, first: number): void {
-    const { requests, streams, table } = this.#parts;
+    const { relay, requests, streams, table } = this.#parts;
     requests.done(side, SEND);
     // The kernel may leave off before or amid what it was to send to the end: no failure yet.
     const moved = result === -EAGAIN ? 0 : result;
@@ -185,6 +184,7 @@ export class UringRelay {
     if (moved < 0) return this.#targetFailed(side);
     table.moved[side]! += moved;
     if (moved > 0) table.lastActiveAt[side >> 1] = this.now;
+    relay.hurry(side);
     if (streams.queued(side) > 0) this.#dirty.add(side);
     else this.#drained(side);
   }
@@ -271,6 +271,7 @@ export class UringRelay {
     if (!requests.isBusy(side, INPUT)) requests.pollInput(side);
     const before = table.moved[side]!;
     const outcome = relay.pump(side);
+    relay.hurry(side);
     if (outcome !== WAITS) return this.#settle(side, outcome);
     const isSmall = table.moved[side]! - before < BULK_BYTES;
     this.#calm[side] = isSmall ? this.#calm[side]! + 1 : 0;

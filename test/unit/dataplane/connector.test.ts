@@ -181,7 +181,23 @@ describe("an accepted connection", () => {
     client.send(Uint8Array.of(1, 2, 3));
     world.pass(10);
     expect(bytesOf(servers[0])).toEqual([1, 2, 3]);
+    expect(servers[0]?.other?.options.get(TCP_QUICKACK)).toBe(0);
+    servers[0]?.send(Uint8Array.of(4));
+    world.pass(10);
     expect(servers[0]?.other?.options.get(TCP_QUICKACK)).toBe(1);
+  });
+
+  it("acknowledges nothing at once to a server whose answer comes with its end", () => {
+    const { world, servers } = worldOf({ answers: ["ok"] });
+    const client = dial(world);
+    client.send(Uint8Array.of(1, 2, 3));
+    world.pass(10);
+    const other = servers[0]?.other;
+    servers[0]?.send(Uint8Array.of(4));
+    servers[0]?.end();
+    world.pass(10);
+    expect(bytesOf(client)).toEqual([4]);
+    expect(other?.options.get(TCP_QUICKACK)).toBe(0);
   });
 
   it("keeps what the client has said through a redispatch", () => {
