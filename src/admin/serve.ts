@@ -8,13 +8,8 @@ import type { AdminPlan } from "../core/plan/admin_plan.ts";
 import { createAdminApp, createProbesApp } from "./app.ts";
 import type { Appliance } from "./appliance.ts";
 import type { Door, LocalPeer } from "./callers.ts";
-import {
-  type Answer,
-  BOUNDS,
-  type HttpListener,
-  listenHttp,
-  type TlsOptions,
-} from "./http_listener.ts";
+import { type Answer, BOUNDS, type HttpListener, listenHttp } from "./http_listener.ts";
+import { TcpDoor, type TcpPlace } from "./tcp_door.ts";
 
 /**
  * Opens every listener of the plan; where one cannot be opened, those before it are closed again.
@@ -27,43 +22,41 @@ export async function serveAdmin(
   fault: (error: unknown) => void,
   localPeer: (descriptor: number) => LocalPeer | undefined = () => undefined,
 ): Promise<AdminServer> {
-  const servers: HttpListener[] = [];
+  const socketApp = createAdminApp(appliance, { kind: "socket" }, fault);
+  const answer: Answer = (request, peer) => {
+    const local = peer.descriptor === null ? undefined : localPeer(peer.descriptor);
+    return socketApp.fetch(request, { peer, local });
+  };
+  const socket = await serveSocket(plan, answer);
+  const listen = new TcpDoor((place, answer) => serveTcp("admin.listen", place, answer));
+  const probes = new TcpDoor((place, answer) => serveTcp("admin.probes", place, answer));
   const stop = async () => {
-    await Promise.all(servers.map((server) => server.shutdown()));
+    await Promise.all([socket.shutdown(), listen.stop(), probes.stop()]);
+  };
+  const apply = async (plan: AdminPlan) => {
+    const app = createAdminApp(appliance, doorOf(plan), fault);
+    const where = plan.listen && { ...plan.listen, tls: plan.tls };
+    await listen.apply(where, (request, peer) => app.fetch(request, { peer }));
+    const short = createProbesApp(appliance, fault);
+    await probes.apply(plan.probes, (request) => short.fetch(request));
   };
   try {
-    const socketApp = createAdminApp(appliance, { kind: "socket" }, fault);
-    const answer: Answer = (request, peer) => {
-      const local = peer.descriptor === null ? undefined : localPeer(peer.descriptor);
-      return socketApp.fetch(request, { peer, local });
-    };
-    servers.push(await serveSocket(plan, answer));
-    if (plan.listen) {
-      const door: Door = {
-        kind: "tcp",
-        loopback: isLoopback(plan.listen.address),
-        tokens: plan.tokens,
-        clientRole: plan.tls?.clientCa ? plan.tls.clientRole : undefined,
-      };
-      const app = createAdminApp(appliance, door, fault);
-      const where = { ...plan.listen, tls: plan.tls };
-      servers.push(
-        await serveTcp("admin.listen", where, (request, peer) => app.fetch(request, { peer })),
-      );
-    }
-    if (plan.probes) {
-      const app = createProbesApp(appliance, fault);
-      servers.push(await serveTcp("admin.probes", plan.probes, (request) => app.fetch(request)));
-    }
+    await apply(plan);
   } catch (error) {
     await stop();
     throw error;
   }
-  return { stop };
+  return { apply, stop };
 }
 
 /** The listeners of the admin API while they are open. */
 export interface AdminServer {
+  /**
+   * Listens on TCP as another plan says, with its certificates and tokens. The socket stays.
+   *
+   * @throws {CannotListen} naming the listener that cannot be opened.
+   */
+  apply(plan: AdminPlan): Promise<void>;
   /** Takes no more requests, lets those that are being answered end, and removes the socket. */
   stop(): Promise<void>;
 }
@@ -71,6 +64,11 @@ export interface AdminServer {
 /** A listener cannot be opened; the message names it, the cause and the remedy. */
 export class CannotListen extends Error {
   override name = "CannotListen";
+}
+
+function doorOf({ listen, tls, tokens }: AdminPlan): Door {
+  const loopback = listen !== null && isLoopback(listen.address);
+  return { kind: "tcp", loopback, tokens, clientRole: tls?.clientCa ? tls.clientRole : undefined };
 }
 
 async function serveSocket({ socket, socketGroup }: AdminPlan, answer: Answer) {
@@ -107,11 +105,7 @@ function giveTo(path: string, group: number): void {
 
 async function serveTcp(
   key: string,
-  { address, port, tls = null }: {
-    readonly address: string;
-    readonly port: number;
-    readonly tls?: TlsOptions | null;
-  },
+  { address, port, tls = null }: TcpPlace,
   answer: Answer,
 ): Promise<HttpListener> {
   const hostnames = address === "*" ? EVERY_ADDRESS : [address];

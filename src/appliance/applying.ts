@@ -22,11 +22,10 @@ export class NotApplied extends Error {
   override readonly name = "NotApplied";
 }
 
-/** Applies plans, one at a time. */
+/** Applies plans; one at a time is for the caller to see to. */
 export class Applying {
   readonly #steps: readonly Step[];
   #plan: Plan;
-  #last: Promise<unknown> = Promise.resolve();
 
   /** @param plan what all steps have already. */
   constructor(plan: Plan, steps: readonly Step[]) {
@@ -40,17 +39,11 @@ export class Applying {
   }
 
   /**
-   * Makes a plan the one that runs, after those that were asked for before.
+   * Makes a plan the one that runs.
    *
    * @throws {NotApplied} when a step has failed; the plan before it runs then.
    */
-  apply(plan: Plan): Promise<void> {
-    const applied = this.#last.then(() => this.#apply(plan));
-    this.#last = applied.catch(() => {});
-    return applied;
-  }
-
-  async #apply(plan: Plan): Promise<void> {
+  async apply(plan: Plan): Promise<void> {
     const done: Step[] = [];
     for (const step of this.#steps) {
       // A step that fails may have done a part of its work.

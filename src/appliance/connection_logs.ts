@@ -40,6 +40,8 @@ export class ConnectionLogs {
   readonly #parts: ConnectionLogParts;
   readonly #logs: readonly ConnectionLog[];
   readonly #encoder = new TextEncoder();
+  /** What lines look like. */
+  format: Exclude<LogPlan["connections"], "none">;
   readonly #openOfBackends = new Map<number, number>();
   #writing: Promise<void> | undefined;
   #timer: ReturnType<typeof setInterval> | undefined;
@@ -48,6 +50,7 @@ export class ConnectionLogs {
 
   constructor(parts: ConnectionLogParts) {
     this.#parts = parts;
+    this.format = parts.format;
     this.#logs = Array.from(
       { length: parts.workers },
       () => new ConnectionLog({ capacity: CAPACITY }),
@@ -109,7 +112,7 @@ export class ConnectionLogs {
   }
 
   #takeLines(): string {
-    const line = this.#parts.format === "json" ? jsonLine : tcplogLine;
+    const line = this.format === "json" ? jsonLine : tcplogLine;
     // The wall clock beside the monotonic one, once for the whole batch.
     const gapMs = Date.now() - monotonicMs();
     const lines: string[] = [];

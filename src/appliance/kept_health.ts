@@ -11,7 +11,8 @@ import type { Row } from "../memory/server_table.ts";
 import type { CheckedServer, CheckResult } from "../prober/orders.ts";
 import { isKeptRecord, type KeptResult } from "./kept_record.ts";
 import type { Log } from "./log.ts";
-import type { Known, Servers } from "./servers.ts";
+import type { Servers } from "./servers.ts";
+import type { Known } from "./shown_server.ts";
 
 /** What is asked of the servers. */
 export type KnownServers = Pick<Servers, "checked" | "known" | "carryOver" | "onKnown">;

@@ -4,7 +4,7 @@
  * told. A disk that refuses takes nothing away: overrides then last as long as the process.
  */
 
-import { isOverrideFact, type OverrideFact, whyStale } from "../core/plan/override.ts";
+import { isOverrideFact, type OverrideFact, whyGone, whyStale } from "../core/plan/override.ts";
 import type { BackendPlan } from "../core/plan/plan.ts";
 import { Journal, type Json } from "../journal/journal.ts";
 import type { Log } from "./log.ts";
@@ -40,15 +40,11 @@ export class KeptOverrides {
     note: (message: string) => void,
   ): OverrideFact[] {
     const kept = [...this.#journal?.facts ?? []];
-    const added = new Set(
-      kept.flatMap(([, fact]) =>
-        isOverrideFact(fact) && fact.field === "server" ? nameOf(fact) : []
-      ),
-    );
+    const all = kept.map(([, fact]): unknown => fact).filter(isOverrideFact);
     const facts = kept.flatMap(([id, fact]): OverrideFact[] => {
       let why: string | undefined = "it is not of this version";
       if (isOverrideFact(fact)) {
-        why = whyStale(fact, backends) ?? whyGone(fact, backends, added);
+        why = whyStale(fact, backends) ?? whyGone(fact, backends, all);
         if (why === undefined) return [fact];
       }
       note(`override ${id} is over: ${why}`);
@@ -74,22 +70,6 @@ export class KeptOverrides {
   async stop(): Promise<void> {
     await this.#journal?.flush();
   }
-}
-
-/** Why there is nothing any more that a fact could be about. */
-function whyGone(
-  fact: OverrideFact,
-  backends: readonly BackendPlan[],
-  added: ReadonlySet<string>,
-): string | undefined {
-  const backend = backends.find(({ name }) => name === fact.backend);
-  const isInFile = backend?.servers.some(({ name }) => name === fact.server);
-  if (isInFile || added.has(nameOf(fact))) return undefined;
-  return `there is no server ${fact.server} any more`;
-}
-
-function nameOf({ backend, server }: OverrideFact): string {
-  return `${backend}/${server}`;
 }
 
 /** A fact is plain JSON already; this says so to the compiler. */

@@ -18,11 +18,12 @@ export interface Log {
   ): void;
 }
 
-/** Sets the log up. Once, before the first line. */
+/** Sets the log up: before the first line, and again where the plan has another. */
 export async function configureLog({ level, format }: LogPlan): Promise<void> {
   const write = format === "json" ? getJsonLinesFormatter() : textLine;
   const encoder = new TextEncoder();
   await configure({
+    reset: true,
     sinks: { stderr: (record) => void Deno.stderr.writeSync(encoder.encode(write(record))) },
     loggers: [
       { category: "lintel", lowestLevel: level === "warn" ? "warning" : level, sinks: ["stderr"] },

@@ -6,8 +6,15 @@
 
 import type { ServerChange } from "../admin/appliance.ts";
 import type { Server } from "../admin/model.ts";
-import { type OverrideFact, overrideId, type StateFact } from "../core/plan/override.ts";
-import type { ServerPlan } from "../core/plan/plan.ts";
+import {
+  type OverrideFact,
+  overrideId,
+  type ServerFact,
+  type StateFact,
+  whyGone,
+  whyStale,
+} from "../core/plan/override.ts";
+import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import type { Servers } from "./servers.ts";
 
 /** What overrides work with. */
@@ -78,6 +85,54 @@ export class Overrides {
     for (const { backend, server } of facts) this.#enforce(backend, server);
     this.#look();
     await Promise.all(facts.map((fact) => this.#keep(overrideId(fact), null)));
+  }
+
+  /** What is said of a server that holds beside some backends: a file wins where it is newer. */
+  holding(backends: readonly BackendPlan[], backend: string, server: string): OverrideFact[] {
+    return this.#of(backend, server).filter((fact) =>
+      fact.field !== "server" && whyStale(fact, backends) === undefined
+    );
+  }
+
+  /**
+   * Ends what the backends of a new file overrule, or what they have no server for.
+   *
+   * @returns a line for each, which has been noted as well.
+   */
+  endStale(backends: readonly BackendPlan[]): string[] {
+    const added = this.facts.filter((fact) =>
+      fact.field === "server" && whyStale(fact, backends) === undefined
+    );
+    return this.facts.flatMap((fact) => {
+      const why = whyStale(fact, backends) ?? whyGone(fact, backends, added);
+      if (why === undefined) return [];
+      const message = `override ${overrideId(fact)} is over: ${why}`;
+      this.#facts.delete(overrideId(fact));
+      this.#parts.note(message);
+      this.#forget(this.#keep(overrideId(fact), null));
+      return [message];
+    });
+  }
+
+  /** Keeps that a server has been added; it is there already. Its weight is said anew. */
+  async noteAdded(fact: OverrideFact & ServerFact): Promise<void> {
+    const { backend, server, value: { weight } } = fact;
+    this.#facts.set(overrideId(fact), fact);
+    const kept = [this.#keep(overrideId(fact), fact)];
+    for (const old of this.#of(backend, server)) {
+      if (old.field !== "weight" || old.file === weight) continue;
+      this.#facts.delete(overrideId(old));
+      this.#parts.note(`override ${overrideId(old)} is over: ${server} was added with ${weight}`);
+      kept.push(this.#keep(overrideId(old), null));
+    }
+    await Promise.all(kept);
+  }
+
+  /** Keeps that a server that was added has gone, and what was said of it with it. */
+  async noteRemoved(backend: string, server: string): Promise<void> {
+    const gone = this.#of(backend, server);
+    for (const fact of gone) this.#facts.delete(overrideId(fact));
+    await Promise.all(gone.map((fact) => this.#keep(overrideId(fact), null)));
   }
 
   /** Keeps the time no longer. */

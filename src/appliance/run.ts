@@ -3,21 +3,25 @@
  */
 
 import { PER_SECOND } from "../admin/connections.ts";
-import { CannotListen, serveAdmin } from "../admin/serve.ts";
+import { type AdminServer, CannotListen, serveAdmin } from "../admin/serve.ts";
 import { EXIT } from "../cli/exit_code.ts";
 import type { HostFacts } from "../config/host.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
+import { withAdded } from "../core/plan/added.ts";
 import type { Plan } from "../core/plan/plan.ts";
 import { probeUring } from "../dataplane/uring_driver.ts";
 import { CAP_NET_BIND_SERVICE, raise } from "../linux/thread.ts";
 import { createMetrics } from "../metrics/registry.ts";
+import { AddedServers } from "./added_servers.ts";
+import { Applying } from "./applying.ts";
 import { Availability } from "./availability.ts";
 import { CannotRun } from "./cannot_run.ts";
+import { Changes } from "./changes.ts";
 import { Connections } from "./connections.ts";
-import { newConnectionLogs } from "./connection_logs.ts";
+import { type ConnectionLogs, newConnectionLogs } from "./connection_logs.ts";
 import { build } from "./bundle.ts";
 import { chooseEngine } from "./engine_kind.ts";
-import { Engines } from "./engines.ts";
+import { type EngineParts, Engines } from "./engines.ts";
 import { Frontends } from "./frontends.ts";
 import { hostFacts } from "./host.ts";
 import { KeptHealth } from "./kept_health.ts";
@@ -34,6 +38,7 @@ import { Servers } from "./servers.ts";
 import { ServiceManager } from "./service_manager.ts";
 import { createSharedMemory } from "./shared_memory.ts";
 import { Signals } from "./signals.ts";
+import { type StepParts, stepsOf } from "./steps.ts";
 import { Tables } from "./tables.ts";
 
 /** What `lintel run` was given. */
@@ -99,26 +104,24 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
   const frontends = new Frontends(plan, tables, memory.frontendCounters, dataplaneWorkers);
   const connectionLogs = newConnectionLogs({ plan, memory, servers, tables, dataplaneWorkers });
   const parts = { plan, memory, tables, servers, frontends, routers, dataplaneWorkers, engine };
-  const engines = new Engines({
-    ...parts,
-    connections,
-    connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
-    sessionsPerWorker: sessionsPerWorker(dataplaneWorkers, plan),
-  });
-  const shortage = sessionShortage(dataplaneWorkers, plan);
-  if (shortage) log.write("warn", shortage);
+  const engines = newEngines({ ...parts, connections }, connectionLogs, log);
   const availability = new Availability({ ...parts, engines });
   const operation = operated({ ...parts, engines, availability, log, connections });
+  const { changes, added } = changing(plan, {
+    ...{ ...parts, ...operation, engines, connectionLogs },
+    admin: { apply: (plan) => admin.apply(plan) },
+    availability: { apply: () => Promise.resolve() },
+  });
   const reloads = newReloads({
     ...{ file, text, plan, manager, log, availability, shown: (): Shown => appliance },
-    apply: () => Promise.reject(new Error("this version cannot change what runs yet")),
+    apply: (plan) => changes.apply(plan),
   });
   signals.onReload = () => reloads.trigger("SIGHUP");
   const seen = { threads: engines.threads, connectionLogs, availability, log };
-  const shown = { ...parts, ...operation, ...seen, reloads };
+  const shown = { ...parts, ...operation, ...seen, changes, added, reloads };
   const appliance = new RunningAppliance(shown);
   appliance.metrics = createMetrics(appliance.sources());
-  const admin = await serveAdmin(appliance, plan.admin, faultsTo(log), localPeer);
+  const admin: AdminServer = await serveAdmin(appliance, plan.admin, faultsTo(log), localPeer);
   const failed = new Promise<never>((_, reject) => {
     engines.onFailure = (message) => reject(new CannotRun(message));
   });
@@ -141,7 +144,7 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
     manager.stopping();
     operation.overrides.stop();
     availability.leave();
-    await leaveAndDrain(engines, frontends, plan.stopTimeoutMs, signals, log);
+    await leaveAndDrain(engines, frontends, changes.file.stopTimeoutMs, signals, log);
   } finally {
     await within(STOP_MS, engines.stop());
     frontends.close();
@@ -154,6 +157,21 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
     manager.close();
   }
   log.write("info", "stopped");
+}
+
+function newEngines(
+  parts: Omit<EngineParts, "connectionLog" | "sessionsPerWorker">,
+  connectionLogs: ConnectionLogs | undefined,
+  log: Log,
+): Engines {
+  const { plan, dataplaneWorkers } = parts;
+  const shortage = sessionShortage(dataplaneWorkers, plan);
+  if (shortage) log.write("warn", shortage);
+  return new Engines({
+    ...parts,
+    connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
+    sessionsPerWorker: sessionsPerWorker(dataplaneWorkers, plan),
+  });
 }
 
 /** What is there only once engines run: connections, and what is said of servers. */
@@ -194,11 +212,27 @@ function operated({ plan, tables, servers, engines, availability, log, connectio
     keep: (id, fact) => kept.keep(id, fact),
   });
   overrides.restore(kept.restore(plan.backends, note));
+  const whole = withAdded(plan, overrides.facts);
+  tables.apply(whole);
+  servers.apply(whole.backends, (...name) => overrides.holding(whole.backends, ...name));
+  servers.settle();
   // That comes first: nobody looks at one in maint.
   const keptHealth = new KeptHealth(plan.stateDirectory, servers, log);
   keptHealth.restore();
   keptHealth.start();
   return { connections, overrides, kept, keptHealth };
+}
+
+/** What gives all parts another plan. */
+function changing(plan: Plan, parts: Omit<StepParts, "log"> & { readonly overrides: Overrides }): {
+  readonly changes: Changes;
+  readonly added: AddedServers;
+} {
+  const { overrides, servers, engines } = parts;
+  const steps = stepsOf({ ...parts, log: plan.log });
+  const applying = new Applying(withAdded(plan, overrides.facts), steps);
+  const changes = new Changes({ plan, applying, overrides });
+  return { changes, added: new AddedServers({ servers, changes, cuts: engines.dataplane.cuts }) };
 }
 
 /** The planned stop: peers take over, addresses go, connections end by themselves; or at once. */

@@ -30,14 +30,17 @@ import type {
   Standby,
   VirtualRouter,
 } from "../admin/model.ts";
+import { formatEndpoint } from "../core/net/prefix.ts";
 import type { OverrideFact } from "../core/plan/override.ts";
-import type { Plan } from "../core/plan/plan.ts";
 import type { EngineKind } from "../dataplane/orders.ts";
 import { monotonicMs } from "../linux/clock.ts";
 import type { HistogramSamples, NodeSample, Sources } from "../metrics/sources.ts";
 import type { Histogram } from "../memory/histogram.ts";
+import type { AddedServers } from "./added_servers.ts";
+import { NotApplied } from "./applying.ts";
 import type { Availability } from "./availability.ts";
 import { build, dashboardFiles } from "./bundle.ts";
+import type { Changes } from "./changes.ts";
 import type { Connections } from "./connections.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
@@ -59,7 +62,8 @@ export interface Thread {
 
 /** What {@linkcode RunningAppliance} shows. */
 export interface Parts {
-  readonly plan: Plan;
+  readonly changes: Pick<Changes, "file">;
+  readonly added: AddedServers;
   readonly reloads: Reloads;
   readonly memory: SharedMemory;
   readonly tables: Tables;
@@ -118,8 +122,8 @@ export class RunningAppliance implements Appliance {
 
   readiness(): readonly string[] {
     if (this.stopping) return ["the appliance is stopping"];
-    const { plan, servers } = this.#parts;
-    return [...this.#unstarted(), ...this.liveness(), ...unserved(plan.frontends, servers)];
+    const { changes, servers } = this.#parts;
+    return [...this.#unstarted(), ...this.liveness(), ...unserved(changes.file.frontends, servers)];
   }
 
   /** Threads that have shown no sign of life yet: the speaker starts after the data plane. */
@@ -135,11 +139,11 @@ export class RunningAppliance implements Appliance {
   }
 
   nodeStatus(): NodeStatus {
-    const { plan, engine, reloads, threads, memory, dataplaneWorkers } = this.#parts;
+    const { changes, engine, reloads, threads, memory, dataplaneWorkers } = this.#parts;
     const now = monotonicMs();
     const isFallback = threads.some(({ row }) => memory.workers.isFallback(row));
     return {
-      node: plan.node,
+      node: changes.file.node,
       version: build.version,
       pid: Deno.pid,
       // The worst of all workers'.
@@ -193,12 +197,22 @@ export class RunningAppliance implements Appliance {
     return after;
   }
 
-  addServer(backend: string, server: string, _wish: AddServerWish): Promise<Server> {
-    throw new Conflict(`${backend}/${server}: servers are not added at run time yet`);
+  async addServer(backend: string, server: string, wish: AddServerWish): Promise<Server> {
+    this.#refuseWhileStopping();
+    const after = await this.#parts.added.add(backend, server, wish).catch(asConflict);
+    const { address, port, weight } = after;
+    const where = port === null ? address : formatEndpoint(address, port);
+    const message = `server ${backend}/${server} was added: ${where}, weight ${weight.configured}`;
+    if (!wish.dryRun) this.#audit(message, wish);
+    return after;
   }
 
-  removeServer(backend: string, server: string, _wish: RemoveServerWish): Promise<void> {
-    throw new Conflict(`${backend}/${server}: the file defines this server`);
+  async removeServer(backend: string, server: string, wish: RemoveServerWish): Promise<void> {
+    this.#refuseWhileStopping();
+    const ended = await this.#parts.added.remove(backend, server, wish).catch(asConflict);
+    if (wish.dryRun) return;
+    const connections = ended === 0 ? "" : `, and ${ended} connections were ended`;
+    this.#audit(`server ${backend}/${server} was removed${connections}`, wish);
   }
 
   overrides(): readonly OverrideFact[] {
@@ -248,9 +262,9 @@ export class RunningAppliance implements Appliance {
   }
 
   async setStandby(wish: StandbyWish): Promise<Standby> {
-    const { plan, log, availability } = this.#parts;
+    const { changes, log, availability } = this.#parts;
     this.#refuseWhileStopping();
-    if (plan.virtualRouters.length === 0) {
+    if (changes.file.virtualRouters.length === 0) {
       throw new Conflict("the configuration has no virtual router: there is nothing to refuse");
     }
     const { caller, reason } = wish;
@@ -308,6 +322,11 @@ export class RunningAppliance implements Appliance {
       workerLag: () => samples(memory.workerLag, threads.map(({ name, row }) => [name, row])),
     };
   }
+}
+
+/** What runs is as it was: the caller may do something about it. */
+function asConflict(error: unknown): never {
+  throw error instanceof NotApplied ? new Conflict(error.message, { cause: error }) : error;
 }
 
 /** Rows of a histogram, labelled by the names of what they belong to. */

@@ -4,7 +4,7 @@
  * operators say is remembered elsewhere.
  */
 
-import type { Backend, Health, Server } from "../admin/model.ts";
+import type { Backend, Server } from "../admin/model.ts";
 import { ramped, rampShare, rampStepMs } from "../core/health/slow_start.ts";
 import { overridden, type OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
@@ -14,19 +14,9 @@ import type { Fd } from "../linux/libc.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
 import type { CheckedServer, CheckResult } from "../prober/orders.ts";
 import { rowAt } from "./layout.ts";
-import type { SharedMemory } from "./shared_memory.ts";
-import { type Entry, shownServer } from "./shown_server.ts";
+import { nobodysRow, type SharedMemory } from "./shared_memory.ts";
+import { type Entry, entryOf, type Known, shownServer } from "./shown_server.ts";
 import type { Tables } from "./tables.ts";
-
-/** What checks have said of a server. */
-export interface Known {
-  readonly health: Health["state"];
-  /** Rise and fall as `core/health` counts them; `undefined` where that is not known. */
-  readonly count: number | undefined;
-  readonly lastCheck: CheckResult | null;
-  readonly lastFailure: CheckResult | null;
-  readonly healthChangedAt: number | null;
-}
 
 /** Time, for servers that come back slowly; tests put their own in its place. */
 export interface Time {
@@ -234,6 +224,12 @@ export class Servers {
     return entry && this.#show({ ...entry, facts });
   }
 
+  /** How a server would be shown that is not there, or is another one. */
+  previewNew(backend: BackendPlan, plan: ServerPlan): Server {
+    const row = this.rowOf(backend.name, plan.name) ?? nobodysRow(this.#memory.capacities);
+    return this.#show(entryOf(row, backend, plan, []));
+  }
+
   /**
    * Makes these all the facts about a server, effective for the next connection of every worker
    * when it returns.
@@ -264,8 +260,7 @@ export class Servers {
   #enter(row: Row, backend: BackendPlan, plan: ServerPlan, facts: readonly OverrideFact[]): Entry {
     // Nobody checks it yet: its health is ours to write.
     this.#memory.servers.setHealth(row, "unchecked");
-    const said = { facts, lastCheck: null, lastFailure: null, healthChangedAt: null };
-    const entry: Entry = { row, backend, plan, ...said, rampSince: null, wasAway: false };
+    const entry = entryOf(row, backend, plan, facts);
     this.#hold(entry);
     this.#weigh(entry);
     return entry;

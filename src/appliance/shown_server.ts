@@ -29,6 +29,27 @@ export interface Entry {
   wasAway: boolean;
 }
 
+/** What checks have said of a server. */
+export interface Known {
+  readonly health: Health["state"];
+  /** Rise and fall as `core/health` counts them; `undefined` where that is not known. */
+  readonly count: number | undefined;
+  readonly lastCheck: CheckResult | null;
+  readonly lastFailure: CheckResult | null;
+  readonly healthChangedAt: number | null;
+}
+
+/** A server of which nothing is known yet but what the file and others say. */
+export function entryOf(
+  row: Row,
+  backend: BackendPlan,
+  plan: ServerPlan,
+  facts: readonly OverrideFact[],
+): Entry {
+  const unknown = { lastCheck: null, lastFailure: null, healthChangedAt: null };
+  return { row, backend, plan, facts, ...unknown, rampSince: null, wasAway: false };
+}
+
 /** A server as it is shown, with the weight that balancing goes by. */
 export function shownServer(entry: Entry, memory: SharedMemory, effectiveWeight: number): Server {
   const { row, plan, backend, facts } = entry;

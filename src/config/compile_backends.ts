@@ -81,6 +81,11 @@ function compileBackend(
       replies: backend.udp.replies ?? null,
       maxSessions: backend.udp.maxSessions,
     },
+    serverDefaults: {
+      weight: backend.serverDefaults.weight,
+      maxConnections: backend.serverDefaults.maxConnections ?? null,
+      proxyProtocol: backend.proxyProtocol ?? null,
+    },
     servers,
   };
 }

@@ -78,6 +78,7 @@ const DEFAULT_BACKEND: BackendPlan = {
   whenEmpty: "reject",
   sourceAddress: { ipv4: null, ipv6: null, insteadOf: null },
   udp: { idleTimeoutMs: 30_000, replies: null, maxSessions: 65_536 },
+  serverDefaults: { weight: 100, maxConnections: null, proxyProtocol: null },
   servers: [DEFAULT_SERVER],
 };
 

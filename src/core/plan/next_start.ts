@@ -16,9 +16,17 @@ export interface Reloadable {
 /** The wanted plan with what cannot change as it runs. */
 export function reloadable(running: Plan, wanted: Plan): Reloadable {
   const admin = pick(running.admin, ADMIN_KEYS);
-  const plan = { ...wanted, ...pick(running, KEYS), admin: { ...wanted.admin, ...admin } };
+  const log = { ...wanted.log };
+  // The workers are given what they write to when they start.
+  if ((log.connections === "none") !== (running.log.connections === "none")) {
+    log.connections = running.log.connections;
+  }
+  const plan = { ...wanted, ...pick(running, KEYS), admin: { ...wanted.admin, ...admin }, log };
   const nextStart = [
     ...waiting(running, wanted, KEYS, ""),
+    ...(log.connections === wanted.log.connections
+      ? []
+      : waiting(running.log, wanted.log, ["connections"], "log.")),
     ...waiting(running.admin, wanted.admin, ADMIN_KEYS, "admin."),
   ];
   return { plan, nextStart };

@@ -105,6 +105,21 @@ export function whyStale(
   return said === fact.file ? undefined : `the file says ${said} now instead of ${fact.file}`;
 }
 
+/** Why there is nothing any more that a fact could be about, beside these backends and facts. */
+export function whyGone(
+  fact: OverrideFact,
+  backends: readonly BackendPlan[],
+  facts: readonly OverrideFact[],
+): string | undefined {
+  const { backend, server } = fact;
+  const inFile = backends.find(({ name }) => name === backend)?.servers;
+  const isAdded = facts.some((one) =>
+    one.field === "server" && one.backend === backend && one.server === server
+  );
+  if (isAdded || inFile?.some(({ name }) => name === server)) return undefined;
+  return `there is no server ${server} any more`;
+}
+
 function isAddedServer(value: unknown): boolean {
   if (!isMap(value)) return false;
   const { address, family, port, weight } = value;

@@ -269,6 +269,8 @@ export interface BackendPlan {
   readonly whenEmpty: "reject" | "hold";
   readonly sourceAddress: SourceAddressPlan;
   readonly udp: UdpPlan;
+  /** What servers have that are added at run time, as far as nothing else is said of them. */
+  readonly serverDefaults: Pick<ServerPlan, "weight" | "maxConnections" | "proxyProtocol">;
   readonly servers: readonly ServerPlan[];
 }
 

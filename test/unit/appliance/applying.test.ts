@@ -48,24 +48,6 @@ describe("Applying", () => {
     );
     expect(told.at(-1)).toBe("one info (undo)");
   });
-
-  test("plans are applied one at a time, also after one that failed", async () => {
-    const told: string[] = [];
-    const slow = noting(told, "slow", async (plan) => {
-      await Promise.resolve();
-      told.push("slow is done");
-      if (plan === NEW && told.length < 3) throw new Error("no");
-    });
-    const applying = new Applying(OLD, [slow]);
-    const first = applying.apply(NEW);
-    const second = applying.apply(NEW);
-    await expect(first).rejects.toThrow("could not slow: no");
-    await second;
-    expect(told).toEqual([
-      ...["slow debug", "slow is done", "slow info (undo)", "slow is done"],
-      ...["slow debug", "slow is done"],
-    ]);
-  });
 });
 
 function noting(told: string[], name: string, then: Step["apply"] = () => {}): Step {
