@@ -102,11 +102,6 @@ export class Engines {
     return this.dataplane.drain(deaf);
   }
 
-  /** Makes every worker that forwards decide by the tables as they are now. */
-  async planDataplane(): Promise<void> {
-    await this.dataplane.plan();
-  }
-
   /** Makes the prober check the servers as they are now. */
   async planProber(): Promise<void> {
     const planned = this.#answers.of(this.#prober, "planned");

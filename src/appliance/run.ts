@@ -108,9 +108,8 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
   const availability = new Availability({ ...parts, engines });
   const operation = operated({ ...parts, engines, availability, log, connections });
   const { changes, added } = changing(plan, {
-    ...{ ...parts, ...operation, engines, connectionLogs },
+    ...{ ...parts, ...operation, engines, connectionLogs, availability },
     admin: { apply: (plan) => admin.apply(plan) },
-    availability: { apply: () => Promise.resolve() },
   });
   const reloads = newReloads({
     ...{ file, text, plan, manager, log, availability, shown: (): Shown => appliance },

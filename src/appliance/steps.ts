@@ -6,11 +6,13 @@
 import type { AdminServer } from "../admin/serve.ts";
 import type { LogPlan, Plan } from "../core/plan/plan.ts";
 import type { Step } from "./applying.ts";
+import type { Availability } from "./availability.ts";
 import type { ConnectionLogs } from "./connection_logs.ts";
 import type { Engines } from "./engines.ts";
 import type { Frontends } from "./frontends.ts";
 import { configureLog } from "./log.ts";
 import type { Overrides } from "./overrides.ts";
+import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
 import type { Tables } from "./tables.ts";
 
@@ -25,8 +27,8 @@ export interface StepParts {
   readonly admin: Pick<AdminServer, "apply">;
   /** How the log is set up. */
   log: LogPlan;
-  /** Whatever concerns virtual routers. */
-  readonly availability: { apply(plan: Plan): Promise<void> };
+  readonly routers: Pick<Routers, "apply">;
+  readonly availability: Pick<Availability, "apply">;
 }
 
 /** The steps, in the order in which a plan is applied. */
@@ -51,10 +53,11 @@ export function stepsOf(parts: StepParts): Step[] {
   ];
 }
 
-function findRoom({ tables, connectionLogs }: StepParts, plan: Plan): void {
+function findRoom({ tables, routers, connectionLogs }: StepParts, plan: Plan): void {
   // Lines that have not been written yet name what they are about by its place.
   void connectionLogs?.drain();
   tables.apply(plan);
+  routers.apply(plan);
 }
 
 /** Who is new takes connections only when every worker knows it. */
