@@ -32,6 +32,7 @@ export class SpeakerHost {
   /** The process that the speaker runs in, below the lab's wrappers; 0 before it has said so. */
   pid = 0;
   #routers: readonly Counted[] = [];
+  #ordered = 0;
   #planned = 0;
 
   constructor(
@@ -78,9 +79,11 @@ export class SpeakerHost {
     more: { groups?: readonly SyncGroupPlan[]; trackers?: readonly TrackerPlan[] } = {},
     isAwaited = true,
   ): Promise<void> {
+    const ordered = this.#ordered;
     const before = this.#planned;
     this.host.write(FILE, JSON.stringify({ routers, ...more }));
     Deno.kill(this.pid, "SIGHUP");
+    await eventually("the plan is read", () => this.#ordered > ordered);
     if (isAwaited) await eventually("the plan is followed", () => this.#planned > before);
   }
 
@@ -97,10 +100,11 @@ export class SpeakerHost {
       | LogReport
       | TransitionReport
       | { kind: "process"; pid: number }
-      | { kind: "planned" }
+      | { kind: "ordered" | "planned" }
       | { kind: "other" };
     if (said.kind === "counters") this.#routers = said.routers;
     if (said.kind === "process") this.pid = said.pid;
+    if (said.kind === "ordered") this.#ordered++;
     if (said.kind === "planned") this.#planned++;
     if (said.kind === "log") this.said.push(said.message);
     if (said.kind === "transition") this.transitions.push(said);

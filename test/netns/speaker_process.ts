@@ -50,6 +50,7 @@ print({ kind: "process", pid: Deno.pid });
 Deno.addSignalListener("SIGHUP", () => {
   given = read();
   post({ kind: "plan", ...given });
+  print({ kind: "ordered" });
 });
 Deno.addSignalListener("SIGTERM", () => post({ kind: "stop" }));
 setInterval(tell, 50);
