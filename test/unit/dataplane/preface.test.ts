@@ -273,8 +273,10 @@ describe("a server that is to be told of its client", () => {
     const { world, servers } = worldOf({ frontend: TRUSTING, proxyProtocol: "v1" });
     const { client } = dial(world, Uint8Array.from(header(1, "203.0.113.9", 1234)));
     world.pass(50);
-    client.reset();
+    client.close();
+    servers.get(0)!.close();
     world.pass(50);
+    expect(world.frontend("closed")).toBe(1);
     const frontends = world.start.frontends.map((one) => ({ ...one, proxyProtocolFrom: null }));
     const { backends } = world.start;
     world.engine.carryOut({ kind: "plan", frontends, backends, virtualRouters: [] });
