@@ -127,7 +127,7 @@ const BALANCES = fc.constantFrom("roundrobin", "leastconn", "source", "random", 
 
 /** Some backends, each with some of the rows of its own; a plan may add servers, never less. */
 const SCENARIO = fc.record({
-  before: fc.array(fc.record({ servers: fc.nat(3), balance: BALANCES }), {
+  before: fc.array(fc.record({ servers: fc.integer({ min: 0, max: 4 }), balance: BALANCES }), {
     minLength: 1,
     maxLength: 3,
   }),
@@ -142,9 +142,9 @@ const SCENARIO = fc.record({
   ),
   rows: fc.array(
     fc.record({
-      isUsable: fc.boolean(),
-      weight: fc.constantFrom(0, 1, 50, 100),
-      limit: fc.constantFrom(0, 1, 3),
+      isUsable: fc.constantFrom(true, true, true, false),
+      weight: fc.constantFrom(0, 1, 50, 100, 100, 100),
+      limit: fc.constantFrom(0, 0, 3),
       active: fc.nat(3),
     }),
     { minLength: ALL_ROWS.length, maxLength: ALL_ROWS.length },
