@@ -3,12 +3,19 @@
  * are `serve.ts`'s; what the answers say is the appliance's.
  */
 
+import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Hono } from "hono";
 import { bodyLimit } from "hono/body-limit";
 import type { BlankEnv } from "hono/types";
 import { addAddedServers } from "./added_servers.ts";
 import type { Appliance } from "./appliance.ts";
-import { type CallerEnv, type Door, identify, refuseForeignPages } from "./callers.ts";
+import {
+  type CallerEnv,
+  type Door,
+  identify,
+  limitChanges,
+  refuseForeignPages,
+} from "./callers.ts";
 import { addConfig } from "./config.ts";
 import { addDashboard } from "./dashboard.ts";
 import { addConnections } from "./connections.ts";
@@ -18,7 +25,7 @@ import { haproxyCsv } from "./haproxy_csv.ts";
 import { addOverrides } from "./overrides.ts";
 import { addProbes } from "./probes.ts";
 import { answerError, Refusal } from "./problem.ts";
-import { addResources } from "./resources.ts";
+import { addResources, answer, found, problems } from "./resources.ts";
 import { addServerChanges } from "./servers.ts";
 import { newRouter } from "./validation.ts";
 
@@ -27,13 +34,15 @@ export function createAdminApp(
   appliance: Appliance,
   door: Door,
   fault: (error: unknown) => void,
+  now: () => number = () => performance.now(),
 ): Hono<CallerEnv> {
   const router = newRouter<CallerEnv>();
   router.onError(answerError(fault));
   router.notFound(refuseUnknown);
   addDashboard(router, appliance.dashboard);
-  router.use(identify(door));
+  router.use(identify(door, now));
   router.use(refuseForeignPages());
+  router.use(limitChanges(now));
   router.use(bodyLimit({ maxSize: MOST_BODY_BYTES, onError: refuseBody }));
   addProbes(router, appliance);
   addResources(router, appliance);
@@ -44,20 +53,11 @@ export function createAdminApp(
   addConnections(router, appliance);
   addEvents(router, appliance);
   addConfig(router, appliance);
-  router.get("/stats;csv", (context) => {
+  router.openapi(STATS, (context) => {
     context.header("cache-control", "no-store");
     return context.text(haproxyCsv(appliance.frontends(), appliance.backends()));
   });
-  const { version } = appliance.nodeStatus();
-  // Made at the first request: it costs some milliseconds that a start need not wait for.
-  let document: object | undefined;
-  router.get("/openapi.json", (context) => {
-    document ??= router.getOpenAPI31Document({
-      openapi: "3.1.0",
-      info: { title: "lintel", version, description: "The admin API of a lintel appliance." },
-    });
-    return context.json(document);
-  });
+  addDocument(router, appliance.nodeStatus().version);
   return router;
 }
 
@@ -70,6 +70,28 @@ export function createProbesApp(appliance: Appliance, fault: (error: unknown) =>
   return router;
 }
 
+/** Adds `/openapi.json`, which tells of every route that was added before. */
+function addDocument(router: OpenAPIHono<CallerEnv>, version: string): void {
+  const { openAPIRegistry } = router;
+  openAPIRegistry.registerComponent("securitySchemes", "token", {
+    ...{ type: "http", scheme: "bearer", description: "A secret of admin.tokens" },
+  });
+  openAPIRegistry.registerComponent("securitySchemes", "certificate", {
+    ...{ type: "mutualTLS", description: "Of admin.tls.clientCa" },
+  });
+  // Made at the first request: it costs some milliseconds that a start need not wait for.
+  let document: object | undefined;
+  router.openapi(DOCUMENT, (context) => {
+    document ??= router.getOpenAPI31Document({
+      openapi: "3.1.0",
+      info: { title: "lintel", version, description: "The admin API of a lintel appliance." },
+      // By nothing on the socket, and on loopback where there are no tokens.
+      security: [{ token: [] }, { certificate: [] }, {}],
+    });
+    return answer(context, document);
+  });
+}
+
 function refuseUnknown({ req }: { readonly req: { method: string; path: string } }): never {
   const detail = `nothing answers ${req.method} ${req.path}; /openapi.json says what does`;
   throw new Refusal(404, detail);
@@ -80,3 +102,20 @@ function refuseBody(): never {
 }
 
 const MOST_BODY_BYTES = 1_000_000;
+
+const STATS = createRoute({
+  method: "get",
+  path: "/stats;csv",
+  summary: "Frontends, backends and servers as HAProxy's statistics",
+  responses: {
+    200: { description: "HAProxy's CSV", content: { "text/plain": { schema: z.string() } } },
+    ...problems(),
+  },
+});
+
+const DOCUMENT = createRoute({
+  method: "get",
+  path: "/openapi.json",
+  summary: "This document",
+  responses: { ...found("OpenAPI 3.1", z.object({ openapi: z.string() })), ...problems() },
+});

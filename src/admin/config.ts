@@ -70,7 +70,7 @@ const PLAN = createRoute({
   },
   responses: {
     ...found("What would be other than now", ConfigPlanSchema),
-    ...problems(401, 403, 413, 415, 422),
+    ...problems(413, 415, 422),
   },
 });
 

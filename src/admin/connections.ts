@@ -6,6 +6,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { parsePrefix } from "../core/net/prefix.ts";
 import type { Appliance, ConnectionFilter } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
+import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { WishQuerySchema } from "./model.ts";
 import { ConnectionSchema, KilledSchema } from "./model_connections.ts";
 import { Refusal, unknownName } from "./problem.ts";
@@ -26,6 +27,11 @@ export function addConnections(router: OpenAPIHono<CallerEnv>, appliance: Applia
       throw new Refusal(422, detail, [{ path: "?all", detail }]);
     }
     requireKnown(appliance, filter);
+    const expected = context.req.header("if-match");
+    // Connections come and go: such a list is rarely found again as it was.
+    if (expected !== undefined) {
+      requireMatch(expected, appliance.connections(filter, PAGE, null));
+    }
     context.header("lintel-scope", "this node only");
     return answer(
       context,
@@ -92,7 +98,7 @@ const LIST = createRoute({
         next: z.string().nullable().describe("Where the list goes on; null: it is whole"),
       }),
     ),
-    ...problems(401, 403, 404, 422),
+    ...problems(404, 422),
   },
 });
 
@@ -102,6 +108,7 @@ const KILL = createRoute({
   summary: "Kill connections at a bounded rate; answers when it is done",
   middleware: requires("operator"),
   request: {
+    headers: IfMatchSchema,
     query: WishQuerySchema.extend({
       ...FILTER,
       all: z.enum(["true", "false"]).optional().describe("true: all, where no filter is given"),
@@ -111,6 +118,6 @@ const KILL = createRoute({
   },
   responses: {
     ...found("What has come of it", KilledSchema),
-    ...problems(401, 403, 404, 409, 422),
+    ...problems(404, 409, 412, 413, 422),
   },
 });

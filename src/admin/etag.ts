@@ -2,6 +2,7 @@
  * ETags: what a change may rely on not having changed in the meantime.
  */
 
+import { z } from "@hono/zod-openapi";
 import { createHash } from "node:crypto";
 import { Refusal } from "./problem.ts";
 
@@ -13,6 +14,11 @@ export function etagOf(resource: unknown): string {
   const decided = JSON.stringify(resource, (key, value) => MEASURED.has(key) ? undefined : value);
   return `"${createHash("sha256").update(decided).digest("base64url").slice(0, TAG_LENGTH)}"`;
 }
+
+/** What a change may be made to depend on. */
+export const IfMatchSchema = z.object({
+  "if-match": z.string().optional().describe("Only if this is the ETag of what is changed"),
+});
 
 /** Refuses with 412 unless `If-Match` is absent, `*`, or names the resource's tag. */
 export function requireMatch(header: string | undefined, resource: unknown): void {

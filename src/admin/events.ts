@@ -9,7 +9,7 @@ import { type SSEStreamingApi, streamSSE } from "hono/streaming";
 import type { Appliance } from "./appliance.ts";
 import { type Event, EventSchema } from "./model_events.ts";
 import { Refusal } from "./problem.ts";
-import { answer, found, problems } from "./resources.ts";
+import { answer, foundOrFollowed, problems } from "./resources.ts";
 import { wantsStream } from "./streams.ts";
 
 /** Adds `GET /v1/events`. */
@@ -73,7 +73,7 @@ function lastSeen(header: string | undefined): number {
 }
 
 const LIST = z.strictObject({ items: z.array(EventSchema), next: z.string().nullable() });
-const FOUND = found("The events still known, oldest first", LIST);
+const FOUND = foundOrFollowed("The events still known, oldest first", LIST);
 
 const EVENTS = createRoute({
   method: "get",

@@ -8,7 +8,7 @@ import type { Context } from "hono";
 import { milliseconds } from "../config/duration.ts";
 import type { Appliance, Wish } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
-import { requireMatch } from "./etag.ts";
+import { IfMatchSchema, requireMatch } from "./etag.ts";
 import {
   StandbySchema,
   type VirtualRouter,
@@ -72,7 +72,8 @@ function changed(context: Context, resource: object): Response {
 
 const NAMED = z.object({ name: z.string() });
 
-const REFUSED = problems(400, 401, 403, 404, 409, 412, 413, 415, 422);
+const REFUSED = problems(409, 412, 413, 422);
+const REFUSED_BODY = problems(400, 415);
 
 const FAILOVER = createRoute({
   method: "post",
@@ -81,10 +82,16 @@ const FAILOVER = createRoute({
   middleware: [requires("operator"), requireType("application/json")],
   request: {
     params: NAMED,
+    headers: IfMatchSchema,
     query: WishQuerySchema,
     body: { required: true, content: { "application/json": { schema: FailoverRequestSchema } } },
   },
-  responses: { ...found("The handover when it is done", HandoverSchema), ...REFUSED },
+  responses: {
+    ...found("The handover when it is done", HandoverSchema),
+    ...REFUSED,
+    ...REFUSED_BODY,
+    ...problems(404),
+  },
 });
 
 const UNHOLD = createRoute({
@@ -92,8 +99,12 @@ const UNHOLD = createRoute({
   path: "/v1/virtual-routers/{name}/hold",
   summary: "Let a virtual router preempt again before its hold is over",
   middleware: requires("operator"),
-  request: { params: NAMED, query: WishQuerySchema },
-  responses: { ...found("The virtual router after the change", VirtualRouterSchema), ...REFUSED },
+  request: { params: NAMED, headers: IfMatchSchema, query: WishQuerySchema },
+  responses: {
+    ...found("The virtual router after the change", VirtualRouterSchema),
+    ...REFUSED,
+    ...problems(404),
+  },
 });
 
 const STANDBY = createRoute({
@@ -101,7 +112,7 @@ const STANDBY = createRoute({
   path: "/v1/standby",
   summary: "Whether this node refuses to be Active",
   request: { query: z.strictObject({}) },
-  responses: { ...found("Standby", StandbySchema), ...problems(401, 403, 422) },
+  responses: { ...found("Standby", StandbySchema), ...problems(422) },
 });
 
 const PUT_STANDBY = createRoute({
@@ -110,8 +121,9 @@ const PUT_STANDBY = createRoute({
   summary: "Refuse to be Active, or no longer",
   middleware: [requires("operator"), requireType("application/json")],
   request: {
+    headers: IfMatchSchema,
     query: WishQuerySchema,
     body: { required: true, content: { "application/json": { schema: StandbyRequestSchema } } },
   },
-  responses: { ...found("Standby after the change", StandbySchema), ...REFUSED },
+  responses: { ...found("Standby after the change", StandbySchema), ...REFUSED, ...REFUSED_BODY },
 });

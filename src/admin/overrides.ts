@@ -7,6 +7,7 @@ import type { Context } from "hono";
 import { type OverrideFact, overrideId } from "../core/plan/override.ts";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
+import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { WishQuerySchema } from "./model.ts";
 import { OverrideFactSchema } from "./model_overrides.ts";
 import { unknownName } from "./problem.ts";
@@ -17,6 +18,7 @@ export function addOverrides(router: OpenAPIHono<CallerEnv>, appliance: Applianc
   router.openapi(LIST, (context) => answer(context, listOf(appliance.overrides())));
   router.openapi(CLEAR, (context) => {
     const { backend, server } = context.req.valid("query");
+    requireMatch(context.req.header("if-match"), listOf(appliance.overrides()));
     const meant = appliance.overrides().filter((fact) =>
       (backend === undefined || fact.backend === backend) &&
       (server === undefined || fact.server === server)
@@ -26,6 +28,7 @@ export function addOverrides(router: OpenAPIHono<CallerEnv>, appliance: Applianc
   router.openapi(CLEAR_ONE, (context) => {
     const { id } = context.req.valid("param");
     const all = appliance.overrides();
+    requireMatch(context.req.header("if-match"), listOf(all));
     const meant = all.filter((fact) => overrideId(fact) === id);
     if (meant.length === 0) throw unknownName("override", id, all.map(overrideId));
     return clear(context, appliance, meant);
@@ -55,14 +58,14 @@ const LIST_SCHEMA = z.strictObject({
   next: z.string().nullable().describe("Where the list goes on; null: it is whole"),
 });
 
-const REFUSED = problems(401, 403, 404, 409, 422);
+const REFUSED = problems(409, 412, 413, 422);
 
 const LIST = createRoute({
   method: "get",
   path: "/v1/overrides",
   summary: "Everything that differs from the file: who, when, why, until",
   request: { query: z.strictObject({}) },
-  responses: { ...found("What differs", LIST_SCHEMA), ...problems(401, 403, 422) },
+  responses: { ...found("What differs", LIST_SCHEMA), ...problems(422) },
 });
 
 const CLEAR = createRoute({
@@ -71,6 +74,7 @@ const CLEAR = createRoute({
   summary: "Back to the file: everything, or one backend or server",
   middleware: requires("operator"),
   request: {
+    headers: IfMatchSchema,
     query: WishQuerySchema.extend({
       backend: z.string().optional().describe("Only of this backend"),
       server: z.string().optional().describe("Only of servers of this name"),
@@ -84,6 +88,10 @@ const CLEAR_ONE = createRoute({
   path: "/v1/overrides/{id}",
   summary: "Back to the file with one field of a server",
   middleware: requires("operator"),
-  request: { params: z.object({ id: z.string() }), query: WishQuerySchema },
-  responses: { ...found("What still differs", LIST_SCHEMA), ...REFUSED },
+  request: {
+    params: z.object({ id: z.string() }),
+    headers: IfMatchSchema,
+    query: WishQuerySchema,
+  },
+  responses: { ...found("What still differs", LIST_SCHEMA), ...REFUSED, ...problems(404) },
 });

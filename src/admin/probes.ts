@@ -7,6 +7,7 @@ import type { Context, Env } from "hono";
 import type { Appliance } from "./appliance.ts";
 import { unknownName } from "./problem.ts";
 import { readinessLines } from "./readiness.ts";
+import { problems } from "./resources.ts";
 
 /** Adds `/livez`, `/readyz`, `/active` and `/metrics`. */
 export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
@@ -56,6 +57,7 @@ const text = (description: string) => ({
 const PROBE_RESPONSES: RouteConfig["responses"] = {
   200: text("Yes"),
   503: text("No; one line for each cause"),
+  ...problems(),
 };
 
 const READYZ = createRoute({
@@ -67,7 +69,7 @@ const READYZ = createRoute({
       verbose: z.string().optional().describe("Also where every server stands, and why"),
     }),
   },
-  responses: PROBE_RESPONSES,
+  responses: { ...PROBE_RESPONSES, ...problems(422) },
 });
 
 const ACTIVE = createRoute({
@@ -75,10 +77,10 @@ const ACTIVE = createRoute({
   path: "/active",
   summary: "Whether this node is Active for a virtual router, or for every one",
   request: { query: z.strictObject({ virtualRouter: z.string().optional() }) },
-  responses: PROBE_RESPONSES,
+  responses: { ...PROBE_RESPONSES, ...problems(404, 422) },
 });
 
-const METRICS_RESPONSES: RouteConfig["responses"] = { 200: text("The metrics") };
+const METRICS_RESPONSES: RouteConfig["responses"] = { 200: text("The metrics"), ...problems() };
 
 const METRICS = createRoute({
   method: "get",

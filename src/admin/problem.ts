@@ -23,6 +23,16 @@ export class Refusal extends Error {
   }
 }
 
+/** A request that would be granted later. */
+export class TooMany extends Refusal {
+  readonly retryAfterSeconds: number;
+
+  constructor(detail: string, waitSeconds: number) {
+    super(429, detail);
+    this.retryAfterSeconds = Math.ceil(waitSeconds);
+  }
+}
+
 /**
  * A name that does not exist: the answer says which ones do. `within` is such as ` in backend
  * "web"`.
@@ -42,6 +52,9 @@ export function unknownName(
 /** Turns whatever a handler threw into an answer. */
 export function answerError(fault: (error: unknown) => void): ErrorHandler {
   return (error, context) => {
+    if (error instanceof TooMany) {
+      context.header("Retry-After", String(error.retryAfterSeconds));
+    }
     if (error instanceof Refusal) {
       return problem(context, error.status, error.message, error.errors);
     }
@@ -91,5 +104,6 @@ const TITLES: Readonly<Record<number, string>> = {
   413: "Body too large",
   415: "Unsupported media type",
   422: "Bad value",
+  429: "Too many requests",
   500: "Internal error",
 };

@@ -31,7 +31,7 @@ export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: A
     (end) => appliance.followEvents((event) => event === null && end()),
   );
   router.openapi(
-    get("/v1/status", "Everything in one document, or a stream of it", StatusSchema),
+    get("/v1/status", "Everything in one document, or a stream of it", StatusSchema, true),
     (context) => {
       if (!wantsStream(context.req.header("accept"))) return answer(context, statusOf(appliance));
       context.header("cache-control", "no-store");
@@ -51,7 +51,7 @@ export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: A
     },
   );
   router.openapi(
-    get("/v1/backends/{backend}/servers/{server}", "One server", ServerSchema),
+    get("/v1/backends/{backend}/servers/{server}", "One server", ServerSchema, true),
     (context) => {
       const { backend, server } = context.req.param();
       const found = findServer(appliance, backend, server);
@@ -84,13 +84,29 @@ export function found(description: string, schema: ZodType): RouteConfig["respon
   return { 200: { description, headers, content: { "application/json": { schema } } } };
 }
 
-/** The errors a route may answer with, for the OpenAPI document. */
+/** The same where the resource can be followed as well: it has no ETag then. */
+export function foundOrFollowed(description: string, schema: ZodType): RouteConfig["responses"] {
+  const headers = z.object({ etag: z.string().optional() });
+  const content = {
+    "application/json": { schema },
+    "text/event-stream": { schema: z.string().describe("Server-sent events, where asked for") },
+  };
+  return { 200: { description, headers, content } };
+}
+
+/** The errors a route may answer with, for the OpenAPI document; strangers get theirs anywhere. */
 export function problems(...statuses: readonly number[]): RouteConfig["responses"] {
   const content = { "application/problem+json": { schema: ProblemSchema } };
+  const retry = { headers: z.object({ "retry-after": z.string() }) };
   return Object.fromEntries(
-    statuses.map((status) => [status, { description: "Refused", content }]),
+    [...ANYWHERE, ...statuses].map((status) => [
+      status,
+      { description: "Refused", content, ...(status === 429 && retry) },
+    ]),
   );
 }
+
+const ANYWHERE = [401, 403, 429];
 
 function statusOf(appliance: Appliance): Status {
   const verdict = (causes: readonly string[]) => ({ ok: causes.length === 0, causes: [...causes] });
@@ -144,7 +160,7 @@ function listOf(item: ZodType) {
   });
 }
 
-function get<P extends string>(path: P, summary: string, schema: ZodType) {
+function get<P extends string>(path: P, summary: string, schema: ZodType, isFollowed = false) {
   const names = [...path.matchAll(/{(\w+)}/g)].flatMap(([, name]) => name ?? []);
   const params = z.object(Object.fromEntries(names.map((name) => [name, z.string()])));
   return createRoute({
@@ -152,6 +168,9 @@ function get<P extends string>(path: P, summary: string, schema: ZodType) {
     path,
     summary,
     request: { params, query: z.strictObject({}) },
-    responses: { ...found(summary, schema), ...problems(401, 403, 404, 422) },
+    responses: {
+      ...(isFollowed ? foundOrFollowed : found)(summary, schema),
+      ...(names.length > 0 ? problems(404, 422) : problems(422)),
+    },
   });
 }

@@ -6,7 +6,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { milliseconds } from "../config/duration.ts";
 import type { Appliance, ServerChange } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
-import { requireMatch } from "./etag.ts";
+import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { AdminStateSchema, duration, type Server, ServerSchema, WishQuerySchema } from "./model.ts";
 import { Refusal } from "./problem.ts";
 import { answer, findServer, found, problems } from "./resources.ts";
@@ -115,6 +115,7 @@ const PATCH = createRoute({
   middleware: [requires("operator"), requireType(...MERGE_PATCH_TYPES)],
   request: {
     params: z.object({ backend: z.string(), server: z.string() }),
+    headers: IfMatchSchema,
     query: WishQuerySchema,
     body: {
       required: true,
@@ -126,6 +127,6 @@ const PATCH = createRoute({
   },
   responses: {
     ...found("The server after the change", ServerSchema),
-    ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
+    ...problems(400, 404, 409, 412, 413, 415, 422),
   },
 });

@@ -1,5 +1,7 @@
+import { Validator } from "@seriousme/openapi-schema-validator";
 import { describe, expect, it } from "vitest";
 import { createAdminApp } from "../../../src/admin/app.ts";
+import { ApiDocument } from "./api_document.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 
 const app = createAdminApp(new FakeAppliance(), { kind: "socket" }, () => {});
@@ -20,6 +22,13 @@ describe("/openapi.json", () => {
     expect(document.info).toMatchObject({ title: "lintel", version: "0.1.0" });
   });
 
+  it("is valid by the specification's schema, and so is every schema in it", async () => {
+    const { valid, errors } = await new Validator().validate(structuredClone(document));
+    expect(errors ?? []).toEqual([]);
+    expect(valid).toBe(true);
+    expect(new ApiDocument(document).compileAll()).toBeGreaterThan(100);
+  });
+
   it("has every route", () => {
     const operations = Object.entries<object>(document.paths)
       .flatMap(([path, methods]) => Object.keys(methods).map((method) => `${method} ${path}`));
@@ -32,7 +41,9 @@ describe("/openapi.json", () => {
       "get /active",
       "get /livez",
       "get /metrics",
+      "get /openapi.json",
       "get /readyz",
+      "get /stats;csv",
       "get /v1/backends",
       "get /v1/backends/{backend}/servers",
       "get /v1/backends/{backend}/servers/{server}",
@@ -88,7 +99,7 @@ describe("/openapi.json", () => {
       "application/json",
     ]);
     expect(Object.keys(patch.responses)).toEqual(
-      ["200", "400", "401", "403", "404", "409", "412", "413", "415", "422"],
+      ["200", "400", "401", "403", "404", "409", "412", "413", "415", "422", "429"],
     );
     expect(Object.keys(document.components.schemas.ServerPatch.properties)).toEqual(
       ["state", "weight", "reason", "ttl", "deadline", "onDeadline"],
