@@ -70,7 +70,7 @@ const PLAN = createRoute({
   },
   responses: {
     ...found("What would be other than now", ConfigPlanSchema),
-    ...problems(413, 415, 422),
+    ...problems(400, 413, 415, 422),
   },
 });
 

@@ -27,6 +27,11 @@ export type Place =
   | { readonly hostname: string; readonly port: number; readonly tls?: TlsOptions | null }
   | { readonly path: string };
 
+/** What reading a body fails with when the other side ends before it. */
+export class BrokenBody extends Error {
+  override name = "BrokenBody";
+}
+
 /** Answers a request; its URL has the path and the query that were asked for, and no more. */
 export type Answer = (request: Request, peer: Peer) => Response | Promise<Response>;
 
@@ -175,10 +180,18 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
     // It is read only as far as somebody wants it.
     const body = method === "GET" || method === "HEAD"
       ? null
-      : ReadableStream.from(incoming.iterator({ destroyOnReturn: false }));
+      : ReadableStream.from(bodyOf(incoming));
     return new Request(new URL(url, "http://lintel"), { method, headers, body });
   } catch {
     return undefined;
+  }
+}
+
+async function* bodyOf(incoming: IncomingMessage) {
+  try {
+    yield* incoming.iterator({ destroyOnReturn: false });
+  } catch (cause) {
+    throw new BrokenBody("the body breaks off", { cause });
   }
 }
 

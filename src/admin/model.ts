@@ -14,6 +14,12 @@ export const duration = (description: string) =>
     .refine((text) => (parseDuration(text) ?? 0) > 0, DURATION_EXPECTED)
     .describe(description);
 
+/**
+ * A named schema or null. `nullable` would have the OpenAPI document say null of the name itself,
+ * or of nothing.
+ */
+export const orNull = <Schema extends z.ZodType>(schema: Schema) => z.union([schema, z.null()]);
+
 const count = (description: string) => z.int().min(0).describe(description);
 const instant = (description: string) => z.iso.datetime().nullable().describe(description);
 const byReason = (description: string) =>
@@ -52,13 +58,13 @@ export const DeadlineSchema = z.strictObject({
 
 /** What of a server differs from the file, and who said so. */
 export const OverrideSchema = z.strictObject({
-  state: AdminStateSchema.nullable().describe("null: as in the file"),
+  state: orNull(AdminStateSchema).describe("null: as in the file"),
   weight: z.int().min(0).max(256).nullable().describe("null: as in the file"),
   reason: z.string().nullable(),
   by: z.string().describe("The caller who changed it last"),
   at: z.iso.datetime(),
   until: instant("When the last change ends by itself; null: never"),
-  deadline: DeadlineSchema.nullable()
+  deadline: orNull(DeadlineSchema)
     .describe("For connections that remain; null: none, or it has passed"),
 }).openapi("Override");
 
@@ -89,7 +95,7 @@ export const ServerSchema = z.strictObject({
   failures: byReason("Failed connections by reason"),
   retries: count("Connects tried again on this server"),
   redispatches: count("Connections given to another server instead of this one"),
-  override: OverrideSchema.nullable().describe("What differs from the file; null: nothing"),
+  override: orNull(OverrideSchema).describe("What differs from the file; null: nothing"),
 }).openapi("Server");
 
 /** A named set of servers. */
@@ -191,7 +197,7 @@ export const VirtualRouterSchema = z.strictObject({
     statistics: byReason("Everything that the speaker counts, by name"),
     rfc6527: byReason("The same as RFC 6527 names its objects, without vrrpv3"),
   }),
-  peer: PeerSchema.nullable().describe("null: no advertisement accepted yet"),
+  peer: orNull(PeerSchema).describe("null: no advertisement accepted yet"),
 }).openapi("VirtualRouter");
 
 /** One thread of the appliance. */

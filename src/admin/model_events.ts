@@ -3,7 +3,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import { RouterStateSchema, TrackerSchema } from "./model.ts";
+import { orNull, RouterStateSchema, TrackerSchema } from "./model.ts";
 
 /** What was known when a virtual router changed its state. */
 export const TransitionSchema = z.strictObject({
@@ -34,7 +34,7 @@ export const EventSchema = z.strictObject({
   virtualRouter: z.string().nullable(),
   by: z.string().nullable().describe("The caller who wanted it"),
   reason: z.string().nullable().describe("What the caller gave as the reason"),
-  transition: TransitionSchema.nullable(),
+  transition: orNull(TransitionSchema),
 }).openapi("Event");
 
 export type Transition = z.infer<typeof TransitionSchema>;

@@ -3,7 +3,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import { duration, PeerSchema, VirtualRouterSchema } from "./model.ts";
+import { duration, orNull, PeerSchema, VirtualRouterSchema } from "./model.ts";
 
 /** What is asked of a handover. */
 export const FailoverRequestSchema = z.strictObject({
@@ -18,7 +18,7 @@ export const FailoverRequestSchema = z.strictObject({
 export const HandoverSchema = z.strictObject({
   dryRun: z.boolean(),
   virtualRouters: z.array(z.string()).describe("What leaves together: the whole sync group"),
-  peer: PeerSchema.nullable().describe("Who was heard last; null: nobody yet"),
+  peer: orNull(PeerSchema).describe("Who was heard last; null: nobody yet"),
   peerAgeSeconds: z.number().nullable().describe("How long ago"),
   connections: z.int().min(0).describe("Open on these addresses before: they are reset"),
   detail: z.string().describe("What has come of it, or what to expect"),

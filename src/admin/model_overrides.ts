@@ -3,7 +3,7 @@
  */
 
 import { z } from "@hono/zod-openapi";
-import { AdminStateSchema, DeadlineSchema } from "./model.ts";
+import { AdminStateSchema, DeadlineSchema, orNull } from "./model.ts";
 
 const SAID = {
   id: z.string().describe("BACKEND:SERVER:FIELD"),
@@ -22,7 +22,7 @@ export const OverrideFactSchema = z.discriminatedUnion("field", [
     field: z.literal("state"),
     value: AdminStateSchema,
     file: AdminStateSchema.describe("What the file said at the time"),
-    deadline: DeadlineSchema.nullable(),
+    deadline: orNull(DeadlineSchema),
   }),
   z.strictObject({
     ...SAID,

@@ -8,6 +8,7 @@ import type { Context, ErrorHandler } from "hono";
 import { HTTPException } from "hono/http-exception";
 import type { ContentfulStatusCode } from "hono/utils/http-status";
 import { Conflict } from "./appliance.ts";
+import { BrokenBody } from "./http_listener.ts";
 import type { Problem } from "./model.ts";
 
 /** A request that is refused, with the status that tells why. */
@@ -59,6 +60,7 @@ export function answerError(fault: (error: unknown) => void): ErrorHandler {
       return problem(context, error.status, error.message, error.errors);
     }
     if (error instanceof Conflict) return problem(context, 409, error.message);
+    if (error instanceof BrokenBody) return problem(context, 400, error.message);
     // The validators' own: a body that is no JSON, a type that is not taken.
     if (error instanceof HTTPException) {
       const status = ORDINARY.find((one) => one === error.status);

@@ -45,6 +45,12 @@ interface PathItem {
   readonly responses: Operation["responses"];
 }
 
+/** As much of the document as is read here. */
+export interface DocumentText {
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> };
+  readonly paths: Readonly<Record<string, Readonly<Record<string, PathItem>>>>;
+}
+
 /** What came back. */
 export interface Answered {
   readonly status: number;
@@ -58,14 +64,13 @@ export class ApiDocument {
   readonly #schemas: Readonly<Record<string, Schema>>;
   readonly #ajv: Ajv2020;
 
-  // deno-lint-ignore no-explicit-any -- house: any: a parsed document
-  constructor(document: any) {
+  constructor(document: DocumentText) {
     this.#schemas = document.components.schemas;
     // A union of types is what nullable is written as.
     this.#ajv = new Ajv2020({ strict: true, allowUnionTypes: true, allErrors: true });
     formats.default(this.#ajv);
     this.#ajv.addSchema({ $id: "lintel:document", $defs: relinked(this.#schemas) });
-    this.operations = Object.entries<Record<string, PathItem>>(document.paths)
+    this.operations = Object.entries(document.paths)
       .flatMap(([path, methods]) =>
         Object.entries(methods).map(([method, item]) => ({
           method: method.toUpperCase(),
@@ -75,6 +80,16 @@ export class ApiDocument {
           responses: item.responses,
         }))
       );
+  }
+
+  /** The operation that answers for a path as it was asked for; `undefined` where none does. */
+  find(method: string, pathname: string): Operation | undefined {
+    const matches = this.operations.filter((one) => one.method === method)
+      .filter(({ path }) => {
+        const pattern = path.replaceAll(/[.;]/g, "\\$&").replaceAll(/{\w+}/g, "[^/]+");
+        return new RegExp(`^${pattern}$`).test(pathname);
+      });
+    return matches.sort((left, right) => names(left) - names(right))[0];
   }
 
   /** The schema itself, if it is a reference. */
@@ -129,4 +144,8 @@ export class ApiDocument {
 function relinked<Value extends object>(value: Value): Value {
   const text = JSON.stringify(value);
   return JSON.parse(text.replaceAll('"#/components/schemas/', '"lintel:document#/$defs/'));
+}
+
+function names({ path }: Operation): number {
+  return path.split("{").length;
 }

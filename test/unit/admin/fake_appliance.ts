@@ -287,7 +287,7 @@ function patched(before: Server, { state, weight, reason, caller }: ServerChange
     admin,
     weight: { ...before.weight, runtime, effective: runtime ?? before.weight.configured },
     override: {
-      ...{ state: admin, weight: runtime, reason, by: caller.name, at: AT },
+      ...{ state: state ?? null, weight: runtime, reason, by: caller.name, at: AT },
       ...{ until: null, deadline: null },
     },
   };

@@ -82,6 +82,16 @@ describe("/openapi.json", () => {
     for (const [, reference] of references) expect(everything.has(String(reference))).toBe(true);
   });
 
+  it("says null where it may be, not of a named resource itself", () => {
+    const { schemas } = document.components;
+    for (const [name, { type }] of Object.entries<{ type: unknown }>(schemas)) {
+      expect([name, type]).not.toEqual([name, expect.arrayContaining(["null"])]);
+    }
+    expect(schemas.Server.properties.override).toMatchObject({
+      anyOf: [{ $ref: "#/components/schemas/Override" }, { type: "null" }],
+    });
+  });
+
   it("declares every parameter of a path", () => {
     for (const [path, methods] of Object.entries<Record<string, Operation>>(document.paths)) {
       const names = [...path.matchAll(/{(\w+)}/g)].map(([, name]) => name);

@@ -61,6 +61,26 @@ describe("the unix socket", () => {
     expect(() => Deno.statSync(admin.socket)).toThrow(Deno.errors.NotFound);
   });
 
+  it.each([
+    ["of a length", "Content-Length: 100\r\n\r\n{"],
+    ["of unknown length", "Transfer-Encoding: chunked\r\n\r\n5\r\n{"],
+  ])("does not blame itself for a body %s that breaks off", async (_, body) => {
+    const admin = plan();
+    const faults: unknown[] = [];
+    const appliance = new FakeAppliance();
+    const server = await serveAdmin(appliance, admin, (error) => faults.push(error));
+    stops.push(() => server.stop());
+    const head = "PUT /v1/standby HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n";
+    const caller = await Deno.connect({ transport: "unix", path: admin.socket });
+    await caller.write(new TextEncoder().encode(head + body));
+    // It has been seen when somebody who came later has been answered.
+    expect((await ask(admin.socket, "/v1/status")).status).toBe(200);
+    caller.close();
+    await server.stop();
+    expect(faults).toEqual([]);
+    expect(appliance.standbys).toEqual([]);
+  });
+
   it("leaves the process's umask as it was", async () => {
     const before = Deno.umask();
     await serve(plan());
