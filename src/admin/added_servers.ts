@@ -7,7 +7,7 @@ import { parseAddress } from "../core/net/address.ts";
 import { type Endpoint, parseEndpoint } from "../core/net/prefix.ts";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
-import { etagOf, requireMatch } from "./etag.ts";
+import { etagOf, IfMatchSchema, requireMatch } from "./etag.ts";
 import { ServerSchema, WishQuerySchema } from "./model.ts";
 import { Refusal } from "./problem.ts";
 import { answer, findBackend, findServer, found, problems } from "./resources.ts";
@@ -106,13 +106,14 @@ const PUT = createRoute({
       backend: z.string(),
       server: z.string().regex(NAME, "expected letters, digits, '.', '_' and '-', 63 at most"),
     }),
+    headers: IfMatchSchema,
     query: WishQuerySchema,
     body: { required: true, content: { "application/json": { schema: AddedServerSchema } } },
   },
   responses: {
     ...found("It was there already, and is as it was said", ServerSchema),
     ...created(),
-    ...problems(400, 401, 403, 404, 409, 412, 413, 415, 422),
+    ...problems(400, 404, 409, 412, 413, 415, 422),
   },
 });
 
@@ -123,6 +124,7 @@ const DELETE = createRoute({
   middleware: requires("admin"),
   request: {
     params: z.object({ backend: z.string(), server: z.string() }),
+    headers: IfMatchSchema,
     query: WishQuerySchema.extend({
       force: z.enum(["true", "false"]).optional()
         .describe("true: also while it has connections, which are ended"),
@@ -130,6 +132,6 @@ const DELETE = createRoute({
   },
   responses: {
     ...found("The server as it was", ServerSchema),
-    ...problems(401, 403, 404, 409, 412, 422),
+    ...problems(404, 409, 412, 413, 422),
   },
 });

@@ -6,7 +6,7 @@
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Appliance, Refused } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
-import { requireMatch } from "./etag.ts";
+import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { WishQuerySchema } from "./model.ts";
 import {
   ConfigPlanSchema,
@@ -79,9 +79,9 @@ const RELOAD = createRoute({
   path: "/v1/config/reload",
   summary: "Read the file again, and apply what is other than before: all of it or nothing",
   middleware: requires("admin"),
-  request: { query: WishQuerySchema },
+  request: { headers: IfMatchSchema, query: WishQuerySchema },
   responses: {
     ...found("What has changed, or would", ReloadSchema),
-    ...problems(401, 403, 409, 412, 422),
+    ...problems(409, 412, 413, 422),
   },
 });

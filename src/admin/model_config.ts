@@ -37,7 +37,9 @@ export const ConfigPlanSchema = z.strictObject({
 }).openapi("ConfigPlan");
 
 /** What a reload has changed, or would change. */
-export const ReloadSchema = ConfigPlanSchema.extend({
+export const ReloadSchema = z.strictObject({
+  // Not by `extend`: the document would have both objects refuse the other's keys.
+  ...ConfigPlanSchema.shape,
   file: z.string(),
   applied: z.boolean().describe("false: nothing is other than before, or it was a dry run"),
   remarks: z.array(z.string()).describe("What had been said at run time and the file overrules"),

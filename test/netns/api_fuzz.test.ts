@@ -36,7 +36,7 @@ backends:
 /** What whoever may change something aims at: nothing that the client needs. */
 const SPARE = {
   backend: ["spare"],
-  server: ["spare1", "spare2"],
+  server: ["spare1", "spare2", "added"],
   name: ["spare"],
   id: ["spare:spare1:state", "spare:spare2:weight"],
   virtualRouter: ["spare"],

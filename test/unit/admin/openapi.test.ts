@@ -102,6 +102,17 @@ describe("/openapi.json", () => {
     }
   });
 
+  it("lets every change depend on what it changes", () => {
+    const changes = new ApiDocument(document).operations.filter(({ method, path }) =>
+      // It changes nothing, but has a file to look at.
+      method !== "GET" && path !== "/v1/config/plan"
+    );
+    for (const { method, path, parameters, responses } of changes) {
+      const names = parameters.filter((one) => one.in === "header").map(({ name }) => name);
+      expect([method, path, names, "412" in responses]).toEqual([method, path, ["if-match"], true]);
+    }
+  });
+
   it("describes the patch and its errors", () => {
     const patch = document.paths["/v1/backends/{backend}/servers/{server}"].patch;
     expect(Object.keys(patch.requestBody.content)).toEqual([
