@@ -6,6 +6,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
 import { StatusSchema } from "../../src/admin/model.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import type { FuzzOrder, FuzzReport } from "./api_fuzz_client.ts";
@@ -87,7 +88,12 @@ it(`bears ${requests} requests made up from its own document (seed ${seed})`, as
   expect(wrong).toEqual([]);
   expect(clients.failures).toEqual({});
   expect(clients.gapMs).toBeLessThan(1_500);
-  expect(after - before).toBeLessThan(150);
+  // Garbage of so many requests waits until somebody has the time to collect it.
+  expect(after - before).toBeLessThan(300);
+  if (isSoak) {
+    const isBack = async () => await resident() < before + 60;
+    await eventually("memory is given back", isBack, { deadlineMs: 120_000, everyMs: 2_000 });
+  }
   // Requests that all fail at the first hurdle would show nothing.
   expect(Object.keys(succeeded).length).toBeGreaterThan(operations * 0.6);
   const status = StatusSchema.parse(await lintel.json("GET", "/v1/status"));

@@ -59,7 +59,8 @@ const GARBAGE = [
   "GET /livez HTTP/1.1\r\nHost: a\r\nHost: b\r\nConnection: close\r\n\r\n",
   `POST ${SERVER} HTTP/1.1\r\n${BODY}Content-Length: -1\r\n\r\n`,
   `POST ${SERVER} HTTP/1.1\r\n${BODY}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
-  `POST ${SERVER} HTTP/1.1\r\n${BODY}Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+  `POST ${SERVER} HTTP/1.1\r\n${BODY}Content-Length: 9\r\nTransfer-Encoding: chunked\r\n\r\n` +
+  "0\r\n\r\n",
   `POST ${SERVER} HTTP/1.1\r\n${BODY}Transfer-Encoding: chunked\r\n\r\nzz\r\n`,
   `POST ${SERVER} HTTP/1.1\r\n${BODY}Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\n`,
   `POST ${SERVER} HTTP/1.1\r\n${BODY}Transfer-Encoding: gzip, chunked\r\n\r\n0\r\n\r\n`,
