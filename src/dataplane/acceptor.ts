@@ -219,9 +219,10 @@ export class Acceptor implements Watcher {
   }
 
   #refuse(client: Fd, frontend: number): void {
+    // First, so that whoever has seen the reset finds it counted.
+    this.#tally.frontend(frontend, "deniedAddress");
     this.#kernel.lingerReset(client);
     this.#kernel.close(client);
-    this.#tally.frontend(frontend, "deniedAddress");
   }
 
   /** Counts one more client of a frontend in, or closes it for now. */
