@@ -14,7 +14,7 @@ const inNamespaces = {
 /** They measure short times, or take the whole machine: nothing may run beside them. */
 const ALONE = [
   "test/netns/{dataplane_relay,dataplane_servers,drain,fast_handover,forwarding}.test.ts",
-  "test/netns/{many_routers,planned_stop,saturated,scale*}.test.ts",
+  "test/netns/{many_routers,planned_stop,reload_soak,saturated,scale*}.test.ts",
   "test/product/bench*.test.ts",
 ];
 
