@@ -63,6 +63,8 @@ function take(sources: Sources): Scrape {
   };
 }
 
+type Labels = Readonly<Record<string, string>>;
+
 /** A counter where the name ends in `_total`, else a gauge. */
 interface SampledMetric {
   readonly name: string;
@@ -72,29 +74,21 @@ interface SampledMetric {
 }
 
 interface Sample {
-  readonly labels: Readonly<Record<string, string>>;
+  readonly labels?: Labels;
+  /** Those that many samples of a scrape have: the registry writes one object of them once. */
+  readonly sharedLabels?: Labels;
   readonly value: number;
 }
 
 function register(registry: Registry, metric: SampledMetric, scrape: () => Scrape): void {
   const { name, help, labels, values } = metric;
   const configuration = { name, help, labelNames: labels, registers: [registry] };
-  if (name.endsWith("_total")) {
-    new Counter({
-      ...configuration,
-      collect() {
-        this.reset();
-        for (const sample of values(scrape())) this.inc(sample.labels, sample.value);
-      },
-    });
-    return;
-  }
-  new Gauge({
-    ...configuration,
-    collect() {
-      this.reset();
-      for (const sample of values(scrape())) this.set(sample.labels, sample.value);
-    },
+  const type = name.endsWith("_total") ? "counter" : "gauge";
+  const made = type === "counter" ? new Counter(configuration) : new Gauge(configuration);
+  // What the registry asks for when it writes text. By `set` each sample would have its place
+  // found by its labels, only to be written down and forgotten.
+  Object.assign(made, {
+    getForPromString: () => Promise.resolve({ name, help, type, values: values(scrape()) }),
   });
 }
 
@@ -124,13 +118,18 @@ function plain(value: number): Sample {
 }
 
 /** One sample for each state there is: 1 for the one that holds, 0 for the others. */
-function oneHot(labels: Sample["labels"], states: readonly string[], now: string): Sample[] {
-  return states.map((state) => ({ labels: { ...labels, state }, value: state === now ? 1 : 0 }));
+function oneHot(sharedLabels: Labels, states: readonly string[], now: string): Sample[] {
+  return states.map((state) => ({
+    labels: { state },
+    sharedLabels,
+    value: state === now ? 1 : 0,
+  }));
 }
 
-function reasons(labels: Sample["labels"], counts: ByReason): Sample[] {
+function reasons(sharedLabels: Labels, counts: ByReason): Sample[] {
   return Object.entries(counts).map(([reason, value]) => ({
-    labels: { ...labels, reason },
+    labels: { reason },
+    sharedLabels,
     value,
   }));
 }
@@ -163,13 +162,18 @@ function ofServer(
     values: ({ servers }) =>
       servers.flatMap((server) => {
         const now = value(server);
-        return now === null ? [] : [{ labels: serverLabels(server), value: now }];
+        return now === null ? [] : [{ sharedLabels: serverLabels(server), value: now }];
       }),
   };
 }
 
-function serverLabels({ backend, name }: ServerSample): Sample["labels"] {
-  return { backend, server: name };
+/** The same object for all samples of a server in one scrape. */
+function serverLabels(server: ServerSample): Labels {
+  const known = SERVER_LABELS.get(server);
+  if (known) return known;
+  const labels = { backend: server.backend, server: server.name };
+  SERVER_LABELS.set(server, labels);
+  return labels;
 }
 
 /** A metric with one sample for each virtual router. */
@@ -378,3 +382,5 @@ const VIRTUAL_ROUTERS: readonly SampledMetric[] = [
 const ADMIN_STATES = ["ready", "drain", "maint"];
 const ROUTER_STATES = ["initialize", "backup", "active"];
 const PROCESS_HELP = "The process's own figure, by its usual name.";
+
+const SERVER_LABELS = new WeakMap<ServerSample, Labels>();
