@@ -114,7 +114,7 @@ backends:
   const bound = () =>
     frontends.show().map(({ name, listeners }) => [name, listeners.map((one) => one.bound)]);
 
-  it("is told every worker before it accepts on what is new; what goes is closed last", async () => {
+  it("is told to workers before they accept on what is new; what goes is closed last", async () => {
     await applying.apply(after);
     for (const name of ["dataplane-0", "dataplane-1"]) {
       expect(told(name)).toEqual(["start", "plan", "listen", "close"]);
