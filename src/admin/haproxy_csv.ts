@@ -103,15 +103,16 @@ function serverRow(server: Server, sid: number): Row {
 }
 
 /** HAProxy's words. A server that has had no check yet takes no connections: to a scraper, down. */
-function statusOf({ admin, health }: Server): string {
+function statusOf({ admin, agent, health }: Server): string {
   if (admin === "maint") return "MAINT";
   if (admin === "drain") return "DRAIN";
+  if (agent?.down) return "DOWN (agent)";
   if (health.state === "up") return health.code === null ? "no check" : "UP";
   return "DOWN";
 }
 
-function isUp({ admin, health }: Server): boolean {
-  return admin === "ready" && health.state === "up";
+function isUp({ admin, agent, health }: Server): boolean {
+  return admin === "ready" && health.state === "up" && !agent?.down;
 }
 
 function field(value: string | number | null | undefined): string {

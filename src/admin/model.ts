@@ -50,6 +50,17 @@ export const HealthSchema = z.strictObject({
   failedAt: instant("When it ended"),
 }).openapi("Health");
 
+/** What an agent beside a server has said of it; null: nothing yet. */
+export const AgentSchema = z.strictObject({
+  down: z.boolean().describe("Whether it says so: no new connections then, whatever checks say"),
+  word: z.string().nullable().describe("Its own word for that: up, down, stopped, fail or failed"),
+  text: z.string().nullable().describe("What it said about that, after #"),
+  admin: AdminStateSchema.nullable().describe("An operator's word comes before it"),
+  weightPercent: count("Of the weight in the file; an operator's weight comes before it")
+    .nullable(),
+  maxConnections: count("0: any number").nullable(),
+}).openapi("Agent");
+
 /** What becomes, at a time, of connections that are still open. */
 export const DeadlineSchema = z.strictObject({
   at: z.iso.datetime(),
@@ -76,6 +87,7 @@ export const ServerSchema = z.strictObject({
   port: z.int().min(1).max(65535).nullable().describe("null: the port the client connected to"),
   admin: AdminStateSchema,
   health: HealthSchema,
+  agent: AgentSchema.nullable().describe("null: the file has no agentCheck"),
   weight: z.strictObject({
     configured: count("The file's"),
     runtime: z.int().min(0).max(256).nullable().describe("Set at run time; null: as in the file"),
@@ -262,6 +274,9 @@ export const ProblemSchema = z.object({
 
 export type AdminState = z.infer<typeof AdminStateSchema>;
 export type Health = z.infer<typeof HealthSchema>;
+
+/** What an agent beside a server has said of it. */
+export type Agent = z.infer<typeof AgentSchema>;
 export type Override = z.infer<typeof OverrideSchema>;
 export type Server = z.infer<typeof ServerSchema>;
 export type Backend = z.infer<typeof BackendSchema>;

@@ -23,15 +23,20 @@ export function readinessLines(
   ];
 }
 
-function serverLines({ backend, name, admin, health, weight }: Server): string[] {
+function serverLines({ backend, name, admin, agent, health, weight }: Server): string[] {
   const since = health.changedAt === null ? "" : ` since ${health.changedAt}`;
   const facts = [
     admin,
     `${health.state}${since}`,
+    ...(agent?.down ? [`${agent.word} says its agent${textOf(agent.text)}`] : []),
     ...(weight.effective === 0 ? ["weight 0"] : []),
     ...lastCheck(health),
   ];
   return [`server ${backend}/${name}: ${facts.join(", ")}`, ...failureLines(health)];
+}
+
+function textOf(text: string | null): string {
+  return text ? ` (${text.replaceAll(/\p{Cc}/gu, " ")})` : "";
 }
 
 function lastCheck({ code, status, latencySeconds }: Health): string[] {

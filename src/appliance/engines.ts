@@ -3,6 +3,7 @@
  */
 
 import type {
+  AgentReport,
   CheckResult,
   Order as ProberOrder,
   Report as ProberReport,
@@ -105,7 +106,8 @@ export class Engines {
   /** Makes the prober check the servers as they are now. */
   async planProber(): Promise<void> {
     const planned = this.#answers.of(this.#prober, "planned");
-    this.#prober.post({ kind: "plan", servers: this.#parts.servers.checked() });
+    const { servers } = this.#parts;
+    this.#prober.post({ kind: "plan", servers: servers.checked(), agents: servers.agents() });
     await planned;
   }
 
@@ -150,7 +152,7 @@ export class Engines {
 
   #proberWorker(row: number): EngineWorker<ProberOrder, ProberReport> {
     const { memory, servers } = this.#parts;
-    const descriptors = pollerMemory(memory.servers.rows);
+    const descriptors = pollerMemory(2 * memory.servers.rows);
     return new EngineWorker({
       engine: "prober",
       name: "prober",
@@ -160,6 +162,7 @@ export class Engines {
       start: () => ({
         kind: "start",
         servers: servers.checked(),
+        agents: servers.agents(),
         serverTable: memory.servers.buffer,
         serverCounters: memory.serverCounters.shape,
         workerTable: memory.workers.buffer,
@@ -213,9 +216,19 @@ export class Engines {
 
   #heardProber(report: ProberReport): void {
     if (report.kind === "results") report.results.forEach((result) => this.#noteCheck(result));
+    else if (report.kind === "agent") this.#noteAgent(report);
     else if (report.kind === "log") {
       this.#proberLog.write(report.level, report.message, report.properties);
     } else this.#answers.settle("prober", report.kind);
+  }
+
+  #noteAgent({ row, line, isNew, words }: AgentReport): void {
+    this.#parts.servers.noteAgent(row, words);
+    if (!isNew) return;
+    const name = this.#parts.servers.name(row);
+    this.#proberLog.write("info", `the agent of server ${name} says: ${line}`, {
+      ...(words.unknown.length > 0 && { ignored: words.unknown.join(" ") }),
+    });
   }
 
   #noteCheck(result: CheckResult): void {

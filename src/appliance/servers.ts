@@ -4,19 +4,22 @@
  * operators say is remembered elsewhere.
  */
 
+import { isDeepStrictEqual } from "node:util";
 import type { Backend, Server } from "../admin/model.ts";
-import { ramped, rampShare, rampStepMs } from "../core/health/slow_start.ts";
-import { overridden, type OverrideFact } from "../core/plan/override.ts";
+import { ramped, rampStepMs } from "../core/health/slow_start.ts";
+import { afterWords, type AgentWords, SILENT } from "../core/plan/agent.ts";
+import type { OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import { monotonicMs } from "../linux/clock.ts";
-import { signal } from "../linux/eventfd.ts";
-import type { Fd } from "../linux/libc.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
-import type { CheckedServer, CheckResult } from "../prober/orders.ts";
+import type { AskedAgent, CheckedServer, CheckResult } from "../prober/orders.ts";
+import { askedAgent, checkedServer } from "./checked_server.ts";
 import { rowAt } from "./layout.ts";
 import { nobodysRow, type SharedMemory } from "./shared_memory.ts";
-import { type Entry, entryOf, type Known, shownServer } from "./shown_server.ts";
+import { asSaid, type Entry, entryOf, type Known, shownServer } from "./shown_server.ts";
+import { effectiveWeight, shareOf } from "./slow_start.ts";
 import type { Tables } from "./tables.ts";
+import { wakeWorkers } from "./wake_workers.ts";
 
 /** Time, for servers that come back slowly; tests put their own in its place. */
 export interface Time {
@@ -111,17 +114,28 @@ export class Servers {
 
   /** What the prober is to check. */
   checked(): readonly CheckedServer[] {
-    return [...this.#byRow.values()].flatMap(({ row, backend, plan }) => {
-      // Without any port configuration has refused a check, unless it is a script's.
-      const port = plan.port ?? backend.check?.port ?? 0;
-      if (!backend.check) return [];
-      const { check } = backend;
-      const { name: server, address } = plan;
-      // Who is checked at another place is not asked what it makes of clients.
-      const isSame = check.port === null && check.address === null;
-      const proxyProtocol = isSame ? plan.proxyProtocol : null;
-      return [{ row, backend: backend.name, server, address, port, check, proxyProtocol }];
-    });
+    return [...this.#byRow.values()].flatMap((entry) => checkedServer(entry) ?? []);
+  }
+
+  /** Whom the prober is to ask besides. */
+  agents(): readonly AskedAgent[] {
+    return [...this.#byRow.values()].flatMap((entry) => askedAgent(entry) ?? []);
+  }
+
+  /** What a server's agent says holds until it says otherwise. */
+  noteAgent(row: Row, words: AgentWords): void {
+    const entry = this.#byRow.get(row);
+    if (!entry) return;
+    const isUp = entry.agent.operation?.isUp ?? true;
+    entry.agent = afterWords(entry.agent, words);
+    this.#weigh(entry);
+    if (!this.#entering.has(entry)) this.#administer(entry);
+    const { operation } = entry.agent;
+    if (operation && operation.isUp !== isUp) {
+      if (!operation.isUp) this.#goAway(entry);
+      else if (this.#memory.servers.health(row) === "up") this.#comeBack(entry);
+    }
+    this.#changed();
   }
 
   /** Keeps a finished check. */
@@ -133,8 +147,8 @@ export class Servers {
     if (!result.changed) return;
     entry.healthChangedAt = result.at;
     this.onKnown(result.row);
-    if (result.health === "up") this.#comeBack(entry);
-    else this.#goAway(entry);
+    if (result.health !== "up") this.#goAway(entry);
+    else if (!this.#memory.servers.isAgentDown(result.row)) this.#comeBack(entry);
     this.#changed();
   }
 
@@ -183,7 +197,8 @@ export class Servers {
     const { servers } = this.#memory;
     return this.#of(backend).map(({ row, plan }) => {
       const admin = servers.admin(row);
-      return `${plan.name} ${admin === "ready" ? servers.health(row) : admin}` +
+      const health = servers.isAgentDown(row) ? "down, says its agent" : servers.health(row);
+      return `${plan.name} ${admin === "ready" ? health : admin}` +
         (servers.weight(row) === 0 ? " with weight 0" : "");
     });
   }
@@ -251,8 +266,8 @@ export class Servers {
 
   /** Those of before too, as they were; whoever checks them has not been told of their absence. */
   #recalled(): Map<number, Entry> {
-    for (const { row, plan, facts } of this.#gone.values()) {
-      this.#memory.servers.setAdmin(row, overridden(plan, facts).state);
+    for (const entry of this.#gone.values()) {
+      this.#memory.servers.setAdmin(entry.row, asSaid(entry).state);
     }
     return new Map([...this.#gone, ...this.#byRow]);
   }
@@ -275,6 +290,10 @@ export class Servers {
     const { plan: before, backend: checked } = entry;
     const isElsewhere = plan.address !== before.address || plan.port !== before.port;
     Object.assign(entry, { backend, plan, facts });
+    // It is another one that is asked now, or nobody.
+    if (isElsewhere || !isDeepStrictEqual(checked.agentCheck, backend.agentCheck)) {
+      entry.agent = SILENT;
+    }
     this.#weigh(entry);
     if (isElsewhere) this.#hold(entry);
     // Whoever checks it writes its health until told not to.
@@ -299,7 +318,7 @@ export class Servers {
   /** Writes its admin state, and what follows from that. */
   #administer(entry: Entry): void {
     const { row } = entry;
-    const { state } = overridden(entry.plan, entry.facts);
+    const { state } = asSaid(entry);
     if (state === this.#memory.servers.admin(row)) return;
     this.#memory.servers.setAdmin(row, state);
     this.onAdminChange(row, state);
@@ -342,21 +361,11 @@ export class Servers {
 
   /** Writes its weight and its limit, or as much of them as it has by now. */
   #weigh(entry: Entry): void {
-    const { weight } = overridden(entry.plan, entry.facts);
-    this.#memory.servers.setWeight(entry.row, this.#effective(entry, weight));
-    const limit = ramped(entry.plan.maxConnections ?? 0, this.#share(entry));
+    const { weight, maxConnections } = asSaid(entry);
+    this.#memory.servers.setWeight(entry.row, effectiveWeight(entry, weight, this.#time.now()));
+    const limit = ramped(maxConnections ?? 0, shareOf(entry, this.#time.now()));
     this.#memory.servers.setLimit(entry.row, limit);
     wakeWorkers(this.#memory);
-  }
-
-  /** What balancing goes by: the weight, or as much of it as a server has that comes back. */
-  #effective(entry: Entry, weight: number): number {
-    return RAMPED.has(entry.backend.balance) ? ramped(weight, this.#share(entry)) : weight;
-  }
-
-  #share({ backend: { slowStartMs }, rampSince }: Entry): number {
-    if (rampSince === null || slowStartMs === null) return 1;
-    return rampShare(this.#time.now() - rampSince, slowStartMs);
   }
 
   #entry(backend: string, server: string): Entry | undefined {
@@ -368,25 +377,10 @@ export class Servers {
   }
 
   #show(entry: Entry): Server {
-    const { weight } = overridden(entry.plan, entry.facts);
-    return shownServer(entry, this.#memory, this.#effective(entry, weight));
+    const { weight } = asSaid(entry);
+    return shownServer(entry, this.#memory, effectiveWeight(entry, weight, this.#time.now()));
   }
 }
-
-/** Clients may be waiting for what has changed: workers look for themselves, but seldom. */
-function wakeWorkers({ admission }: SharedMemory): void {
-  for (let worker = 0; worker < admission.workers; worker++) {
-    const wake = admission.wake(worker);
-    if (wake > 0) signal(wake as Fd);
-  }
-}
-
-/** Ways of balancing whose choice may change from one connection to the next. */
-const RAMPED: ReadonlySet<BackendPlan["balance"]> = new Set([
-  "roundrobin",
-  "leastconn",
-  "random",
-]);
 
 const REAL_TIME: Time = {
   now: monotonicMs,

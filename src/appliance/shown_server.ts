@@ -2,7 +2,8 @@
  * One server as the appliance knows it, and how it is shown. It changes nothing.
  */
 
-import type { Health, Override, Server } from "../admin/model.ts";
+import type { Agent, Health, Override, Server } from "../admin/model.ts";
+import { type AgentState, asAgentHas, SILENT } from "../core/plan/agent.ts";
 import { overridden, type OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
 import type { Row } from "../memory/server_table.ts";
@@ -18,6 +19,8 @@ export interface Entry {
   plan: ServerPlan;
   /** What is said of it beside the file. */
   facts: readonly OverrideFact[];
+  /** What its agent has said. */
+  agent: AgentState;
   lastCheck: CheckResult | null;
   /** The last check that failed; kept when later ones succeed, since it tells why. */
   lastFailure: CheckResult | null;
@@ -47,13 +50,20 @@ export function entryOf(
   facts: readonly OverrideFact[],
 ): Entry {
   const unknown = { lastCheck: null, lastFailure: null, healthChangedAt: null };
-  return { row, backend, plan, facts, ...unknown, rampSince: null, wasAway: false };
+  return { row, backend, plan, facts, agent: SILENT, ...unknown, rampSince: null, wasAway: false };
+}
+
+/** A server as the file, its agent and operators have it; operators have the last word. */
+export function asSaid(
+  { plan, agent, facts }: Pick<Entry, "plan" | "agent" | "facts">,
+): ServerPlan {
+  return overridden(asAgentHas(plan, agent), facts);
 }
 
 /** A server as it is shown, with the weight that balancing goes by. */
 export function shownServer(entry: Entry, memory: SharedMemory, effectiveWeight: number): Server {
   const { row, plan, backend, facts } = entry;
-  const { state } = overridden(plan, facts);
+  const { state } = asSaid(entry);
   const override = overrideOf(facts);
   const count = (counter: (typeof SERVER_COUNTERS)[number]) =>
     memory.serverCounters.total(row, SERVER_COUNTERS.indexOf(counter));
@@ -64,6 +74,7 @@ export function shownServer(entry: Entry, memory: SharedMemory, effectiveWeight:
     port: plan.port,
     admin: state,
     health: healthOf(entry, memory),
+    agent: agentOf(entry),
     weight: {
       configured: plan.weight,
       runtime: override?.weight ?? null,
@@ -80,6 +91,13 @@ export function shownServer(entry: Entry, memory: SharedMemory, effectiveWeight:
     redispatches: count("redispatches"),
     override,
   };
+}
+
+function agentOf({ backend, agent }: Entry): Agent | null {
+  const { operation, admin = null, weightPercent = null, maxConnections = null } = agent;
+  if (!backend.agentCheck) return null;
+  const { isUp = true, word = null, text = null } = operation ?? {};
+  return { down: !isUp, word, text, admin, weightPercent, maxConnections };
 }
 
 function healthOf(

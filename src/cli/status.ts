@@ -6,6 +6,7 @@
 import {
   type Backend,
   type Frontend,
+  type Server,
   type Status,
   StatusSchema,
   type VirtualRouter,
@@ -155,7 +156,7 @@ function serversTable(backends: readonly Backend[], colours: boolean): string {
       one.connections.active,
       one.connections.total,
       total(one.failures),
-      one.override?.reason ?? (one.health.state === "down" ? one.health.failure ?? "" : ""),
+      one.override?.reason ?? whyDown(one),
     ])
   );
   const headings = [
@@ -171,6 +172,12 @@ function serversTable(backends: readonly Backend[], colours: boolean): string {
     "REASON",
   ];
   return formatTable(headings, rows, colours);
+}
+
+/** Why a server that nobody has touched takes no connections. */
+function whyDown({ agent, health }: Server): string {
+  if (health.state === "down") return health.failure ?? "";
+  return agent?.down ? `agent: ${agent.text || agent.word}` : "";
 }
 
 function checkOf(code: string | null, latencySeconds: number | null): string {

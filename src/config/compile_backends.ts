@@ -6,7 +6,7 @@ import { parseAddress } from "../core/net/address.ts";
 import { parseEndpoint } from "../core/net/prefix.ts";
 import type { BackendPlan, ServerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import type { Compilation } from "./compilation.ts";
-import { compileCheck } from "./compile_checks.ts";
+import { compileAgentCheck, compileCheck } from "./compile_checks.ts";
 import { compileSourceAddress } from "./compile_limits.ts";
 import type { FullBackend, FullServer } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
@@ -51,6 +51,7 @@ function compileBackend(
     check: check === "none"
       ? null
       : compileCheck(compilation, [...path, "check"], check, backend.passive),
+    agentCheck: backend.agentCheck === undefined ? null : compileAgentCheck(backend.agentCheck),
     connectTimeoutMs: milliseconds(timeouts.connect),
     idleTimeoutMs: milliseconds(timeouts.idle),
     halfClosedTimeoutMs: milliseconds(timeouts.halfClosed),

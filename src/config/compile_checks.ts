@@ -3,7 +3,13 @@
  */
 
 import { formatAddress, parseAddress } from "../core/net/address.ts";
-import type { CheckPlan, CheckRequest, HttpCheck, TlsCheck } from "../core/plan/plan.ts";
+import type {
+  AgentCheckPlan,
+  CheckPlan,
+  CheckRequest,
+  HttpCheck,
+  TlsCheck,
+} from "../core/plan/plan.ts";
 import { type Compilation, readPem, readSecret } from "./compilation.ts";
 import type { FullBackend, FullCheck } from "./defaults.ts";
 import { milliseconds } from "./duration.ts";
@@ -29,6 +35,19 @@ export function compileCheck(
     port: check.port ?? null,
     request: compileRequest(compilation, path, check),
     passive: passive === "none" ? null : passive,
+  };
+}
+
+/** Compiles who is asked beside the check. */
+export function compileAgentCheck(
+  agent: NonNullable<FullBackend["agentCheck"]>,
+): AgentCheckPlan {
+  const address = agent.address === undefined ? undefined : parseAddress(agent.address);
+  return {
+    port: agent.port,
+    address: address ? formatAddress(address.bytes) : null,
+    intervalMs: milliseconds(agent.interval),
+    send: agent.send ?? null,
   };
 }
 

@@ -17,7 +17,8 @@ export type Health = "unchecked" | "up" | "down";
  * all of them but the last, so that nobody has to look at a thousand rows to see that none did.
  *
  * Writers: weight, limit and admin state, the main thread; health, the prober, and the main thread
- * before the prober knows the row; active connections, all data-plane workers, atomically.
+ * before the prober knows the row; what agents say, the prober; active connections, all data-plane
+ * workers, atomically.
  */
 export class ServerTable {
   readonly buffer: SharedArrayBuffer;
@@ -57,7 +58,7 @@ export class ServerTable {
   keepsSessions(row: Row): boolean {
     const at = row * COLUMNS;
     return Atomics.load(this.#cells, at + ADMIN) !== MAINT &&
-      Atomics.load(this.#cells, at + HEALTH) !== DOWN;
+      Atomics.load(this.#cells, at + HEALTH) < DOWN;
   }
 
   /** Share of new connections, 0 to 256. */
@@ -87,7 +88,7 @@ export class ServerTable {
   }
 
   health(row: Row): Health {
-    return HEALTHS[Atomics.load(this.#cells, row * COLUMNS + HEALTH)]!;
+    return HEALTHS[Atomics.load(this.#cells, row * COLUMNS + HEALTH) & ~AGENT_DOWN]!;
   }
 
   /** How firmly the health stands, as `core/health` counts; `undefined` where nobody has said. */
@@ -97,9 +98,25 @@ export class ServerTable {
   }
 
   setHealth(row: Row, health: Health, count = -1): void {
-    this.#set(row, HEALTH, HEALTHS.indexOf(health));
+    this.#changeHealth(row, AGENT_DOWN, HEALTHS.indexOf(health));
     // Nobody chooses by it: it makes no other version.
     Atomics.store(this.#cells, row * COLUMNS + HEALTH_COUNT, count + 1);
+  }
+
+  /** Whether an agent beside the server says that it is down, whatever checks say. */
+  isAgentDown(row: Row): boolean {
+    return (Atomics.load(this.#cells, row * COLUMNS + HEALTH) & AGENT_DOWN) !== 0;
+  }
+
+  setAgentDown(row: Row, isDown: boolean): void {
+    this.#changeHealth(row, ~AGENT_DOWN, isDown ? AGENT_DOWN : 0);
+  }
+
+  /** What agents have said of other rows than these no longer counts. */
+  keepAgents(isAsked: (row: number) => boolean): void {
+    for (let row = 0; row < this.rows; row++) {
+      if (!isAsked(row)) this.setAgentDown(row as Row, false);
+    }
   }
 
   /** Connections to the server that are open or being opened, of all workers. */
@@ -128,6 +145,20 @@ export class ServerTable {
     return false;
   }
 
+  /** Two facts share a cell: neither may be lost to a change of the other. */
+  #changeHealth(row: Row, kept: number, value: number): void {
+    const at = row * COLUMNS + HEALTH;
+    for (let before = Atomics.load(this.#cells, at);;) {
+      const after = before & kept | value;
+      const found = Atomics.compareExchange(this.#cells, at, before, after);
+      if (found === before) {
+        if (after !== before) Atomics.add(this.#cells, this.#cells.length - 1, 1);
+        return;
+      }
+      before = found;
+    }
+  }
+
   #set(row: Row, column: number, value: number): void {
     const before = Atomics.exchange(this.#cells, row * COLUMNS + column, value);
     if (before !== value) Atomics.add(this.#cells, this.#cells.length - 1, 1);
@@ -149,3 +180,5 @@ const READY = ADMIN_STATES.indexOf("ready");
 const MAINT = ADMIN_STATES.indexOf("maint");
 const UP = HEALTHS.indexOf("up");
 const DOWN = HEALTHS.indexOf("down");
+/** In the cell of the health, so that neither costs those who choose a server another look. */
+const AGENT_DOWN = 4;

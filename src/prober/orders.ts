@@ -2,6 +2,7 @@
  * What the appliance and the prober say to each other. Plain data that can be cloned; no behaviour.
  */
 
+import type { AgentWords } from "../core/plan/agent.ts";
 import type { CheckPlan } from "../core/plan/plan.ts";
 import type { CountersShape } from "../memory/counters.ts";
 import type { AdminState, Health, Row } from "../memory/server_table.ts";
@@ -14,6 +15,8 @@ export interface StartOrder {
   readonly kind: "start";
   /** The servers that have a check; servers without one are not the prober's business. */
   readonly servers: readonly CheckedServer[];
+  /** The agents that are asked beside checks. */
+  readonly agents: readonly AskedAgent[];
   /**
    * Memory of the `ServerTable`. A row in maint is not checked. A row that is up or down already
    * (it was before a restart) stays so, with the count that the table has, until checks say
@@ -27,7 +30,7 @@ export interface StartOrder {
   readonly worker: number;
   /** From `scriptMemory`: which scripts run, to be killed if the prober dies. */
   readonly scripts: SharedArrayBuffer;
-  /** From `pollerMemory` for as many sockets as there may be servers: what to close if it dies. */
+  /** From `pollerMemory` for two sockets a server that there may be: what to close if it dies. */
   readonly descriptors: SharedArrayBuffer;
   /** Decides how checks are spread in time; two nodes had better differ. */
   readonly seed: number;
@@ -60,6 +63,21 @@ export interface CheckedServer {
 export interface PlanOrder {
   readonly kind: "plan";
   readonly servers: readonly CheckedServer[];
+  /** Likewise; what an agent has said that is left out, or is another now, no longer counts. */
+  readonly agents: readonly AskedAgent[];
+}
+
+/** An agent that says how a server is. */
+export interface AskedAgent {
+  readonly row: Row;
+  readonly backend: string;
+  readonly server: string;
+  readonly address: string;
+  readonly port: number;
+  /** Between two questions, and how long an answer may take. */
+  readonly intervalMs: number;
+  /** What it is sent first; `null` means nothing. */
+  readonly send: string | null;
 }
 
 /**
@@ -78,7 +96,13 @@ export interface StopOrder {
 }
 
 /** What the prober posts to the appliance. */
-export type Report = ReadyReport | PlannedReport | ResultsReport | LogReport | StoppedReport;
+export type Report =
+  | ReadyReport
+  | PlannedReport
+  | ResultsReport
+  | AgentReport
+  | LogReport
+  | StoppedReport;
 
 /** Checks run. */
 export interface ReadyReport {
@@ -94,6 +118,15 @@ export interface PlannedReport {
 export interface ResultsReport {
   readonly kind: "results";
   readonly results: readonly CheckResult[];
+}
+
+/** An agent has said something else than before, or the same for the first time in a plan. */
+export interface AgentReport {
+  readonly kind: "agent";
+  readonly row: Row;
+  readonly line: string;
+  readonly isNew: boolean;
+  readonly words: AgentWords;
 }
 
 /** How one check ended, and what that made of the server. The table says so already. */

@@ -27,11 +27,12 @@ import {
 } from "../linux/socket.ts";
 import type { CheckRequest } from "../core/plan/plan.ts";
 import { dnsQuery } from "../core/wire/dns.ts";
+import { AgentAnswer } from "./agent_answer.ts";
 import { DnsAnswer, DnsStreamAnswer } from "./dns_answer.ts";
 import { ExpectAnswer } from "./expect_answer.ts";
 import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
-import type { CheckedServer } from "./orders.ts";
+import type { AskedAgent, CheckedServer } from "./orders.ts";
 import type { Poller, Watch } from "./poller.ts";
 import {
   type Answer,
@@ -48,7 +49,20 @@ export function startSocketProbe(
   server: CheckedServer,
   done: (outcome: Outcome) => void,
 ): Probe {
-  return new SocketProbe(poller, server, done);
+  const { address, port } = target(server);
+  const exchange = afterPreamble(server, exchangeOf(server.check.request, address, port));
+  return new SocketProbe(poller, { address, port }, exchange, done);
+}
+
+/** Starts to ask an agent for its line. */
+export function askAgent(
+  poller: Poller,
+  { address, port, send }: AskedAgent,
+  done: (outcome: Outcome) => void,
+): Probe {
+  const request = send === null ? {} : { request: new TextEncoder().encode(send) };
+  const exchange = { ...request, answer: new AgentAnswer() };
+  return new SocketProbe(poller, { address, port }, exchange, done);
 }
 
 class SocketProbe implements Probe {
@@ -60,11 +74,15 @@ class SocketProbe implements Probe {
   #connected = false;
   #over = false;
 
-  constructor(poller: Poller, server: CheckedServer, done: (outcome: Outcome) => void) {
+  constructor(
+    poller: Poller,
+    { address, port }: { readonly address: string; readonly port: number },
+    exchange: Exchange,
+    done: (outcome: Outcome) => void,
+  ) {
     this.#poller = poller;
     this.#done = done;
-    const { address, port } = target(server);
-    this.#exchange = afterPreamble(server, exchangeOf(server.check.request, address, port));
+    this.#exchange = exchange;
     const family = address.includes(":") ? AF_INET6 : AF_INET;
     this.#fd = socket(family, this.#exchange.datagrams ? SOCK_DGRAM : SOCK_STREAM, 0);
     const failure = this.#fd < 0

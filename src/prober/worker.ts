@@ -6,21 +6,24 @@
 import { monotonicMs } from "../linux/clock.ts";
 import { ServerTable } from "../memory/server_table.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
+import { Agents } from "./agents.ts";
 import type { CheckedServer, Order, Report, StartOrder } from "./orders.ts";
 import { Poller } from "./poller.ts";
 import type { Outcome, Probe } from "./probe.ts";
 import { Prober } from "./prober.ts";
 import { ScriptProbes } from "./script_probe.ts";
-import { startSocketProbe } from "./socket_probe.ts";
+import { askAgent, startSocketProbe } from "./socket_probe.ts";
 import { TlsProbes } from "./tls_probe.ts";
 import { TrafficWatch } from "./traffic.ts";
 
 let prober: Prober | undefined;
+let agents: Agents | undefined;
 let tls: TlsProbes | undefined;
 let poller: Poller | undefined;
 let workers: WorkerTable | undefined;
 let worker = 0;
 let alarm: ReturnType<typeof setTimeout> | undefined;
+let agentAlarm: ReturnType<typeof setTimeout> | undefined;
 let nextTurnAt = 0;
 
 self.onmessage = ({ data: order }: MessageEvent<Order>) => {
@@ -31,6 +34,7 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
     case "plan":
       prober?.apply(order.servers);
       tls?.keep(order.servers);
+      agents?.apply(order.agents);
       report({ kind: "planned" });
       break;
     case "admin":
@@ -38,7 +42,9 @@ self.onmessage = ({ data: order }: MessageEvent<Order>) => {
       break;
     case "stop":
       clearTimeout(alarm);
+      clearTimeout(agentAlarm);
       prober?.stop();
+      agents?.stop();
       poller?.[Symbol.dispose]();
       report({ kind: "stopped" });
       self.close();
@@ -67,8 +73,18 @@ function start(order: StartOrder): void {
     },
     { table: new ServerTable(order.serverTable), seed: order.seed, servers: order.servers },
   );
+  agents = new Agents(
+    {
+      now: monotonicMs,
+      ask: (agent, done) => askAgent(sockets, agent, done),
+      report,
+      wakeAt: wakeAgentsAt,
+    },
+    { table: new ServerTable(order.serverTable), seed: order.seed, agents: order.agents },
+  );
   report({ kind: "ready" });
   wakeAt(monotonicMs());
+  agents.turn();
 
   function startProbe(server: CheckedServer, done: (outcome: Outcome) => void): Probe {
     const { request } = server.check;
@@ -92,6 +108,12 @@ function wakeAt(at: number): void {
   nextTurnAt = at;
   clearTimeout(alarm);
   alarm = setTimeout(wake, Math.min(Math.max(0, at - monotonicMs()), BEAT_MS));
+}
+
+function wakeAgentsAt(at: number): void {
+  clearTimeout(agentAlarm);
+  if (at === Infinity) return;
+  agentAlarm = setTimeout(() => agents?.turn(), Math.max(0, at - monotonicMs()));
 }
 
 function wake(): void {

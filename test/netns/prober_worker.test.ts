@@ -35,6 +35,7 @@ class ProberThread {
     this.post({
       kind: "start",
       servers: checked,
+      agents: [],
       serverTable: this.table.buffer,
       workerTable: this.workers.buffer,
       worker: 0,
@@ -162,7 +163,7 @@ describe("the prober's thread", () => {
     await until(() => held === 2);
 
     const rest = Array.from({ length: 998 }, (_, at) => checkedServer(quick, QUICK, 2 + at));
-    prober.post({ kind: "plan", servers: structuredClone([stays, ...rest]) });
+    prober.post({ kind: "plan", servers: structuredClone([stays, ...rest]), agents: [] });
     await until(() => hungUp === 1);
     await until(() => prober.kinds.has("planned"));
     await until(() => rest.every(({ row }) => prober.table.health(row) === "up"), 5000);

@@ -64,6 +64,7 @@ const DEFAULT_BACKEND: BackendPlan = {
   name: "web",
   balance: "roundrobin",
   check: null,
+  agentCheck: null,
   connectTimeoutMs: 5_000,
   idleTimeoutMs: 3_600_000,
   halfClosedTimeoutMs: 30_000,

@@ -48,11 +48,12 @@ function backendBox(backend: Backend, open: boolean): HTMLElement {
 
 function showServer(rows: HTMLElement, server: Server): void {
   const row = child(rows, server.name, () => serverRow(server));
-  const { health, weight, connections, override } = server;
+  const { agent, health, weight, connections, override } = server;
   const looks = { up: "state good", down: "state bad", unchecked: "state warn" };
   const code = health.code ? ` (${health.code})` : "";
-  put(row, "health", `${health.state}${code}`, looks[health.state]);
-  put(row, "failure", health.state === "up" ? "" : health.failure ?? "");
+  const said = agent?.down ? `, ${agent.word} says its agent` : "";
+  put(row, "health", `${health.state}${code}${said}`, looks[said ? "down" : health.state]);
+  put(row, "failure", (health.state === "up" ? agent?.down && agent.text : health.failure) || "");
   const until = override?.until ? `, until ${new Date(override.until).toLocaleString()}` : "";
   put(row, "admin", server.admin, server.admin === "ready" ? "state" : "state warn");
   put(row, "override", override ? `${override.by}${because(override.reason)}${until}` : "");

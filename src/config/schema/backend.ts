@@ -3,7 +3,7 @@
  */
 
 import { z } from "zod";
-import { CheckSchema } from "./check.ts";
+import { AgentCheckSchema, CheckSchema } from "./check.ts";
 import { address, choice, duration, flag, keys, limit, named, text, whole } from "./words.ts";
 
 const VERSIONS = ["v1", "v2"] as const;
@@ -29,6 +29,10 @@ export const BackendSchema = keys({
     .describe("How the next server is chosen."),
   check: z.union([z.literal("none"), CheckSchema], { error: "none, or a map of check keys" })
     .prefault({}).describe("What a server must pass to take connections."),
+  agentCheck: AgentCheckSchema.optional().describe(
+    "An agent beside each server: a line of up, down, stopped or failed (#why), ready, drain, " +
+      "maint, 75% and maxconn:30.",
+  ),
   timeouts: keys({
     connect: duration().prefault("5s").describe("Until a server accepts the connection."),
     idle: duration().prefault("1h").describe("No byte either way."),

@@ -69,6 +69,14 @@ export const CheckSchema = keys({
   ),
 });
 
+/** `agentCheck` of a backend. */
+export const AgentCheckSchema = keys({
+  port: whole(1, 65535).describe("The agent's TCP port."),
+  address: address().optional().describe("Asked instead of the server's own address."),
+  interval: duration(1).prefault("2s").describe("Time between questions, and for an answer."),
+  send: bytes().optional().describe("Sent once connected; double quotes write \\n."),
+});
+
 /** Bytes as text, in UTF-8; YAML's double quotes write control characters. */
 function bytes() {
   const error = "text of up to 1024 characters; in double quotes \\r and \\n are line ends";

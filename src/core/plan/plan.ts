@@ -250,6 +250,8 @@ export interface BackendPlan {
   readonly balance: Balance;
   /** `null` means that servers take connections unchecked. */
   readonly check: CheckPlan | null;
+  /** Who is asked beside it how each server is; `null` means nobody. */
+  readonly agentCheck: AgentCheckPlan | null;
   readonly connectTimeoutMs: number;
   readonly idleTimeoutMs: number;
   readonly halfClosedTimeoutMs: number;
@@ -327,6 +329,16 @@ export interface CheckPlan {
   readonly request: CheckRequest;
   /** What the connections of clients say beside it; `null` means that nobody listens to them. */
   readonly passive: PassivePlan | null;
+}
+
+/** The agent beside each server of a backend. */
+export interface AgentCheckPlan {
+  readonly port: number;
+  /** `null` means the server's own. */
+  readonly address: string | null;
+  readonly intervalMs: number;
+  /** Sent once connected; `null` means nothing. */
+  readonly send: string | null;
 }
 
 /** After so many failed connections in a row, this is made of it. */

@@ -310,6 +310,7 @@ export function makeServer(backend: string, name: string): Server {
     address: "172.16.0.4",
     port: 6443,
     admin: "ready",
+    agent: null,
     health: {
       state: "up",
       code: "L4OK",

@@ -1,17 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { createProbesApp } from "../../../src/admin/app.ts";
-import type { Health } from "../../../src/admin/model.ts";
+import type { Agent, Health } from "../../../src/admin/model.ts";
 import { readinessLines } from "../../../src/admin/readiness.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 
 const AT = "2026-01-02T03:04:05.000Z";
 
-function lines(health: Partial<Health>): string[] {
+function lines(health: Partial<Health>, agent: Agent | null = null): string[] {
   const appliance = new FakeAppliance();
   const [backend] = appliance.backends();
   const [server] = backend?.servers ?? [];
   if (!backend || !server) throw new Error("the fake has no server");
-  const servers = [{ ...server, health: { ...server.health, ...health } }];
+  const servers = [{ ...server, agent, health: { ...server.health, ...health } }];
   return readinessLines(appliance.frontends(), [{ ...backend, usableServers: 0, servers }]);
 }
 
@@ -23,6 +23,14 @@ describe("readinessLines", () => {
     expect(found.at(-1)).toMatch(
       /^server masters\/master1: ready, up since .*, L7OK 200 in 3.1 ms$/,
     );
+  });
+
+  it("says what an agent says, harmlessly, where that is down", () => {
+    const none = { admin: null, weightPercent: null, maxConnections: null };
+    const said = { ...none, down: true, word: "stopped", text: "by \u001b[2J root" };
+    expect(lines({ state: "up" }, said).at(-1))
+      .toMatch(/: ready, up since [^,]*, stopped says its agent \(by {2}\[2J root\), /);
+    expect(lines({ state: "up" }, { ...said, down: false }).at(-1)).not.toContain("agent");
   });
 
   it("quotes the last failure, harmlessly", () => {

@@ -50,6 +50,25 @@ describe("ServerTable", () => {
     expect(table.healthCount(SECOND)).toBeUndefined();
   });
 
+  it("keeps what an agent says apart from the health, and takes connections for both only", () => {
+    const table = new ServerTable(2);
+    table.setWeight(SECOND, 1);
+    for (const health of HEALTH) {
+      for (const isDown of [false, true]) {
+        table.setAgentDown(SECOND, isDown);
+        table.setHealth(SECOND, health);
+        expect([table.health(SECOND), table.isAgentDown(SECOND)]).toEqual([health, isDown]);
+        expect(table.takesConnections(SECOND)).toBe(health === "up" && !isDown);
+        expect(table.keepsSessions(SECOND)).toBe(health !== "down" && !isDown);
+      }
+    }
+    const version = table.version();
+    table.setAgentDown(FIRST, true);
+    expect(table.version()).not.toBe(version);
+    table.keepAgents((row) => row === FIRST);
+    expect([FIRST, SECOND].map((row) => table.isAgentDown(row))).toEqual([true, false]);
+  });
+
   it("counts active connections up and down", () => {
     const table = new ServerTable(1);
     table.addActive(FIRST, 3);
