@@ -203,7 +203,7 @@ function frontendOrder(frontend: FrontendPlan, { indexes }: Places): Frontend {
  */
 function backendOrder(
   name: string,
-  said: Omit<Backend, "rows"> | undefined,
+  said: Omit<Backend, "rows" | "ranks"> | undefined,
   last: Backend | undefined,
   members: Places,
   rowOf: (backend: string, server: string) => Row,
@@ -212,7 +212,12 @@ function backendOrder(
     said?.servers.find((one) => one.name === server) ?? last?.servers[index] ?? []
   );
   if (!said || servers.length < members.names.length) throw new Error(`no backend ${name}`);
-  return { ...said, servers, rows: members.names.map((server) => rowOf(name, server)) };
+  const rows = members.names.map((server) => rowOf(name, server));
+  // Who has gone comes after all others.
+  const order = [...members.indexes.keys()];
+  const places = new Map(order.map((server, place) => [server, place]));
+  const ranks = members.names.map((server) => places.get(server) ?? order.length);
+  return { ...said, servers, rows, ranks };
 }
 
 function namesOf(things: readonly { readonly name: string }[]): string[] {

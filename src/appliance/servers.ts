@@ -313,6 +313,8 @@ export class Servers {
     entry.rampSince = null;
     this.#entering.delete(entry);
     this.#memory.servers.setAdmin(entry.row, "maint");
+    // Clients are divided as if it had never been there.
+    this.#memory.servers.setWeight(entry.row, 0);
   }
 
   /** Writes its admin state, and what follows from that. */

@@ -36,6 +36,8 @@ export interface Members {
   /** By server. */
   readonly names: readonly string[];
   readonly rows: readonly number[];
+  /** Which place each has in the file; absent: they stand as there. */
+  readonly ranks?: readonly number[];
   /** Whether a server is only for when none of the others can take connections. */
   readonly areBackups: readonly boolean[];
   /** How many may wait for one server; `null` for any number. */
@@ -79,7 +81,9 @@ export class Roster {
       : new LeastConnections(this.#count, first);
     this.#isUsable = new Uint8Array(this.#count);
     this.#isFree = new Uint8Array(this.#count);
-    this.#backups = [...members.areBackups.keys()].filter((server) => members.areBackups[server]);
+    const { areBackups, ranks } = members;
+    this.#backups = [...areBackups.keys()].filter((server) => areBackups[server])
+      .sort((one, other) => ranks ? ranks[one]! - ranks[other]! : one - other);
   }
 
   /** Whether some server limits its connections, as far as was seen last. */
@@ -204,7 +208,7 @@ export interface Tried {
 export const NOTHING_TRIED: Tried = { count: 0, at: () => NO_SERVER, has: () => false };
 
 function balancerOf(
-  { balance, names }: Members,
+  { balance, names, ranks }: Members,
   first: number,
   random: () => number,
 ): Balancer {
@@ -218,7 +222,7 @@ function balancerOf(
     case "random":
       return new RandomOfTwo(names.length, random);
     case "first":
-      return new First(names.length);
+      return new First(ranks ?? [...names.keys()]);
   }
 }
 

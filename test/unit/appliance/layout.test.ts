@@ -29,10 +29,18 @@ describe("layOut", () => {
   it("leaves what has gone at its place, with its last entry", () => {
     const first = layOut(emptyLayout(ROOM), traffic({ a: "st", b: "u" }), UNUSED).layout;
     const { layout } = layOut(first, traffic({ b: "u" }), USED);
-    expect(layout.orders.backends).toEqual(first.orders.backends);
+    const rows = (some: Layout) => some.orders.backends.map((one) => [one.rows, one.servers]);
+    expect(rows(layout)).toEqual(rows(first));
     expect(layout.orders.frontends).toEqual(first.orders.frontends);
     expect(isInPlan(layout, 0)).toBe(false);
     expect(rowAt(layout, "b", "u")).toBe(2);
+  });
+
+  it("says which place a server has in the file, whatever its index is", () => {
+    const first = layOut(emptyLayout(ROOM), traffic({ a: "st" }), UNUSED).layout;
+    const { layout } = layOut(first, traffic({ a: "ut" }), USED);
+    expect(layout.orders.backends[0]?.servers.map(({ name }) => name)).toEqual(["s", "t", "u"]);
+    expect(layout.orders.backends[0]?.ranks).toEqual([2, 1, 0]);
   });
 
   it("gives nobody's row to a server that has gone once another has its own", () => {
@@ -146,9 +154,9 @@ function named({ orders, frontends, backends, rows, members }: Layout) {
       return { ...rest, backend: backendAt(backend), routes: led };
     }),
     backends: [...backends.indexes].map(([name, index]) => {
-      const { servers, rows: own, ...rest } = orders.backends[index]!;
+      const { servers, rows: own, ranks, ...rest } = orders.backends[index]!;
       const present = [...members.get(name)?.indexes ?? []].map(([server, at]) => {
-        return { server, plan: servers[at], row: rows.names[own[at]!] };
+        return { server, plan: servers[at], row: rows.names[own[at]!], rank: ranks?.[at] };
       });
       expect(rest.name).toBe(name);
       return { ...rest, servers: present };
