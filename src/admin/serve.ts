@@ -33,12 +33,17 @@ export async function serveAdmin(
   const stop = async () => {
     await Promise.all([socket.shutdown(), listen.stop(), probes.stop()]);
   };
+  let applied = "";
   const apply = async (plan: AdminPlan) => {
+    const wanted = JSON.stringify(plan);
+    if (wanted === applied) return;
+    applied = "";
     const app = createAdminApp(appliance, doorOf(plan), fault);
     const where = plan.listen && { ...plan.listen, tls: plan.tls };
     await listen.apply(where, (request, peer) => app.fetch(request, { peer }));
     const short = createProbesApp(appliance, fault);
     await probes.apply(plan.probes, (request) => short.fetch(request));
+    applied = wanted;
   };
   try {
     await apply(plan);

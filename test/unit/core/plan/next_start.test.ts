@@ -25,6 +25,18 @@ admin: { socket: /run/other.sock, probes: "*:9901" }
     .toEqual(["stopTimeoutMs", "adminprobes"]);
 });
 
+it.each([
+  ["none", "json", [{ path: "log.connections", from: "none", to: "json" }], "none"],
+  ["tcplog", "none", [{ path: "log.connections", from: "tcplog", to: "none" }], "tcplog"],
+  ["tcplog", "json", [], "json"],
+])("reloadable() with log.connections %s, then %s", (before, after, waits, connections) => {
+  const planWith = (one: string) =>
+    planOf(`${PAIR}log: { level: debug, connections: ${one} }\n`, { node: "lb1" });
+  const { plan, nextStart } = reloadable(planWith(before), planWith(after));
+  expect(nextStart).toEqual(waits);
+  expect(plan.log).toEqual({ level: "debug", format: "text", connections });
+});
+
 it("reloadable() has nothing to wait for in the file that runs", () => {
   expect(reloadable(running, running)).toEqual({ plan: running, nextStart: [] });
 });
