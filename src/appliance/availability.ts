@@ -5,7 +5,7 @@
  */
 
 import type { Event } from "../admin/model_events.ts";
-import type { Plan } from "../core/plan/plan.ts";
+import type { Plan, VirtualRouterPlan } from "../core/plan/plan.ts";
 import { LineFile } from "../journal/line_file.ts";
 import type { TransitionReport } from "../speaker/orders.ts";
 import { DataplaneWatch } from "./dataplane_watch.ts";
@@ -88,8 +88,9 @@ export class Availability {
    * @throws {CannotRun} when it has virtual routers and this host lets us have none.
    */
   async apply(plan: Plan): Promise<void> {
-    const { routers, engines } = this.#parts;
+    const { routers, engines, frontends } = this.#parts;
     routers.apply(plan);
+    const leaving = addressesLeaving(this.#plan.virtualRouters, plan.virtualRouters);
     this.#plan = plan;
     this.#groups.change(plan.syncGroups);
     this.#dataplane.change(plan.frontends);
@@ -100,6 +101,8 @@ export class Availability {
     }
     this.#tracking.change(plan);
     const { syncGroups: groups, trackers } = plan;
+    // A reset must still find the address here.
+    await engines.dataplane.cuts.listeners(frontends.unwantedAt(leaving));
     await engines.speaker.follow({ routers: routers.rows, groups, trackers });
     if (this.#isStarted) this.#begin();
   }
@@ -257,6 +260,19 @@ export class Availability {
       },
     });
   }
+}
+
+/** Addresses of virtual routers that stay. Who goes has its own way of releasing them. */
+function addressesLeaving(
+  before: readonly VirtualRouterPlan[],
+  after: readonly VirtualRouterPlan[],
+): ReadonlySet<string> {
+  const addressesOf = (plan: VirtualRouterPlan) =>
+    [...plan.addresses, ...plan.excludedAddresses].map(({ address }) => address);
+  const kept = new Set(after.flatMap(addressesOf));
+  const staying = new Set(after.map(({ name }) => name));
+  const held = before.filter(({ name }) => staying.has(name)).flatMap(addressesOf);
+  return new Set(held.filter((address) => !kept.has(address)));
 }
 
 /** How long after the longest timeout the first round of checks is waited for. */

@@ -4,6 +4,7 @@
  */
 
 import type { Chosen, CutOrder, CutReport } from "../dataplane/orders.ts";
+import type { Fd } from "../linux/libc.ts";
 import type { Row } from "../memory/server_table.ts";
 
 /** A data-plane worker, as far as it is given orders. */
@@ -27,6 +28,15 @@ export class Cuts {
   /** Resets every connection of a server. @returns how many there were, once all are. */
   async server(row: Row): Promise<number> {
     const counts = await Promise.all(this.#workers.map((worker) => this.#order(worker, { row })));
+    return counts.reduce((sum, count) => sum + count, 0);
+  }
+
+  /** Resets every connection that was accepted on some listeners, those of each worker. */
+  async listeners(byWorker: readonly (readonly Fd[])[]): Promise<number> {
+    const counts = await Promise.all(byWorker.map((listeners, row) => {
+      const worker = this.#workers[row];
+      return worker && listeners.length > 0 ? this.#order(worker, { listeners }) : 0;
+    }));
     return counts.reduce((sum, count) => sum + count, 0);
   }
 

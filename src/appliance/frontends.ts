@@ -116,6 +116,17 @@ export class Frontends {
     );
   }
 
+  /** The listeners that the plan has no more on some addresses, those of each worker. */
+  unwantedAt(addresses: ReadonlySet<string>): Fd[][] {
+    const gone = this.#held.filter((one) =>
+      one.isOpen && addresses.has(one.plan.address) && !this.#isWanted(one)
+    );
+    return Array.from(
+      { length: this.#workers },
+      (_, worker) => gone.map(({ fds }) => fds[worker]!),
+    );
+  }
+
   /** Closes what the plan has no more, once no worker accepts on it. */
   closeUnwanted(): void {
     const gone = this.#held.filter((one) => !this.#isWanted(one));

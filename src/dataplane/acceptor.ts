@@ -82,6 +82,13 @@ export class Acceptor implements Watcher {
     return this.#listeners[index]!;
   }
 
+  /** Where those of these listeners are that clients are taken from. */
+  indexesOf(listeners: readonly Fd[]): readonly number[] {
+    return this.#listeners.flatMap(({ fd }, index) =>
+      this.#wanted[index] && listeners.includes(fd) ? [index] : []
+    );
+  }
+
   /** How long it is until clients of some frontend may come again. */
   waitMs(now: number): number {
     if (this.#closed.size === 0) return Infinity;

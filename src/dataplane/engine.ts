@@ -279,10 +279,17 @@ export class Engine implements Watcher {
   }
 
   #cut({ id, which }: CutOrder): void {
-    const connections = "row" in which
-      ? this.#cutServer(which.row)
-      : this.#connections.cutChosen(which, CLOSING.killed, this.#now);
-    this.#report({ kind: "cut", id, connections });
+    this.#report({ kind: "cut", id, connections: this.#cutSome(which) });
+  }
+
+  #cutSome(which: CutOrder["which"]): number {
+    if ("row" in which) return this.#cutServer(which.row);
+    if (!("listeners" in which)) {
+      return this.#connections.cutChosen(which, CLOSING.killed, this.#now);
+    }
+    const indexes = this.#acceptor.indexesOf(which.listeners);
+    const cameBy = (slot: number) => indexes.includes(this.#parts.table.listener[slot]!);
+    return this.#connections.cut(cameBy, CLOSING.released, this.#now);
   }
 
   #cutServer(row: number): number {

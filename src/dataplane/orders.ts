@@ -140,7 +140,12 @@ export interface CutOrder {
   readonly kind: "cut";
   /** Repeated in the answer. */
   readonly id: number;
-  readonly which: WholeServer | Chosen;
+  readonly which: WholeServer | CameBy | Chosen;
+}
+
+/** Every connection that was accepted on one of these listeners. */
+export interface CameBy {
+  readonly listeners: readonly Fd[];
 }
 
 /** Every connection of a server. */

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { Cuts, type Cutter } from "../../../src/appliance/cuts.ts";
 import type { CutOrder } from "../../../src/dataplane/orders.ts";
+import type { Fd } from "../../../src/linux/libc.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
 
 describe("Cuts", () => {
@@ -25,6 +26,14 @@ describe("Cuts", () => {
     cuts.lost("dataplane-0");
     cuts.lost("dataplane-1");
     expect(await all).toBe(0);
+  });
+
+  it("orders each worker for its own listeners, and none that has none", async () => {
+    const { cuts, orders } = cutsOf("dataplane-0", "dataplane-1");
+    const all = cuts.listeners([[], [7 as Fd]]);
+    expect(orders).toEqual([["dataplane-1", { kind: "cut", id: 1, which: { listeners: [7] } }]]);
+    cuts.heard("dataplane-1", { kind: "cut", id: 1, connections: 2 });
+    expect(await all).toBe(2);
   });
 
   it("orders one worker for connections of its own", async () => {

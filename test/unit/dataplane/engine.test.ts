@@ -3,6 +3,7 @@ import { reclaim } from "../../../src/dataplane/connection_memory.ts";
 import { Engine } from "../../../src/dataplane/engine.ts";
 import type { Report } from "../../../src/dataplane/orders.ts";
 import { EAGAIN, EBADF, EINTR } from "../../../src/linux/errno.ts";
+import type { Fd } from "../../../src/linux/libc.ts";
 import type { Row } from "../../../src/memory/server_table.ts";
 import { SO_KEEPALIVE, TCP_KEEPIDLE } from "../../../src/linux/socket.ts";
 import { type Endpoint, FakeKernel } from "../../simulation/relay_kernel.ts";
@@ -213,6 +214,18 @@ describe("orders", () => {
     expect(world.reports.at(-1)).toEqual({ kind: "cut", id: 7, connections: 2 });
     expect(clients.filter(({ isDead }) => isDead).length).toBe(2);
     expect([world.active(0), world.active(1)]).toEqual([2, 0]);
+  });
+
+  it("cut: resets the connections that came by a listener, and no others", () => {
+    const { world, client } = relayed();
+    const fd = world.listener;
+    const cut = (listeners: readonly Fd[]) =>
+      world.engine.carryOut({ kind: "cut", id: 1, which: { listeners } });
+    cut([fd + 1 as Fd]);
+    expect(world.reports.at(-1)).toMatchObject({ kind: "cut", connections: 0 });
+    cut([fd]);
+    expect(world.reports.at(-1)).toMatchObject({ kind: "cut", connections: 1 });
+    expect(client.isDead).toBe(true);
   });
 
   it("cut: resets the connections that are meant, not those that have taken their slots", () => {
