@@ -93,7 +93,10 @@ it("allocates next to nothing for a connection", async () => {
   const { made, fromMs, toMs } = course;
   // A thread's heap is younger than the process, by the second that a start may take.
   const meanwhile = { fromMs, toMs: toMs - 1_000 };
-  const all = allocated(collections(lintel.process.output), meanwhile);
+  const seen = collections(lintel.process.output);
+  const all = allocated(seen, meanwhile);
+  // The main thread, whose heap is the oldest, answers this test, and has no part in connections.
+  all.delete(seen[0]?.isolate ?? "");
   const bytesEach = Object.fromEntries([...all].map(([thread, bytes]) => [thread, bytes / made]));
   figures(`allocated for one of ${made} connections, by thread`, bytesEach);
   expect(sum(Object.values(bytesEach))).toBeLessThan(MOST_ALLOCATED);
@@ -134,7 +137,8 @@ const HOLDER = new URL("../../scripts/bench/idle_client.ts", import.meta.url).pa
 /** What `deno task bench` finds of HAProxy 2.6. */
 const HAPROXY_BYTES_EACH = 3_370;
 /**
- * All threads together: numbers with a fraction, such as each turn's time, are boxed where code is
- * not yet compiled to the end. One object with a closure for each connection would be more.
+ * All workers together: what compiling leaves behind, two bytes or so once that is done. V8 collects
+ * a megabyte at a time, which is the noise of this measuring: 50 bytes of each of 20,000. A single
+ * boxed number for each connection would be 16 or more.
  */
-const MOST_ALLOCATED = isSoak ? 128 : 512;
+const MOST_ALLOCATED = isSoak ? 16 : 128;
