@@ -51,12 +51,12 @@ export class Tally {
   /** A connection to a server has been made. */
   connected(row: number, backend: number, durationMs: number): void {
     this.#servers.add(this.#worker, row, SERVER_COLUMNS.connections, 1);
-    this.#connectDurations.observe(this.#worker, backend, durationMs / 1e3);
+    this.#connectDurations.observe(this.#worker, backend, durationMs);
   }
 
   /** The loop came back so much later than it wanted to. */
   late(lagMs: number): void {
-    this.#lag.observe(this.#worker, this.#worker, Math.max(0, lagMs) / 1e3);
+    this.#lag.observe(this.#worker, this.#worker, Math.max(0, lagMs));
   }
 
   /** Counts the bytes that a connection has moved since it was last asked. */

@@ -25,13 +25,15 @@ export class Histogram {
   }
 
   /**
-   * Counts one value, in seconds, less than half an hour. Only the stripe's own thread may call it.
+   * Counts one value, less than half an hour. Only the stripe's own thread may call it.
+   *
+   * @param valueMs in milliseconds: a whole number can be handed on without an allocation.
    */
-  observe(stripe: number, row: number, seconds: number): void {
+  observe(stripe: number, row: number, valueMs: number): void {
     let bucket = 0;
-    while (bucket < this.bounds.length && seconds > this.bounds[bucket]!) bucket++;
+    while (bucket < this.bounds.length && valueMs > this.bounds[bucket]! * 1e3) bucket++;
     this.#counters.add(stripe, row, bucket, 1);
-    this.#counters.add(stripe, row, this.bounds.length + 1, Math.round(seconds * 1e6));
+    this.#counters.add(stripe, row, this.bounds.length + 1, Math.round(valueMs * 1e3));
   }
 
   /** Completes what a stripe's thread was doing when it died: see {@linkcode Counters.mend}. */

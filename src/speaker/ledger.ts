@@ -41,7 +41,7 @@ export class Ledger {
     this.#table.count(this.#row, CHECKSUM_COUNTERS[checksum]);
     if (last) {
       const gapMs = Math.min(at - last.at, MAX_GAP_MS);
-      this.#table.advertisementAge.observe(0, this.#row, gapMs / 1e3);
+      this.#table.advertisementAge.observe(0, this.#row, gapMs);
     }
     if (advertisement === last?.advertisement) this.#table.setPeerAt(this.#row, at);
     else this.#table.setPeer(this.#row, { address: source, priority, intervalMs, at });

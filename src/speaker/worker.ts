@@ -51,7 +51,7 @@ async function speak(start: StartOrder): Promise<void> {
     wake: start.wake as Fd,
     ...(start.release && { release: start.release }),
     report,
-    observeLateness: (seconds) => lag?.observe(start.worker, start.worker, seconds),
+    observeLateness: (seconds) => lag?.observe(start.worker, start.worker, seconds * 1e3),
   });
   if (start.participate) speaker.participate();
   report({ kind: "ready" });

@@ -14,15 +14,15 @@ describe("Histogram", () => {
     [1799, [0, 0, 0, 1]],
   ])("counts %d s in the bucket whose bound is not less", (seconds, counts) => {
     const histogram = new Histogram({ bounds, rows: 1, stripes: 1 });
-    histogram.observe(0, 0, seconds);
+    histogram.observe(0, 0, seconds * 1e3);
     expect(histogram.read(0)).toEqual({ counts, sum: seconds });
   });
 
   it("keeps rows apart and adds stripes up, also through its shape", () => {
     const histogram = new Histogram({ bounds, rows: 2, stripes: 2 });
     const other = new Histogram(histogram.shape);
-    histogram.observe(0, 1, 0.5);
-    other.observe(1, 1, 0.25);
+    histogram.observe(0, 1, 500);
+    other.observe(1, 1, 250);
     expect(histogram.read(1)).toEqual({ counts: [0, 0, 2, 0], sum: 0.75 });
     expect(other.read(0)).toEqual({ counts: [0, 0, 0, 0], sum: 0 });
   });
