@@ -137,8 +137,8 @@ const HOLDER = new URL("../../scripts/bench/idle_client.ts", import.meta.url).pa
 /** What `deno task bench` finds of HAProxy 2.6. */
 const HAPROXY_BYTES_EACH = 3_370;
 /**
- * All workers together: what compiling leaves behind, two bytes or so once that is done. V8 collects
- * a megabyte at a time, which is the noise of this measuring: 50 bytes of each of 20,000. A single
- * boxed number for each connection would be 16 or more.
+ * All workers together: what compiling leaves behind, two bytes or so once that is done. V8
+ * collects a megabyte at a time, which is the noise of this measuring: 50 bytes of each of 20,000.
+ * A boxed number for each connection would be 16 or more.
  */
 const MOST_ALLOCATED = isSoak ? 16 : 128;
