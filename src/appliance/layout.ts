@@ -203,7 +203,7 @@ function frontendOrder(frontend: FrontendPlan, { indexes }: Places): Frontend {
  */
 function backendOrder(
   name: string,
-  said: Omit<Backend, "rows" | "ranks"> | undefined,
+  said: Omit<Backend, "rows" | "inPlan"> | undefined,
   last: Backend | undefined,
   members: Places,
   rowOf: (backend: string, server: string) => Row,
@@ -213,11 +213,7 @@ function backendOrder(
   );
   if (!said || servers.length < members.names.length) throw new Error(`no backend ${name}`);
   const rows = members.names.map((server) => rowOf(name, server));
-  // Who has gone comes after all others.
-  const order = [...members.indexes.keys()];
-  const places = new Map(order.map((server, place) => [server, place]));
-  const ranks = members.names.map((server) => places.get(server) ?? order.length);
-  return { ...said, servers, rows, ranks };
+  return { ...said, servers, rows, inPlan: [...members.indexes.values()] };
 }
 
 function namesOf(things: readonly { readonly name: string }[]): string[] {

@@ -284,13 +284,13 @@ function grown(cells: Int32Array<ArrayBuffer>, length: number): Int32Array<Array
   return more;
 }
 
-function membersOf({ balance, maxQueue, servers, rows, ranks }: Backend): Members {
+function membersOf({ balance, inPlan, maxQueue, servers, rows }: Backend): Members {
   return {
     balance,
-    ...(ranks && { ranks }),
     names: servers.map(({ name }) => name),
     rows,
     areBackups: servers.map(({ backup }) => backup),
+    inPlan,
     maxQueue,
   };
 }

@@ -226,8 +226,8 @@ export interface Backend extends
   > {
   /** The row of each of `servers`, in the same order. */
   readonly rows: readonly Row[];
-  /** Which place each of them has in the file; absent: they stand as there. */
-  readonly ranks?: readonly number[];
+  /** Indexes of the servers that there are, in the file's order; the others have gone. */
+  readonly inPlan: readonly number[];
 }
 
 /** The worker accepts connections. */

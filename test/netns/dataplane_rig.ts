@@ -320,5 +320,6 @@ export function usual(servers: readonly number[]): Omit<Backend, "rows"> {
     servers: servers.map((port, row) =>
       serverPlan({ name: `server${row}`, address: "127.0.0.1", port })
     ),
+    inPlan: [...servers.keys()],
   };
 }

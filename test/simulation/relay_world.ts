@@ -313,6 +313,7 @@ export function backendOf(rows: readonly Row[]): Backend {
       serverPlan({ name: `server${row}`, address: "192.0.2.100", port: 8000 + row })
     ),
     rows,
+    inPlan: [...rows.keys()],
   };
 }
 

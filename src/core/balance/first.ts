@@ -10,10 +10,8 @@ import { Tournament } from "./tournament.ts";
 export class First implements Balancer {
   readonly #servers: Tournament;
 
-  /** @param ranks which of the servers comes before which: by server, lowest first. */
-  constructor(ranks: readonly number[]) {
-    const rank = Int32Array.from(ranks);
-    this.#servers = new Tournament(rank.length, (server, other) => rank[server]! < rank[other]!);
+  constructor(servers: number) {
+    this.#servers = new Tournament(servers, (server, other) => server < other);
   }
 
   set(server: number, isIn: boolean, weight: number): void {

@@ -36,10 +36,10 @@ export interface Members {
   /** By server. */
   readonly names: readonly string[];
   readonly rows: readonly number[];
-  /** Which place each has in the file; absent: they stand as there. */
-  readonly ranks?: readonly number[];
   /** Whether a server is only for when none of the others can take connections. */
   readonly areBackups: readonly boolean[];
+  /** The servers that there are, in the file's order; the others have gone. */
+  readonly inPlan: readonly number[];
   /** How many may wait for one server; `null` for any number. */
   readonly maxQueue: number | null;
 }
@@ -47,12 +47,18 @@ export interface Members {
 /** Who may be chosen, and by whom. */
 export class Roster {
   readonly #members: Members;
+  /** By place in the file's order, which is what balancers know: the server, and its row. */
+  readonly #servers: Int32Array;
   readonly #rows: Int32Array;
+  /** By server: its place; NO_SERVER for one that has gone. */
+  readonly #placeOf: Int32Array;
   readonly #states: ServerStates;
   /** Chooses a server that has a place left; `source`, one that has that or room in its queue. */
   readonly #places: Balancer;
   /** Chooses a server to wait for. */
   readonly #queues: Balancer;
+  /** By place, each. */
+  readonly #isBackup: Uint8Array;
   readonly #isUsable: Uint8Array;
   readonly #count: number;
   readonly #backups: readonly number[];
@@ -71,19 +77,22 @@ export class Roster {
    * @param random numbers from 0 to below 1.
    */
   constructor(members: Members, states: ServerStates, first: number, random: () => number) {
+    const { inPlan } = members;
     this.#members = members;
-    this.#rows = Int32Array.from(members.rows);
+    this.#servers = Int32Array.from(inPlan);
+    this.#rows = this.#servers.map((server) => members.rows[server]!);
+    this.#placeOf = new Int32Array(members.rows.length).fill(NO_SERVER);
+    inPlan.forEach((server, place) => this.#placeOf[server] = place);
     this.#states = states;
-    this.#count = members.rows.length;
+    this.#count = inPlan.length;
     this.#places = balancerOf(members, first, random);
     this.#queues = members.balance === "source"
       ? this.#places
       : new LeastConnections(this.#count, first);
+    this.#isBackup = Uint8Array.from(inPlan, (server) => members.areBackups[server] ? 1 : 0);
     this.#isUsable = new Uint8Array(this.#count);
     this.#isFree = new Uint8Array(this.#count);
-    const { areBackups, ranks } = members;
-    this.#backups = [...areBackups.keys()].filter((server) => areBackups[server])
-      .sort((one, other) => ranks ? ranks[one]! - ranks[other]! : one - other);
+    this.#backups = [...inPlan.keys()].filter((place) => this.#isBackup[place] === 1);
   }
 
   /** Whether some server limits its connections, as far as was seen last. */
@@ -101,7 +110,7 @@ export class Roster {
   hasPlace(server: number): boolean {
     this.#keepUp();
     if (server === NO_SERVER && this.#usable > 0) return this.#free > 0;
-    const wanted = server === NO_SERVER ? this.#backup(NOTHING_TRIED) : server;
+    const wanted = server === NO_SERVER ? this.#backup(NOTHING_TRIED) : this.#placeOf[server]!;
     return wanted !== NO_SERVER && this.#isUsable[wanted] === 1 &&
       this.#hasPlace(this.#rows[wanted]!);
   }
@@ -114,7 +123,8 @@ export class Roster {
     this.#keepUp();
     if (this.#usable > 0) return this.#pick(this.#places, key, tried);
     const backup = this.#backup(tried);
-    return backup === NO_SERVER || this.#hasPlace(this.#rows[backup]!) ? backup : NO_SERVER;
+    if (backup === NO_SERVER || !this.#hasPlace(this.#rows[backup]!)) return NO_SERVER;
+    return this.#servers[backup]!;
   }
 
   /** Chooses a server to wait for, among those whose queue has room. */
@@ -122,30 +132,37 @@ export class Roster {
     this.#keepUp();
     if (this.#usable > 0) return this.#pick(this.#queues, key, tried);
     const backup = this.#backup(tried);
-    return backup === NO_SERVER || this.#hasRoom(this.#rows[backup]!) ? backup : NO_SERVER;
+    if (backup === NO_SERVER || !this.#hasRoom(this.#rows[backup]!)) return NO_SERVER;
+    return this.#servers[backup]!;
   }
 
   /** Looks at a server: something has changed about its connections, or those who wait for it. */
   look(server: number): void {
-    const row = this.#rows[server]!;
+    const place = this.#placeOf[server]!;
+    // Who has gone still has connections.
+    if (place !== NO_SERVER) this.#look(place);
+  }
+
+  #look(place: number): void {
+    const row = this.#rows[place]!;
     const isUsable = this.#states.takesConnections(row);
     const weight = this.#states.weight(row);
-    if (this.#members.areBackups[server]) {
-      this.#isUsable[server] = isUsable ? 1 : 0;
+    if (this.#isBackup[place] === 1) {
+      this.#isUsable[place] = isUsable ? 1 : 0;
       return;
     }
-    this.#usable += (isUsable ? 1 : 0) - this.#isUsable[server]!;
-    this.#isUsable[server] = isUsable ? 1 : 0;
+    this.#usable += (isUsable ? 1 : 0) - this.#isUsable[place]!;
+    this.#isUsable[place] = isUsable ? 1 : 0;
     const load = this.#states.active(row) + this.#states.queued(row);
     const hasPlace = isUsable && this.#hasPlace(row);
-    this.#free += (hasPlace ? 1 : 0) - this.#isFree[server]!;
-    this.#isFree[server] = hasPlace ? 1 : 0;
+    this.#free += (hasPlace ? 1 : 0) - this.#isFree[place]!;
+    this.#isFree[place] = hasPlace ? 1 : 0;
     const hasRoom = isUsable && this.#hasRoom(row);
     if (this.#places === this.#queues) {
-      this.#places.set(server, hasPlace || hasRoom, weight, load);
+      this.#places.set(place, hasPlace || hasRoom, weight, load);
     } else {
-      this.#places.set(server, hasPlace, weight, load);
-      this.#queues.set(server, hasRoom, weight, load);
+      this.#places.set(place, hasPlace, weight, load);
+      this.#queues.set(place, hasRoom, weight, load);
     }
   }
 
@@ -155,7 +172,7 @@ export class Roster {
       this.#learn(version);
     } else if (this.#hasLimits || LOAD_MATTERS.has(this.#members.balance)) {
       for (let turn = Math.min(LOOKS, this.#count); turn > 0; turn--) {
-        this.look(this.#next);
+        this.#look(this.#next);
         this.#next = (this.#next + 1) % this.#count;
       }
     }
@@ -165,7 +182,7 @@ export class Roster {
   #learn(version: number): void {
     this.#version = version;
     this.#hasLimits = this.#rows.some((row) => this.#states.limit(row) > 0);
-    for (let server = 0; server < this.#count; server++) this.look(server);
+    for (let place = 0; place < this.#count; place++) this.#look(place);
   }
 
   #hasPlace(row: number): boolean {
@@ -178,22 +195,23 @@ export class Roster {
     return maxQueue === null || this.#states.queued(row) < maxQueue;
   }
 
-  /** The first backup of the file that can be chosen: one serves while nobody else can. */
+  /** The place of the first backup that can be chosen: one serves while nobody else can. */
   #backup(tried: Tried): number {
-    for (const server of this.#backups) {
-      if (this.#isUsable[server] === 1 && !tried.has(server)) return server;
+    for (const place of this.#backups) {
+      if (this.#isUsable[place] === 1 && !tried.has(this.#servers[place]!)) return place;
     }
     return NO_SERVER;
   }
 
   #pick(balancer: Balancer, key: number, tried: Tried): number {
     for (let at = 0; at < tried.count; at++) {
-      const server = tried.at(at);
-      balancer.set(server, false, this.#states.weight(this.#rows[server]!), 0);
+      const place = this.#placeOf[tried.at(at)]!;
+      if (place === NO_SERVER) continue;
+      balancer.set(place, false, this.#states.weight(this.#rows[place]!), 0);
     }
     const picked = balancer.pick(key);
     for (let at = 0; at < tried.count; at++) this.look(tried.at(at));
-    return picked;
+    return picked === NO_SERVER ? NO_SERVER : this.#servers[picked]!;
   }
 }
 
@@ -208,21 +226,22 @@ export interface Tried {
 export const NOTHING_TRIED: Tried = { count: 0, at: () => NO_SERVER, has: () => false };
 
 function balancerOf(
-  { balance, names, ranks }: Members,
+  { balance, inPlan, names }: Members,
   first: number,
   random: () => number,
 ): Balancer {
+  const count = inPlan.length;
   switch (balance) {
     case "roundrobin":
-      return new RoundRobin(names.length, first);
+      return new RoundRobin(count, first);
     case "leastconn":
-      return new LeastConnections(names.length, first);
+      return new LeastConnections(count, first);
     case "source":
-      return new Source(names);
+      return new Source(inPlan.map((server) => names[server]!));
     case "random":
-      return new RandomOfTwo(names.length, random);
+      return new RandomOfTwo(count, random);
     case "first":
-      return new First(ranks ?? [...names.keys()]);
+      return new First(count);
   }
 }
 

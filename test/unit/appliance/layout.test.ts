@@ -29,18 +29,11 @@ describe("layOut", () => {
   it("leaves what has gone at its place, with its last entry", () => {
     const first = layOut(emptyLayout(ROOM), traffic({ a: "st", b: "u" }), UNUSED).layout;
     const { layout } = layOut(first, traffic({ b: "u" }), USED);
-    const rows = (some: Layout) => some.orders.backends.map((one) => [one.rows, one.servers]);
-    expect(rows(layout)).toEqual(rows(first));
+    const [a, b] = first.orders.backends;
+    expect(layout.orders.backends).toEqual([{ ...a, inPlan: [] }, b]);
     expect(layout.orders.frontends).toEqual(first.orders.frontends);
     expect(isInPlan(layout, 0)).toBe(false);
     expect(rowAt(layout, "b", "u")).toBe(2);
-  });
-
-  it("says which place a server has in the file, whatever its index is", () => {
-    const first = layOut(emptyLayout(ROOM), traffic({ a: "st" }), UNUSED).layout;
-    const { layout } = layOut(first, traffic({ a: "ut" }), USED);
-    expect(layout.orders.backends[0]?.servers.map(({ name }) => name)).toEqual(["s", "t", "u"]);
-    expect(layout.orders.backends[0]?.ranks).toEqual([2, 1, 0]);
   });
 
   it("gives nobody's row to a server that has gone once another has its own", () => {
@@ -50,6 +43,14 @@ describe("layOut", () => {
     expect(fresh.rows).toEqual([0]);
     expect(layout.orders.backends[0]?.rows).toEqual([ROOM.rows, 1]);
     expect(layout.orders.backends[1]?.rows).toEqual([0]);
+  });
+
+  it("says which servers there are in the file's order, whatever their places", () => {
+    const first = layOut(emptyLayout(ROOM), traffic({ a: "st", b: "u" }), UNUSED).layout;
+    const { layout } = layOut(first, traffic({ a: "vs" }), UNUSED);
+    const [a, b] = layout.orders.backends;
+    expect(a?.servers.map(({ name }) => name)).toEqual(["s", "t", "v"]);
+    expect([a?.inPlan, b?.inPlan]).toEqual([[2, 0], []]);
   });
 
   it("gives no backend away to which clients of a frontend that has gone may be led", () => {
@@ -154,10 +155,9 @@ function named({ orders, frontends, backends, rows, members }: Layout) {
       return { ...rest, backend: backendAt(backend), routes: led };
     }),
     backends: [...backends.indexes].map(([name, index]) => {
-      const { servers, rows: own, ranks, ...rest } = orders.backends[index]!;
-      const present = [...members.get(name)?.indexes ?? []].map(([server, at]) => {
-        return { server, plan: servers[at], row: rows.names[own[at]!], rank: ranks?.[at] };
-      });
+      const { servers, rows: own, inPlan, ...rest } = orders.backends[index]!;
+      const present = inPlan.map((at) => ({ plan: servers[at], row: rows.names[own[at]!] }));
+      expect(present.map(({ plan }) => plan?.name)).toEqual([...members.get(name)!.indexes.keys()]);
       expect(rest.name).toBe(name);
       return { ...rest, servers: present };
     }),

@@ -154,7 +154,7 @@ describe("another plan", () => {
     const routes = [{ serverNames: ["git.example.com"], backend: 1 }];
     const { world, servers, dial, plan } = worldOf({
       servers: 2,
-      backend: { rows: [FIRST], servers: backendOf([FIRST]).servers },
+      backend: backendOf([FIRST]),
       others: [backendOf([SECOND])],
       frontend: { backend: -1, routes },
     });
@@ -177,7 +177,7 @@ describe("another plan", () => {
 
   it("routes a client by the names of the moment when he has said all", () => {
     const others = [backendOf([SECOND])];
-    const backend = { rows: [FIRST], servers: backendOf([FIRST]).servers };
+    const backend = backendOf([FIRST]);
     const to = (index: number) => [{ serverNames: ["*.example.com"], backend: index }];
     const { world, servers, dial, plan } = worldOf({
       servers: 2,

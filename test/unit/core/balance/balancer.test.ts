@@ -11,7 +11,7 @@ import { numbers } from "./servers.ts";
 const KINDS: readonly (readonly [string, (servers: number) => Balancer])[] = [
   ["RoundRobin", (servers) => new RoundRobin(servers, 0)],
   ["LeastConnections", (servers) => new LeastConnections(servers, 0)],
-  ["First", (servers) => new First([...Array(servers).keys()])],
+  ["First", (servers) => new First(servers)],
   ["RandomOfTwo", (servers) => new RandomOfTwo(servers, numbers(7))],
   ["Source", (servers) => new Source(Array.from({ length: servers }, (_, at) => `s${at}`))],
 ];

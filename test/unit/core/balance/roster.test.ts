@@ -124,6 +124,38 @@ describe("Roster", () => {
     const seen = Array.from({ length: 33 }, () => roster.pick(1, NOTHING_TRIED));
     expect(seen).toContain(700);
   });
+
+  it.each(BALANCES)(
+    "%s: chooses as one that never knew who has gone, in the file's order",
+    (balance) => {
+      // As after reloads: most have gone, and the file has the others in another order.
+      const all = new Servers(Array.from({ length: 60 }, (_, server) => server % 3 + 1));
+      const inPlan = [41, 3, 17, 50, 2];
+      const members = { balance, areBackups: [...all.connections.keys()].map((one) => one === 17) };
+      const reloaded = rosterOf(all, { ...members, inPlan });
+      const started = rosterOf(new Servers(inPlan.map((server) => server % 3 + 1)), {
+        ...{ balance, names: inPlan.map((server) => `server${server}`) },
+        areBackups: inPlan.map((server) => server === 17),
+      });
+      const keys = Array.from({ length: 300 }, (_, at) => at * 7919);
+      expect(keys.map((key) => reloaded.pick(key, NOTHING_TRIED)))
+        .toEqual(keys.map((key) => inPlan[started.pick(key, NOTHING_TRIED)]));
+    },
+  );
+
+  it("takes the first backup of the file, and nobody who has gone", () => {
+    const servers = new Servers([1, 1, 1, 1]);
+    const roster = rosterOf(servers, { areBackups: [true, true, true, false], inPlan: [2, 0] });
+    expect(picks(roster, 3)).toEqual([2, 2, 2]);
+    servers.setWeight(2, 0);
+    expect(picks(roster, 3)).toEqual([0, 0, 0]);
+    servers.setWeight(0, 0);
+    expect(roster.hasUsable()).toBe(false);
+    expect(roster.pick(1, tried(3))).toBe(NO_SERVER);
+    expect([roster.hasPlace(1), roster.hasPlace(3)]).toEqual([false, false]);
+    roster.look(3);
+    expect(roster.hasUsable()).toBe(false);
+  });
 });
 
 function rosterOf(servers: Servers, members: Partial<Members> = {}): Roster {
@@ -133,6 +165,7 @@ function rosterOf(servers: Servers, members: Partial<Members> = {}): Roster {
     names: rows.map((row) => `server${row}`),
     rows,
     areBackups: rows.map(() => false),
+    inPlan: rows,
     maxQueue: null,
     ...members,
   };

@@ -182,7 +182,7 @@ describe("Sessions", () => {
       world.tcp.servers.setWeight(row, 100);
       world.tcp.servers.setHealth(row, "up");
     }
-    world.plan([first!, { ...third, servers: [], rows: [] }, third], 2);
+    world.plan([first!, { ...third, servers: [], rows: [], inPlan: [] }, third], 2);
     world.send({ client: 1, local: 0 }, { client: 2, local: 0 });
     expect(world.sockets.get(world.socketOf(1))!.port).toBe(port);
     expect(world.sockets.get(world.socketOf(2))!.port).toBe(8002);
