@@ -35,7 +35,7 @@ export const OverrideFactSchema = z.discriminatedUnion("field", [
     field: z.literal("server"),
     value: z.strictObject({
       address: z.string(),
-      family: z.literal([4, 6]),
+      family: z.union([z.literal(4), z.literal(6)]),
       port: z.int().min(1).max(65535).nullable(),
       weight: z.int().min(0).max(256),
     }),

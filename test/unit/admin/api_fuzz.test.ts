@@ -1,6 +1,7 @@
 import { expect, it } from "vitest";
 import { createAdminApp } from "../../../src/admin/app.ts";
 import type { Door } from "../../../src/admin/callers.ts";
+import type { OverrideFact } from "../../../src/core/plan/override.ts";
 import { Random } from "../../simulation/random.ts";
 import { ApiDocument } from "./api_document.ts";
 import { RequestMaker } from "./api_requests.ts";
@@ -14,6 +15,19 @@ const NAMES = {
   virtualRouter: ["kube-api"],
 };
 const SUBJECT = { names: NAMES, text: ["workers: 2", "broken", "{"], forced: {} };
+
+const SAID = { backend: "masters", by: "ops", reason: null, at: "2026-01-02T03:04:05Z" };
+const FACTS: readonly OverrideFact[] = [
+  { ...SAID, server: "master1", until: null, field: "weight", value: 7, file: 100 },
+  {
+    ...{ ...SAID, server: "master1", until: null, field: "state", value: "drain", file: "ready" },
+    deadline: null,
+  },
+  {
+    ...{ ...SAID, server: "added", until: null, field: "server", file: null },
+    value: { address: "2001:db8::9", family: 6, port: null, weight: 100 },
+  },
+];
 
 const VIEWER: Door = { kind: "tcp", loopback: true, tokens: [] };
 
@@ -31,6 +45,7 @@ it.each([1, 2])("every answer is what the document says (seed %i)", async (seed)
   const succeeded = new Set<string>();
   for (let count = 0; count < 1_000; count++) {
     now += 100;
+    appliance.facts = FACTS;
     appliance.conflict = count % 10 === 0 ? "not now" : undefined;
     const { method, target, headers: made, body } = maker.next(SUBJECT);
     const headers = new Headers({ host: "localhost" });
