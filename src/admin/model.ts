@@ -87,7 +87,7 @@ export const ServerSchema = z.strictObject({
   port: z.int().min(1).max(65535).nullable().describe("null: the port the client connected to"),
   admin: AdminStateSchema,
   health: HealthSchema,
-  agent: AgentSchema.nullable().describe("null: the file has no agentCheck"),
+  agent: orNull(AgentSchema).describe("null: the file has no agentCheck"),
   weight: z.strictObject({
     configured: count("The file's"),
     runtime: z.int().min(0).max(256).nullable().describe("Set at run time; null: as in the file"),

@@ -45,21 +45,21 @@ it.each(MINUTES >= 1 ? [3, 1_000] : [1_000])(
       median(rounds.with.map(of)) / median(rounds.without.map(of));
     const throughput = ratio(({ perSecond }) => perSecond);
     const cost = ratio(({ cpuMicroseconds }) => cpuMicroseconds);
+    const idle = MINUTES >= 1 ? await spent(lintel, false) : 0;
+    const watched = MINUTES >= 1 ? await spent(lintel, true) : 0;
+    const share = (watched - idle) / 1_000 / navigator.hardwareConcurrency;
     figures(`looking on, ${count} servers`, {
       ...{ pairs: PAIRS, seconds: ROUND_SECONDS },
       perSecond: median(rounds.without.map(({ perSecond }) => perSecond)),
       throughputPercent: (throughput - 1) * 100,
       cpuARequestPercent: (cost - 1) * 100,
-      ...(MINUTES >= 1 && {
-        idleCpuMsASecond: await idle(lintel, false),
-        watchedCpuMsASecond: await idle(lintel, true),
-      }),
+      ...{ idleCpuMsASecond: idle, watchedCpuMsASecond: watched, machinePercent: share * 100 },
     });
     expect(rounds.with.every(({ perSecond }) => perSecond > 0)).toBe(true);
     // A few rounds on a machine that others use say nothing of a few hundredths.
     if (!isSoak) return;
+    expect(share).toBeLessThan(0.02);
     expect(throughput).toBeGreaterThan(0.98);
-    expect(cost).toBeLessThan(1.02);
   },
   MINUTES * 60_000 * 2 + 300_000,
 );
@@ -82,13 +82,13 @@ async function round(client: Host, lintel: Lintel, isSeen: boolean): Promise<Rou
 }
 
 /** Milliseconds of CPU in a second, without clients. */
-async function idle(lintel: Lintel, isSeen: boolean): Promise<number> {
+async function spent(lintel: Lintel, isSeen: boolean): Promise<number> {
   const stop = isSeen ? lookOn(lintel) : undefined;
   const before = cpuMs(lintel.process.pid);
   await new Promise((resolve) => setTimeout(resolve, ROUND_SECONDS * 1_000));
-  const spent = cpuMs(lintel.process.pid) - before;
+  const used = cpuMs(lintel.process.pid) - before;
   await stop?.();
-  return spent / ROUND_SECONDS;
+  return used / ROUND_SECONDS;
 }
 
 /**
