@@ -41,8 +41,12 @@ export class Servers {
   #byRow = new Map<number, Entry>();
   /** Those that the last plan has taken away, by row. */
   #gone = new Map<number, Entry>();
-  /** Those that take no connections until everybody knows them. */
-  readonly #entering = new Set<Entry>();
+  /** Those of them that serve on until everybody knows that they have gone. */
+  readonly #leaving = new Set<Entry>();
+  /** Those that are new and have not been checked yet. */
+  readonly #fresh = new Set<Entry>();
+  /** Those whose check is over once the prober knows. */
+  readonly #unchecked = new Set<Entry>();
   /** A server's admin state has been changed: whoever checks it must know. */
   onAdminChange: (row: Row, state: AdminState) => void = () => {};
 
@@ -70,8 +74,8 @@ export class Servers {
   }
 
   /**
-   * Makes these the servers, at the rows that the tables have for them. Who is new, or has moved to
-   * another address, takes no connections before {@linkcode settle}. Connections to who has gone
+   * Makes these the servers, at the rows that the tables have for them: for whoever knows them. Who
+   * does not yet goes on with those who go, who serve until {@linkcode settle}; connections to them
    * live on.
    *
    * @param isUndo whether these are those of before: they are as if nothing had happened.
@@ -94,16 +98,31 @@ export class Servers {
     }));
     for (const entry of [...this.#byBackend.values()].flat()) this.#byRow.set(entry.row, entry);
     this.#gone = new Map([...before].filter(([row]) => !this.#byRow.has(row)));
-    for (const entry of this.#gone.values()) this.#leave(entry);
+    for (const entry of this.#gone.values()) {
+      entry.rampSince = null;
+      this.#leaving.add(entry);
+    }
   }
 
-  /** Everybody knows all servers: they are what the file and others say of them. */
+  /** Whether some backend has nobody who serves but for want of a first check. */
+  get awaitsChecks(): boolean {
+    return [...this.#fresh].some(({ backend, lastCheck, row }) =>
+      lastCheck === null && this.#memory.servers.admin(row) === "ready" &&
+      this.#takers(this.#of(backend.name)) === 0
+    );
+  }
+
+  /** Everybody knows all servers, and that the others have gone. */
   settle(): void {
-    for (const entry of this.#entering) {
-      if (!entry.backend.check) this.#memory.servers.setHealth(entry.row, "up");
-      this.#administer(entry);
+    for (const entry of this.#unchecked) {
+      this.#memory.servers.setHealth(entry.row, "up");
+      Object.assign(entry, { lastCheck: null, lastFailure: null, healthChangedAt: null });
     }
-    this.#entering.clear();
+    for (const { row } of this.#leaving) {
+      this.#memory.servers.setAdmin(row, "maint");
+      this.#memory.servers.setWeight(row, 0);
+    }
+    for (const some of [this.#unchecked, this.#leaving, this.#fresh]) some.clear();
     this.#changed();
   }
 
@@ -129,7 +148,7 @@ export class Servers {
     const isUp = entry.agent.operation?.isUp ?? true;
     entry.agent = afterWords(entry.agent, words);
     this.#weigh(entry);
-    if (!this.#entering.has(entry)) this.#administer(entry);
+    this.#administer(entry);
     const { operation } = entry.agent;
     if (operation && operation.isUp !== isUp) {
       if (!operation.isUp) this.#goAway(entry);
@@ -189,7 +208,8 @@ export class Servers {
 
   /** How many servers of a backend take new connections. */
   usable(backend: string): number {
-    return this.#of(backend).filter(({ row }) => this.#memory.servers.takesConnections(row)).length;
+    const leaving = [...this.#leaving].filter((entry) => entry.backend.name === backend);
+    return this.#takers([...this.#of(backend), ...leaving]);
   }
 
   /** Each server of a backend in a few words: `web1 down`, `web2 up with weight 0`. */
@@ -254,8 +274,7 @@ export class Servers {
     if (!entry) return;
     entry.facts = facts;
     this.#weigh(entry);
-    // Its time comes when everybody knows it.
-    if (!this.#entering.has(entry)) this.#administer(entry);
+    this.#administer(entry);
     this.#changed();
   }
 
@@ -268,16 +287,18 @@ export class Servers {
   #recalled(): Map<number, Entry> {
     for (const entry of this.#gone.values()) {
       this.#memory.servers.setAdmin(entry.row, asSaid(entry).state);
+      this.#leaving.delete(entry);
     }
     return new Map([...this.#gone, ...this.#byRow]);
   }
 
   #enter(row: Row, backend: BackendPlan, plan: ServerPlan, facts: readonly OverrideFact[]): Entry {
     // Nobody checks it yet: its health is ours to write.
-    this.#memory.servers.setHealth(row, "unchecked");
+    this.#memory.servers.setHealth(row, backend.check ? "unchecked" : "up");
     const entry = entryOf(row, backend, plan, facts);
-    this.#hold(entry);
+    if (backend.check) this.#fresh.add(entry);
     this.#weigh(entry);
+    this.#memory.servers.setAdmin(row, asSaid(entry).state);
     return entry;
   }
 
@@ -295,26 +316,11 @@ export class Servers {
       entry.agent = SILENT;
     }
     this.#weigh(entry);
-    if (isElsewhere) this.#hold(entry);
     // Whoever checks it writes its health until told not to.
-    else if (checked.check && !backend.check) this.#entering.add(entry);
-    else if (!this.#entering.has(entry)) this.#administer(entry);
+    if (checked.check && !backend.check) this.#unchecked.add(entry);
+    else this.#unchecked.delete(entry);
+    this.#administer(entry);
     return entry;
-  }
-
-  /** It takes no connections for the moment. */
-  #hold(entry: Entry): void {
-    this.#memory.servers.setAdmin(entry.row, "maint");
-    this.#entering.add(entry);
-  }
-
-  /** It has gone: what it has stays. */
-  #leave(entry: Entry): void {
-    entry.rampSince = null;
-    this.#entering.delete(entry);
-    this.#memory.servers.setAdmin(entry.row, "maint");
-    // Clients are divided as if it had never been there.
-    this.#memory.servers.setWeight(entry.row, 0);
   }
 
   /** Writes its admin state, and what follows from that. */
@@ -372,6 +378,10 @@ export class Servers {
 
   #entry(backend: string, server: string): Entry | undefined {
     return this.#of(backend).find(({ plan }) => plan.name === server);
+  }
+
+  #takers(entries: readonly Entry[]): number {
+    return entries.filter(({ row }) => this.#memory.servers.takesConnections(row)).length;
   }
 
   #of(backend: string): readonly Entry[] {

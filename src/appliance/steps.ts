@@ -14,6 +14,7 @@ import { configureLog } from "./log.ts";
 import type { Overrides } from "./overrides.ts";
 import type { Routers } from "./routers.ts";
 import type { Servers } from "./servers.ts";
+import { sleepUntil } from "./sleep.ts";
 import type { Tables } from "./tables.ts";
 
 /** The parts that are given another plan. */
@@ -60,7 +61,10 @@ function findRoom({ tables, routers, connectionLogs }: StepParts, plan: Plan): v
   routers.apply(plan);
 }
 
-/** Who is new takes connections only when every worker knows it. */
+/**
+ * Who is new serves as soon as a worker knows him, and who goes until all do: there is no moment in
+ * which a backend has nobody. Where all are new, they are checked before anybody hears of them.
+ */
 async function changeServers(
   { tables, servers, engines, overrides }: StepParts,
   plan: Plan,
@@ -71,8 +75,10 @@ async function changeServers(
   const factsOf = (backend: string, server: string) =>
     overrides.holding(plan.backends, backend, server);
   servers.apply(plan.backends, factsOf, isUndo);
-  await engines.dataplane.plan();
   await engines.planProber();
+  const { signal } = new AbortController();
+  if (!isUndo) await sleepUntil(() => !servers.awaitsChecks, FIRST_CHECKS_MS, signal);
+  await engines.dataplane.plan();
   servers.settle();
 }
 
@@ -83,3 +89,6 @@ async function changeLog(parts: StepParts, { log }: Plan): Promise<void> {
   await configureLog(log);
   parts.log = log;
 }
+
+/** Checks of servers that are well take less. */
+const FIRST_CHECKS_MS = 1_000;

@@ -48,7 +48,8 @@ function frontends(backends: readonly string[]) {
   );
 }
 
-const CHECK = {
+/** A check, as usual. */
+export const CHECK = {
   intervalMs: 2_000,
   fastIntervalMs: 2_000,
   downIntervalMs: 2_000,

@@ -8,15 +8,65 @@ import type { OverrideFact } from "../../../src/core/plan/override.ts";
 import type { ServerPlan } from "../../../src/core/plan/plan.ts";
 import { SERVER_COUNTERS } from "../../../src/memory/traffic.ts";
 import { backendPlan, serverPlan } from "../plans.ts";
-import { anyTraffic } from "./plan_pairs.ts";
+import { anyTraffic, CHECK } from "./plan_pairs.ts";
 
 describe("another plan", () => {
-  it("lets a new server take connections when everybody knows it, not before", () => {
+  it("has a server that goes serve until everybody knows who is new, who serves at once", () => {
     const some = running([{ name: "a" }]);
-    some.apply([{ name: "a" }, { name: "b" }]);
-    expect([some.takes("a"), some.takes("b")]).toEqual([true, false]);
+    const row = some.row("a");
+    some.apply([{ name: "b" }]);
+    expect(some.memory.servers.takesConnections(row)).toBe(true);
+    expect([some.takes("b"), some.servers.usable("web")]).toEqual([true, 2]);
     some.servers.settle();
-    expect([some.takes("a"), some.takes("b")]).toEqual([true, true]);
+    expect(some.memory.servers.takesConnections(row)).toBe(false);
+    expect([some.takes("b"), some.servers.usable("web")]).toEqual([true, 1]);
+  });
+
+  it("counts who serves in a backend that goes, until everybody knows that", () => {
+    const some = started({ frontends: [], backends: [backendPlan({ name: "old" })] });
+    const next = { frontends: [], backends: [backendPlan({ name: "new" })] };
+    some.tables.apply(next);
+    some.servers.apply(next.backends, () => []);
+    expect([some.servers.usable("old"), some.servers.usable("new")]).toEqual([1, 1]);
+    some.servers.settle();
+    expect(some.servers.usable("old")).toBe(0);
+  });
+
+  it("awaits first checks where nobody else serves, and only there", () => {
+    const [one, other] = [serverPlan({ name: "a" }), serverPlan({ name: "b" })];
+    const plan = (servers: readonly ServerPlan[]): Traffic => ({
+      frontends: [],
+      backends: [backendPlan({ check: CHECK, servers })],
+    });
+    const some = started(plan([one]));
+    const row = some.servers.rowOf("web", "a")!;
+    some.memory.servers.setHealth(row, "up");
+    const change = (servers: readonly ServerPlan[]) => {
+      some.tables.apply(plan(servers));
+      some.servers.apply(plan(servers).backends, () => []);
+    };
+    change([one, other]);
+    expect(some.servers.awaitsChecks).toBe(false);
+    some.servers.settle();
+    change([other, serverPlan({ name: "c" })]);
+    // `b` has been there before: nobody has waited for it then.
+    expect(some.servers.awaitsChecks).toBe(true);
+    some.memory.servers.setHealth(some.servers.rowOf("web", "c")!, "up");
+    expect(some.servers.awaitsChecks).toBe(false);
+  });
+
+  it("forgets what checks have said of a server that is checked no more", () => {
+    const some = started({ frontends: [], backends: [backendPlan({ check: CHECK })] });
+    const row = some.servers.rowOf("web", "s1")!;
+    const result = { row, code: "L4CON", text: "", at: 1, durationMs: 1, ok: false } as const;
+    some.servers.noteCheck({ ...result, health: "down", changed: true });
+    some.memory.servers.setHealth(row, "down");
+    some.servers.apply([backendPlan()], () => []);
+    some.servers.settle();
+    expect(some.servers.find("web", "s1")?.health).toEqual(
+      started({ frontends: [], backends: [backendPlan()] }).servers.find("web", "s1")?.health,
+    );
+    expect(some.servers.usable("web")).toBe(1);
   });
 
   it("takes a server away without touching its connections, and shows it no more", () => {
@@ -48,10 +98,10 @@ describe("another plan", () => {
     expect(some.servers.find("web", "d")?.connections.total).toBe(0);
   });
 
-  it("holds a server back that has moved to another address", () => {
+  it("has a server serve on that moves to another address", () => {
     const some = running([{ name: "a" }]);
     some.apply([{ name: "a", address: "192.0.2.7" }]);
-    expect(some.takes("a")).toBe(false);
+    expect(some.takes("a")).toBe(true);
     some.servers.settle();
     expect(some.takes("a")).toBe(true);
   });
