@@ -3,6 +3,8 @@
  * started anew, and the answers that somebody waits for.
  */
 
+import type { VirtualRouterPlan } from "../core/plan/plan.ts";
+import { isSame } from "../core/plan/same.ts";
 import { sameStanding, type Standing, UNMOVED } from "../core/track/combine.ts";
 import type { Order, Report, SpeakerPlan, TransitionReport } from "../speaker/orders.ts";
 import { monotonicMs } from "../linux/clock.ts";
@@ -46,6 +48,8 @@ export class SpeakerLink {
   readonly #standings = new Map<string, Standing>();
   readonly #awaited = new Map<string, (outcome: Outcome) => void>();
   #plan: SpeakerPlan;
+  /** As the thread may still have them, which has not said yet that it goes by the plan. */
+  #former: readonly VirtualRouterPlan[] = [];
   #participates = false;
   #standby = false;
   #isStarted = false;
@@ -65,6 +69,7 @@ export class SpeakerLink {
       start: (wake) => ({
         ...this.#plan,
         kind: "start",
+        former: this.#former,
         // In standby it must know of that first.
         participate: this.#participates && !this.#standby,
         worker: row,
@@ -100,6 +105,8 @@ export class SpeakerLink {
    * @throws {CannotRun} when it cannot run on this host.
    */
   async follow(plan: SpeakerPlan): Promise<void> {
+    this.#former = [...this.#former, ...this.#plan.routers].filter((one) => one !== null)
+      .filter((one) => !plan.routers.some((next) => isSame(next, one)));
     this.#plan = plan;
     const names = new Set(plan.routers.map((one) => one?.name));
     for (const name of this.#standings.keys()) if (!names.has(name)) this.#standings.delete(name);
@@ -208,6 +215,7 @@ export class SpeakerLink {
         return this.#fail(report.message);
       case "ready":
       case "planned":
+        this.#former = [];
         this.#following?.(null);
         return this.#parts.settled(report.kind);
       case "stopped":

@@ -25,6 +25,8 @@ export interface StartOrder extends SpeakerPlan {
   readonly kind: "start";
   /** Whether it takes part at once, without a {@linkcode ParticipateOrder}. */
   readonly participate: boolean;
+  /** As a predecessor had them, and the plan does not: what is left of them goes, too. */
+  readonly former?: readonly VirtualRouterPlan[];
   /** The speaker's row in the worker table and in `lag`. */
   readonly worker: number;
   /** Memory of the worker table. */

@@ -5,6 +5,7 @@
  */
 
 import { sameAddress } from "../core/net/address.ts";
+import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { isSame } from "../core/plan/same.ts";
 import { deadline } from "../core/vrrp/state.ts";
 import type { RouteEvent } from "../core/wire/rtnetlink.ts";
@@ -36,6 +37,7 @@ import { VirtualMacs } from "./virtual_macs.ts";
 /** What a speaker works with. */
 export interface SpeakerOptions {
   readonly plan: SpeakerPlan;
+  readonly former?: StartOrder["former"];
   readonly table: RouterTable;
   /** Written when there is an order for the thread. */
   readonly wake: Fd;
@@ -76,7 +78,7 @@ export class Speaker implements Disposable {
   /** Clears away what a predecessor has left, and listens. */
   constructor(options: SpeakerOptions) {
     this.#options = options;
-    const { plan, table, report } = options;
+    const { plan, former = [], table, report } = options;
     const now = monotonicMs();
     const { routers, groups, trackers } = plan;
     this.#plan = { routers, groups, trackers };
@@ -89,7 +91,7 @@ export class Speaker implements Disposable {
     for (const one of this.#roster.participants) this.#releases.serve(one);
     this.#sleptMs = boottimeMs() - now;
     this.#poll = this.#pollSet();
-    this.#clearLeftOvers(this.#roster.participants);
+    this.#clearLeftOvers([...this.#roster.plans, ...former.map(withoutTheirs)]);
     this.#survey(now);
   }
 
@@ -214,7 +216,7 @@ export class Speaker implements Disposable {
       one.isStandby = this.#handovers.isStandby;
       this.#releases.serve(one);
     }
-    if (added.length > 0) this.#clearLeftOvers(added);
+    if (added.length > 0) this.#clearLeftOvers(added.map(({ plan }) => plan));
     this.#trackers.change(next.trackers);
     this.#survey(monotonicMs());
     // That takes its time, and there may be new sockets.
@@ -351,10 +353,9 @@ export class Speaker implements Disposable {
   }
 
   /** What a predecessor has left of these virtual routers; not what the others hold. */
-  #clearLeftOvers(added: readonly Participant[]): void {
+  #clearLeftOvers(plans: readonly VirtualRouterPlan[]): void {
     const addresses = this.#route.addresses();
     if (typeof addresses === "number") return;
-    const plans = added.map(({ plan }) => plan);
     const running = this.#roster.plans.filter((plan) => !plans.includes(plan));
     for (const left of removeLeftOvers(plans, addresses, this.#route, running)) {
       const { address, result } = left;
@@ -371,6 +372,11 @@ export class Speaker implements Disposable {
   #log(level: LogReport["level"], message: string): void {
     this.#options.report({ kind: "log", level, message, properties: {} });
   }
+}
+
+/** Whose addresses are not wanted any more may be somebody else's by now. */
+function withoutTheirs(plan: VirtualRouterPlan): VirtualRouterPlan {
+  return { ...plan, existingAddress: "refuse" };
 }
 
 /** The thread shows at least this often that it lives. */

@@ -46,6 +46,7 @@ async function speak(start: StartOrder): Promise<void> {
   const lag = start.lag && new Histogram(start.lag);
   using speaker = new Speaker({
     plan: start,
+    ...(start.former && { former: start.former }),
     table: new RouterTable(start.table),
     // The appliance keeps it open for as long as this thread runs.
     wake: start.wake as Fd,

@@ -77,6 +77,34 @@ describe("another plan", () => {
     await speaker.stop();
   });
 
+  it("leaves nothing of whom it removes, though the thread is killed on the way", async () => {
+    const left = { ...B, deadmanMs: null };
+    const killed = await started([left]);
+    Deno.kill(killed.pid, "SIGKILL");
+    await killed.process.status;
+    await lb1.run(["ip", "address", "add", `${NEW}/32`, "dev", "eth0"]);
+    expect(lb1.holds(ANOTHER)).toBe(true);
+    const theirs = plan("c", 54, [NEW], { existingAddress: "remove" });
+    speaker = new SpeakerHost(lb1, [A], { former: [left, theirs] });
+    await speaker.says(/172\.16\.0\.11 was still on this host: removed/);
+    await speaker.is("active", "a");
+    expect([VIP, ANOTHER, NEW].map((one) => lb1.holds(one))).toEqual([true, false, true]);
+    await speaker.stop();
+  });
+
+  it("that makes a virtual MAC address beside it announces nobody else", async () => {
+    // Slow enough that no stall of a busy machine is a reason to announce.
+    const slow = { ...A, advertisementIntervalMs: 1_000 };
+    speaker = await started([slow]);
+    const since = Date.now();
+    await speaker.plan([slow, { ...B, virtualMac: true }]);
+    await speaker.is("active", "b");
+    await speaker.plan([slow]);
+    await delay(300);
+    expect(frames.announcements(VIP, since)).toEqual([]);
+    await speaker.stop();
+  });
+
   it("with another priority is told at once, and with another interval, too", async () => {
     const slow = plan("a", 51, [VIP], { advertisementIntervalMs: 500 });
     speaker = await started([slow]);

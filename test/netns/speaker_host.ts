@@ -38,7 +38,11 @@ export class SpeakerHost {
   constructor(
     host: Host,
     routers: readonly VirtualRouterPlan[],
-    more: { groups?: readonly SyncGroupPlan[]; trackers?: readonly TrackerPlan[] } = {},
+    more: {
+      groups?: readonly SyncGroupPlan[];
+      trackers?: readonly TrackerPlan[];
+      former?: readonly VirtualRouterPlan[];
+    } = {},
   ) {
     this.host = host;
     const file = host.write(FILE, JSON.stringify({ routers, ...more }));

@@ -174,6 +174,27 @@ describe("SpeakerLink", () => {
     await following;
   });
 
+  it("tells a successor what its predecessor may have left that is in no plan now", async () => {
+    const leaving = routerPlan({ name: "gone", vrid: 9 });
+    const plan = { routers: [routerPlan(), null], groups: [], trackers: [] };
+    link.start();
+    expect(thread().heard[0]).toMatchObject({ former: [] });
+    thread().says({ kind: "ready" });
+    const first = link.follow({ ...plan, routers: [routerPlan(), leaving] });
+    thread().says({ kind: "planned" });
+    await first;
+    const second = link.follow(plan);
+    thread().dies();
+    await second;
+    await vi.advanceTimersByTimeAsync(100);
+    expect(thread().heard[0]).toMatchObject({ ...plan, former: [leaving] });
+    // One that has come so far has taken it away.
+    thread().says({ kind: "ready" });
+    thread().dies();
+    await vi.advanceTimersByTimeAsync(1_000);
+    expect(thread().heard[0]).toMatchObject({ ...plan, former: [] });
+  });
+
   it("says so if the thread does not answer", async () => {
     link.start();
     const refused = expect(link.follow({ routers: [null], groups: [], trackers: [] }))
