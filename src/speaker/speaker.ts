@@ -32,6 +32,7 @@ import type { Participant } from "./participant.ts";
 import { findPlace } from "./place.ts";
 import { Releases } from "./releases.ts";
 import { Roster } from "./roster.ts";
+import { ShakenLinks } from "./shaken_links.ts";
 import { VirtualMacs } from "./virtual_macs.ts";
 
 /** What a speaker works with. */
@@ -68,8 +69,7 @@ export class Speaker implements Disposable {
   #surveyAt = -Infinity;
   /** When the LANs were last drained. */
   #heardAt = -Infinity;
-  /** Indexes of interfaces with which something has been the matter. */
-  readonly #shaken = new Set<number>();
+  readonly #shaken = new ShakenLinks();
   /** Whose addresses have gone from this host, by nobody knows whom. */
   readonly #bereft = new Set<Participant>();
   /** By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: how long the host has slept. */
@@ -290,7 +290,7 @@ export class Speaker implements Disposable {
    */
   #matters(event: RouteEvent): boolean {
     if ("link" in event) {
-      this.#shaken.add(event.link.index);
+      this.#shaken.note(event.link, event.kind === "linkGone");
       return true;
     }
     const changed = event.address.address;
@@ -314,6 +314,7 @@ export class Speaker implements Disposable {
       this.#surveyAt = now + SURVEY_RETRY_MS;
       return;
     }
+    this.#shaken.learn(links);
     this.#trackers.observe(links, now);
     this.#trackers.settle(now);
     this.#settleInterfaces();
@@ -341,11 +342,11 @@ export class Speaker implements Disposable {
 
   /** A link that was away for a moment may have left neighbours with something else. */
   #calmNeighbours(now: number): void {
+    const shaken = this.#shaken.take();
     for (const participant of this.#roster.participants) {
       const { lan } = participant;
-      if (lan && this.#shaken.has(lan.link.index)) participant.give({ kind: "reannounce" }, now);
+      if (lan && shaken.has(lan.link.index)) participant.give({ kind: "reannounce" }, now);
     }
-    this.#shaken.clear();
   }
 
   #pollSet(): PollSet {

@@ -32,6 +32,10 @@ export interface Link {
   readonly mtu: number;
   /** Index of the bridge or bond the link belongs to; 0 for none. */
   readonly controller: number;
+  /** How often the carrier has come or gone. */
+  readonly carrierChanges: number;
+  /** What a notification is about beside the above: 0, or a reason such as a bond's failover. */
+  readonly event: number;
   /** A remark that goes with the link, if somebody has made one. */
   readonly alias?: string;
 }
@@ -186,6 +190,8 @@ function parseLink(body: Uint8Array<ArrayBuffer>): Link | undefined {
     operstate: attributes.get(IFLA_OPERSTATE)?.[0] ?? OPERSTATE_UNKNOWN,
     mtu: u32Of(attributes.get(IFLA_MTU)) ?? 0,
     controller: u32Of(attributes.get(IFLA_MASTER)) ?? 0,
+    carrierChanges: u32Of(attributes.get(IFLA_CARRIER_CHANGES)) ?? 0,
+    event: u32Of(attributes.get(IFLA_EVENT)) ?? 0,
     ...(alias && { alias: textOf(alias) }),
   };
 }
@@ -223,6 +229,8 @@ export const RTM_DELLINK = 17;
 export const IFF_UP = 0x1;
 export const IFF_LOOPBACK = 0x8;
 export const IFF_RUNNING = 0x40;
+export const IFF_PROMISC = 0x100;
+export const IFF_ALLMULTI = 0x200;
 export const OPERSTATE_UNKNOWN = 0;
 export const OPERSTATE_UP = 6;
 
@@ -257,6 +265,8 @@ const RTM_GETADDR = 22;
 
 const IFLA_MTU = 4;
 const IFLA_OPERSTATE = 16;
+const IFLA_CARRIER_CHANGES = 35;
+const IFLA_EVENT = 44;
 
 const IFA_ADDRESS = 1;
 const IFA_LOCAL = 2;

@@ -121,7 +121,8 @@ function unicast(source: string | null, ...peers: string[]): UnicastPlan {
 
 function link(index: number, name: string, flags = IFF_UP | IFF_RUNNING): Link {
   const mac = Uint8Array.of(2, 0, 0, 0, 0, index);
-  return { index, name, mac, flags, operstate: 6, mtu: 1500, controller: 0 };
+  const seldom = { carrierChanges: 0, event: 0 };
+  return { index, name, mac, flags, operstate: 6, mtu: 1500, controller: 0, ...seldom };
 }
 
 function on(index: number, text: string, prefixLength: number, flags = 0): InterfaceAddress {

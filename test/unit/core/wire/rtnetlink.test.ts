@@ -95,7 +95,9 @@ describe("parseRouteEvent", () => {
         "0a000100 0200ac10 00020000" + // IFLA_ADDRESS
         "08000400 dc050000" + // IFLA_MTU
         "08000a00 03000000" + // IFLA_MASTER
-        "05001000 06000000", // IFLA_OPERSTATE
+        "05001000 06000000" + // IFLA_OPERSTATE
+        "08002300 05000000" + // IFLA_CARRIER_CHANGES
+        "08002c00 03000000", // IFLA_EVENT
     );
     const link = {
       index: 7,
@@ -105,6 +107,8 @@ describe("parseRouteEvent", () => {
       operstate: 6,
       mtu: 1500,
       controller: 3,
+      carrierChanges: 5,
+      event: 3,
     };
     expect(parseRouteEvent(message(16, body))).toEqual({ kind: "link", link });
     expect(parseRouteEvent(message(17, body))).toEqual({ kind: "linkGone", link });
@@ -122,6 +126,8 @@ describe("parseRouteEvent", () => {
         operstate: 0,
         mtu: 0,
         controller: 0,
+        carrierChanges: 0,
+        event: 0,
       },
     });
   });
