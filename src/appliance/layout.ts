@@ -213,7 +213,9 @@ function backendOrder(
   );
   if (!said || servers.length < members.names.length) throw new Error(`no backend ${name}`);
   const rows = members.names.map((server) => rowOf(name, server));
-  return { ...said, servers, rows, inPlan: [...members.indexes.values()] };
+  // Clients may still be led to a backend that has gone; what becomes of its servers they will see.
+  const inPlan = said === last && last ? last.inPlan : [...members.indexes.values()];
+  return { ...said, servers, rows, inPlan };
 }
 
 function namesOf(things: readonly { readonly name: string }[]): string[] {

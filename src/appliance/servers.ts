@@ -10,7 +10,6 @@ import { ramped, rampStepMs } from "../core/health/slow_start.ts";
 import { afterWords, type AgentWords, SILENT } from "../core/plan/agent.ts";
 import type { OverrideFact } from "../core/plan/override.ts";
 import type { BackendPlan, ServerPlan } from "../core/plan/plan.ts";
-import { monotonicMs } from "../linux/clock.ts";
 import type { AdminState, Row } from "../memory/server_table.ts";
 import type { AskedAgent, CheckedServer, CheckResult } from "../prober/orders.ts";
 import { askedAgent, checkedServer } from "./checked_server.ts";
@@ -19,14 +18,8 @@ import { nobodysRow, type SharedMemory } from "./shared_memory.ts";
 import { asSaid, type Entry, entryOf, type Known, shownServer } from "./shown_server.ts";
 import { effectiveWeight, shareOf } from "./slow_start.ts";
 import type { Tables } from "./tables.ts";
+import { REAL_TIME, type Time } from "./time.ts";
 import { wakeWorkers } from "./wake_workers.ts";
-
-/** Time, for servers that come back slowly; tests put their own in its place. */
-export interface Time {
-  /** Monotonic, in milliseconds. */
-  now(): number;
-  later(delayMs: number, then: () => void): void;
-}
 
 /** What is said of a server beside the file. */
 export type FactsOf = (backend: string, server: string) => readonly OverrideFact[];
@@ -41,7 +34,7 @@ export class Servers {
   #byRow = new Map<number, Entry>();
   /** Those that the last plan has taken away, by row. */
   #gone = new Map<number, Entry>();
-  /** Those of them that serve on until everybody knows that they have gone. */
+  /** Those of them that serve on until nobody is led to them. */
   readonly #leaving = new Set<Entry>();
   /** Those that are new and have not been checked yet. */
   readonly #fresh = new Set<Entry>();
@@ -75,13 +68,14 @@ export class Servers {
 
   /**
    * Makes these the servers, at the rows that the tables have for them: for whoever knows them. Who
-   * does not yet goes on with those who go, who serve until {@linkcode settle}; connections to them
-   * live on.
+   * does not yet goes on with those who go, who serve until {@linkcode settle}, or until
+   * {@linkcode leave} where their backend goes too; connections to them live on.
    *
    * @param isUndo whether these are those of before: they are as if nothing had happened.
    */
   apply(backends: readonly BackendPlan[], factsOf: FactsOf, isUndo = false): void {
     const before = this.#byRow;
+    if (!isUndo) this.leave();
     const known = isUndo ? this.#recalled() : before;
     this.#byRow = new Map();
     this.#backends = backends;
@@ -118,12 +112,17 @@ export class Servers {
       this.#memory.servers.setHealth(entry.row, "up");
       Object.assign(entry, { lastCheck: null, lastFailure: null, healthChangedAt: null });
     }
-    for (const { row } of this.#leaving) {
-      this.#memory.servers.setAdmin(row, "maint");
-      this.#memory.servers.setWeight(row, 0);
+    for (const entry of this.#leaving) {
+      if (this.#byBackend.has(entry.backend.name)) this.#leave(entry);
     }
-    for (const some of [this.#unchecked, this.#leaving, this.#fresh]) some.clear();
+    this.#unchecked.clear();
+    this.#fresh.clear();
     this.#changed();
+  }
+
+  /** Nobody is led to backends that have gone any more: their servers go too. */
+  leave(): void {
+    for (const entry of this.#leaving) this.#leave(entry);
   }
 
   /** The rows of a backend's servers, in the file's order. */
@@ -323,6 +322,12 @@ export class Servers {
     return entry;
   }
 
+  #leave(entry: Entry): void {
+    this.#memory.servers.setAdmin(entry.row, "maint");
+    this.#memory.servers.setWeight(entry.row, 0);
+    this.#leaving.delete(entry);
+  }
+
   /** Writes its admin state, and what follows from that. */
   #administer(entry: Entry): void {
     const { row } = entry;
@@ -393,8 +398,3 @@ export class Servers {
     return shownServer(entry, this.#memory, effectiveWeight(entry, weight, this.#time.now()));
   }
 }
-
-const REAL_TIME: Time = {
-  now: monotonicMs,
-  later: (delayMs, then) => Deno.unrefTimer(setTimeout(then, delayMs)),
-};

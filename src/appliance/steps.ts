@@ -49,7 +49,7 @@ export function stepsOf(parts: StepParts): Step[] {
     { name: "change the servers", apply: (plan, isUndo) => changeServers(parts, plan, isUndo) },
     { name: "accept on new listeners", apply: () => dataplane.listen() },
     { name: "change the virtual routers", apply: (plan) => availability.apply(plan) },
-    { name: "close listeners", apply: () => dataplane.closeUnwanted() },
+    { name: "close listeners", apply: () => closeListeners(parts) },
     { name: "change the log", apply: (plan) => changeLog(parts, plan) },
   ];
 }
@@ -80,6 +80,12 @@ async function changeServers(
   if (!isUndo) await sleepUntil(() => !servers.awaitsChecks, FIRST_CHECKS_MS, signal);
   await engines.dataplane.plan();
   servers.settle();
+}
+
+/** Until they are closed, clients come who are led to backends that have gone. */
+async function closeListeners({ engines, servers }: StepParts): Promise<void> {
+  await engines.dataplane.closeUnwanted();
+  servers.leave();
 }
 
 async function changeLog(parts: StepParts, { log }: Plan): Promise<void> {

@@ -22,3 +22,16 @@ let knownGapMs = -Infinity;
 
 /** Less than people care for, and more than two readings or a slewed clock differ by. */
 const TOLERANCE_MS = 100;
+
+/** Time, for what comes later; tests put their own in its place. */
+export interface Time {
+  /** Monotonic, in milliseconds. */
+  now(): number;
+  later(delayMs: number, then: () => void): void;
+}
+
+/** The time that it is. */
+export const REAL_TIME: Time = {
+  now: monotonicMs,
+  later: (delayMs, then) => Deno.unrefTimer(setTimeout(then, delayMs)),
+};

@@ -226,7 +226,10 @@ export interface Backend extends
   > {
   /** The row of each of `servers`, in the same order. */
   readonly rows: readonly Row[];
-  /** Indexes of the servers that there are, in the file's order; the others have gone. */
+  /**
+   * Indexes of the servers that the backend has, in the file's order; the others have gone. One
+   * that has gone itself has those it had last.
+   */
   readonly inPlan: readonly number[];
 }
 

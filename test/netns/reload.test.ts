@@ -25,6 +25,12 @@ ${FRONTEND}
 backends:
   web: { ${CHECK}, servers: { web1: "172.16.0.21:80", web2: "172.16.0.22:80" } }
 `;
+const RENAMED = `workers: 1
+frontends:
+  web: { listen: "172.16.0.2:80", backend: site }
+backends:
+  site: { ${CHECK}, servers: { one: "172.16.0.21:80" } }
+`;
 
 let rig: ReloadRig;
 
@@ -108,6 +114,20 @@ describe("lintel reload", () => {
     expect((await load).errors).toEqual({});
     expect(await held.ask()).toBe("web1");
     expect((await rig.lintel.backend()).servers.map(({ name }) => name)).toEqual(["web1"]);
+  });
+
+  it("refuses nobody while a backend and its servers get other names", async () => {
+    const load = wrk(rig.client, "http://172.16.0.2/", {
+      ...{ connections: 8, seconds: 4, close: true, pauseMs: 1 },
+    });
+    for (let at = 0; at < 10; at++) {
+      rig.write(at % 2 === 0 ? RENAMED : BEFORE);
+      const response = await rig.lintel.ask("POST", "/v1/config/reload");
+      expect(response.status, await response.text()).toBe(200);
+    }
+    const { errors, requests } = await load;
+    expect(errors).toEqual({});
+    expect(requests).toBeGreaterThan(100);
   });
 
   it("only looks where it is a dry run, and tells what waits for the next start", async () => {
