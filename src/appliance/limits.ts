@@ -61,6 +61,16 @@ export function sessionsPerWorker(
   return Math.max(0, Math.min(wanted, MOST_CONNECTIONS, Math.floor(share / workers)));
 }
 
+/**
+ * UDP sessions that each data-plane worker has memory for: also those of backends that come with a
+ * reload, for which no descriptors are set aside. It costs nothing until there are some.
+ */
+export function sessionRoom(workers: number, plan: Plan, limit = openFilesLimit()): number {
+  const rest = Math.max(0, limit - keptDescriptors(workers, plan));
+  const spare = Math.min(USUAL_SESSIONS, Math.floor(rest / 2 / workers));
+  return Math.max(sessionsPerWorker(workers, plan, limit), spare);
+}
+
 /** What is to be said where there is no room for all the sessions of the file. */
 export function sessionShortage(
   workers: number,
@@ -97,5 +107,7 @@ function openFilesLimit(): number {
 const DESCRIPTORS_A_CONNECTION = 2;
 /** For the runtime, the log, the admin API and its callers, netlink and raw sockets. */
 const RESERVED = 256;
+/** Those of one backend, unless its file says otherwise. */
+const USUAL_SESSIONS = 65_536;
 /** Some 220 bytes of tables each, of which about 40 are memory before the first connection. */
 const MOST_CONNECTIONS = 1_000_000;

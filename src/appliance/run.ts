@@ -28,7 +28,7 @@ import { KeptHealth } from "./kept_health.ts";
 import { KeptOverrides } from "./kept_overrides.ts";
 import { loadOnHost } from "./loading.ts";
 import { configureLog, type Log, logOf } from "./log.ts";
-import { connectionLimits, sessionShortage, sessionsPerWorker } from "./limits.ts";
+import { connectionLimits, sessionRoom, sessionShortage } from "./limits.ts";
 import { localPeer } from "./local_peer.ts";
 import { Overrides } from "./overrides.ts";
 import { newReloads, type Shown } from "./reload_parts.ts";
@@ -169,7 +169,7 @@ function newEngines(
   return new Engines({
     ...parts,
     connectionLog: (worker) => connectionLogs?.shape(worker) ?? null,
-    sessionsPerWorker: sessionsPerWorker(dataplaneWorkers, plan),
+    sessionsPerWorker: sessionRoom(dataplaneWorkers, plan),
   });
 }
 

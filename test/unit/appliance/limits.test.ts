@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { connectionLimits } from "../../../src/appliance/limits.ts";
+import { connectionLimits, sessionRoom, sessionsPerWorker } from "../../../src/appliance/limits.ts";
 import { connectionMemory } from "../../../src/dataplane/connection_memory.ts";
 import { loadConfig } from "../../../src/config/load.ts";
 
@@ -50,6 +50,15 @@ describe("connectionLimits()", () => {
 
   it("asks the system for the limit", () => {
     expect(connectionLimits(1, plan()).process).toBeGreaterThan(0);
+  });
+});
+
+describe("sessionRoom()", () => {
+  it("is there without any UDP, for what a reload may bring, and takes no connection's place", () => {
+    expect(sessionsPerWorker(2, plan(), 65_536)).toBe(0);
+    expect(sessionRoom(2, plan(), 65_536)).toBe(Math.floor((65_536 - 256 - 2 - 2 * 129) / 4));
+    expect(sessionRoom(2, plan(), Infinity)).toBe(65_536);
+    expect(sessionRoom(2, plan(), 100)).toBe(0);
   });
 });
 
