@@ -42,7 +42,10 @@ export function stepsOf(parts: StepParts): Step[] {
       name: "open the listeners",
       async apply(plan, isUndo) {
         frontends.open(plan);
-        if (isUndo) await dataplane.closeUnwanted();
+        if (!isUndo) return;
+        // What had been closed already is there again.
+        dataplane.listen();
+        await dataplane.closeUnwanted();
       },
     },
     { name: "open the listeners of the admin API", apply: (plan) => admin.apply(plan.admin) },

@@ -4,8 +4,8 @@ import { Engines } from "../../../src/appliance/engines.ts";
 import { Frontends } from "../../../src/appliance/frontends.ts";
 import { Routers } from "../../../src/appliance/routers.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
-import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
-import { stepsOf } from "../../../src/appliance/steps.ts";
+import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
+import { type StepParts, stepsOf } from "../../../src/appliance/steps.ts";
 import { Tables } from "../../../src/appliance/tables.ts";
 import type { Plan } from "../../../src/core/plan/plan.ts";
 import type { Listener, Order, PlanOrder, StartOrder } from "../../../src/dataplane/orders.ts";
@@ -53,6 +53,8 @@ describe("another plan", () => {
   let engines: Engines;
   let frontends: Frontends;
   let applying: Applying;
+  let stepParts: StepParts;
+  let memory: SharedMemory;
   /** What the last part to be changed does. */
   let routersChange: (plan: Plan) => Promise<void>;
 
@@ -75,9 +77,10 @@ backends:
   new: { check: none, servers: { c: "10.0.1.3:80" } }
   web: { check: { type: tcp }, servers: { b: "10.0.1.2:80" } }
 `);
-    const memory = createSharedMemory(before, 2);
+    memory = createSharedMemory(before, 2);
     const tables = new Tables(before, memory);
     const servers = new Servers(before.backends, memory, tables);
+    for (const row of servers.rows("web")) memory.servers.setHealth(row, "up");
     frontends = new Frontends(before, tables, memory.frontendCounters, 2);
     const routers = new Routers(before, memory.routers, hostFacts());
     const parts = { plan: before, memory, tables, servers, frontends, routers };
@@ -90,7 +93,7 @@ backends:
       sessionsPerWorker: 0,
     });
     routersChange = () => Promise.resolve();
-    const steps = stepsOf({
+    stepParts = {
       ...parts,
       engines,
       log: before.log,
@@ -98,8 +101,8 @@ backends:
       overrides: { holding: () => [] },
       admin: { apply: () => Promise.resolve() },
       availability: { apply: (plan) => routersChange(plan) },
-    });
-    applying = new Applying(before, steps);
+    };
+    applying = new Applying(before, stepsOf(stepParts));
     await engines.start();
   });
 
@@ -181,6 +184,27 @@ backends: { web: { check: { type: tcp }, servers: { a: "10.0.1.1:80" } } }
     expect(bound()).toEqual([["new", [true]], ["web", [true]]]);
   });
 
+  it("is undone wherever it fails, also after listeners were closed, and works then", async () => {
+    const steps = stepsOf(stepParts);
+    const fails = { name: "do one thing more", apply: failUnlessUndo };
+    const lent = () => [0, 1].map((worker) => portsOf(frontends.listeners(worker)).sort());
+    for (let at = 0; at <= steps.length; at++) {
+      const broken = new Applying(before, steps.toSpliced(at, 0, fails));
+      await expect(broken.apply(after)).rejects.toThrow("could not do one thing more: no");
+      expect(bound()).toEqual([["web", [true]], ["old", [true]]]);
+      expect(lent()).toEqual([0, 1].map(() => [ports[0], ports[1]].sort()));
+      expect(stepParts.servers.usable("web")).toBe(2);
+      if (at === steps.length) expect(told("dataplane-1").slice(-2)).toEqual(["listen", "close"]);
+      await applying.apply(after);
+      expect(bound()).toEqual([["new", [true]], ["web", [true]]]);
+      expect([stepParts.servers.usable("new"), stepParts.servers.usable("web")]).toEqual([1, 1]);
+      await applying.apply(before);
+      // Checks would say so.
+      const rows = stepParts.servers.rows("web");
+      for (const row of rows) memory.servers.setHealth(row, "up");
+    }
+  });
+
   it("is not kept from a worker that dies in the middle of it", async () => {
     thread("dataplane-1").isMute = true;
     const applied = applying.apply(after);
@@ -194,6 +218,10 @@ backends: { web: { check: { type: tcp }, servers: { a: "10.0.1.1:80" } } }
     expect(start?.kind === "start" && portsOf(start.listeners)).toEqual([ports[0], ports[2]]);
   });
 });
+
+function failUnlessUndo(_: Plan, isUndo: boolean): void {
+  if (!isUndo) throw new Error("no");
+}
 
 function tablesOf(order: Order | undefined): StartOrder | PlanOrder | undefined {
   return order?.kind === "start" || order?.kind === "plan" ? order : undefined;
