@@ -54,7 +54,7 @@ describe("connectionLimits()", () => {
 });
 
 describe("sessionRoom()", () => {
-  it("is there without any UDP, for what a reload may bring, and takes no connection's place", () => {
+  it("is there without any UDP, for what a reload may bring, if descriptors may be", () => {
     expect(sessionsPerWorker(2, plan(), 65_536)).toBe(0);
     expect(sessionRoom(2, plan(), 65_536)).toBe(Math.floor((65_536 - 256 - 2 - 2 * 129) / 4));
     expect(sessionRoom(2, plan(), Infinity)).toBe(65_536);
