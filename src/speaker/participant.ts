@@ -139,16 +139,17 @@ export class Participant {
   /**
    * Goes by another plan that needs no new start. Addresses it has no more go now; the rest is for
    * {@linkcode settleChange}, once everybody has let go.
+   *
+   * @param insistMs as at the start; one that is the same as before goes on as it did.
    */
   change(plan: VirtualRouterPlan, insistMs: number): void {
-    const before = this.#plan;
+    this.#adaptation = adaptationOf(this.#plan, plan);
     this.#plan = plan;
+    if (this.#adaptation === null) return;
     const { grouped, preemptFrom } = this.#router;
     const parameters = parametersOf(plan, grouped, insistMs);
     this.#others.change(plan, parameters.insistMs);
     this.#router = { ...parameters, preemptFrom, ...this.#others.parameters };
-    this.#adaptation = adaptationOf(before, plan);
-    if (this.#adaptation === null) return;
     this.#remarks.onProblems(this.#addresses.change(plan));
     this.#transmitter.change(plan);
   }

@@ -27,6 +27,18 @@ describe("a plan", () => {
     expect(node.announced("a")).toEqual(new Node([A]).pass(node.now).announced("a"));
   });
 
+  it("leaves how often one announces as it is, however many others come or go", () => {
+    const fast = { ...A, advertisementIntervalMs: 10 };
+    const alone = new Node([fast]).pass(10_000).announced("a");
+    const node = new Node([fast]).pass(5_000);
+    const { state } = node.find("a");
+    node.plan([fast, B]);
+    expect(node.find("a").state).toBe(state);
+    node.pass(1_000).plan([fast, { ...B, priority: 150 }]).pass(1_000).plan([fast]);
+    node.pass(10_000 - node.now);
+    expect(node.announced("a")).toEqual(alone);
+  });
+
   it("with another priority is followed with an advertisement at once, in place", () => {
     const node = new Node([A]).pass(5_500);
     node.plan([{ ...A, priority: 77 }]);
