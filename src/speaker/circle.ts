@@ -32,7 +32,10 @@ export class Circle {
     if (members.length > 1) {
       this.formsAt = now + Math.max(...members.map(patienceOf));
       this.#align(now);
-    } else for (const member of members) member.give({ kind: "siblingFault", fault: false }, now);
+      if (this.formsAt === Infinity) return;
+    }
+    // What was the matter with former siblings keeps nobody from taking part.
+    for (const member of members) member.give({ kind: "siblingFault", fault: false }, now);
   }
 
   /** What trackers add, and whether they want a member given up, may have changed. */

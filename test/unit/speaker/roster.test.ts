@@ -183,6 +183,16 @@ describe("a sync group that a plan forms", () => {
     expect(node.states("b").at(-1)).toBe("active");
   });
 
+  it("has one join that only its former sibling kept from taking part", () => {
+    const C = routerPlan({ name: "c", vrid: 3, ...carries("10.77.0.3") });
+    const node = new Node([A, B, C], { groups: GROUP }).pass(9_000);
+    node.find("a").give({ kind: "interface", source: null, down: true }, node.now);
+    expect(node.states("b").at(-1)).toBe("initialize");
+    node.plan([A, B, C], [{ name: "others", members: ["b", "c"] }]).pass(9_000);
+    expect(node.states("b").at(-1)).toBe("active");
+    expect(node.states("c")).toEqual(["backup", "active"]);
+  });
+
   it("is left by one member without the others", () => {
     const node = new Node([A, B], { groups: GROUP }).pass(9_000);
     expect(node.states("b")).toEqual(["backup", "active"]);
