@@ -90,7 +90,8 @@ export class Availability {
   async apply(plan: Plan): Promise<void> {
     const { routers, engines, frontends } = this.#parts;
     routers.apply(plan);
-    const leaving = addressesLeaving(this.#plan.virtualRouters, plan.virtualRouters);
+    const before = this.#plan.virtualRouters;
+    const leaving = addressesLeaving(before, plan.virtualRouters);
     this.#plan = plan;
     this.#groups.change(plan.syncGroups);
     this.#dataplane.change(plan.frontends);
@@ -104,6 +105,8 @@ export class Availability {
     // A reset must still find the address here.
     await engines.dataplane.cuts.listeners(frontends.unwantedAt(leaving));
     await engines.speaker.follow({ routers: routers.rows, groups, trackers });
+    // The speaker has forgotten holds with whom they were for.
+    routers.unhold(before.map(({ name }) => name).filter((name) => !routers.indexes.has(name)));
     if (this.#isStarted) this.#begin();
   }
 

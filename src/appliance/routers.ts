@@ -128,9 +128,11 @@ export class Routers {
     return this.#groupOf(router)?.members ?? [router];
   }
 
-  /** Notes that these do not preempt for so long. */
+  /** Notes that these do not preempt for so long, if they are still there. */
   hold(routers: readonly string[], holdMs: number): void {
-    for (const router of routers) this.#heldUntil.set(router, Date.now() + holdMs);
+    for (const router of routers) {
+      if (this.#places.indexes.has(router)) this.#heldUntil.set(router, Date.now() + holdMs);
+    }
   }
 
   /** Notes that these preempt again. */

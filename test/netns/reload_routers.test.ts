@@ -11,6 +11,7 @@ import { monotonicMs } from "../../src/linux/clock.ts";
 import { figures } from "./figures.ts";
 import { Frames } from "./frames.ts";
 import { HeldConnection } from "./held_connection.ts";
+import { Keepalived } from "./keepalived.ts";
 import { Nginx } from "./nginx.ts";
 import { COMMON, Lintel, product } from "./product.ts";
 import { VipWatch } from "./vip_watch.ts";
@@ -24,6 +25,8 @@ const A =
        track: { dataplane: false, script: yield, late: -10 } }
 `;
 const B = `  b: { interface: eth0, vrid: 52, addresses: [${ANOTHER}], advertisementInterval: 100ms }
+`;
+const C = `  c: { interface: eth0, vrid: 54, addresses: [${NEW}], advertisementInterval: 100ms }
 `;
 const TRAFFIC = `workers: 1
 frontends: { web: { listen: "172.16.0.2:80", backend: web, required: false } }
@@ -81,6 +84,46 @@ describe("a reload", () => {
     expect(after.counters.transitions).toEqual(before.counters.transitions);
     // Its script runs on at its own pace, as if nothing had been.
     expect(scriptRuns() - runs).toBeLessThanOrEqual(Math.ceil(lastMs / 500) + 1);
+    await running!.process.stop("SIGTERM");
+  });
+
+  it("neither says more nor less of an unchanged one, and a peer just below stays Backup", async () => {
+    // Slow enough that no stall of a busy machine moves anything.
+    const slow = A.replace("10ms", "1s").replace(", late: -10", "");
+    await started(withRouters(slow + B));
+    const keepalived = new Keepalived(other, {
+      ...{ version: 3, priority: 99, intervalMs: 1_000, vip: VIP },
+    });
+    await keepalived.process.printed(/Entering BACKUP STATE/);
+    const since = Date.now();
+    const mac = B.replace("vrid: 52", "vrid: 52, virtualMac: true");
+    const more = B.replace(ANOTHER, `${ANOTHER}, ${NEW}`);
+    const plans = [slow + B.replace("vrid: 52", "vrid: 52, priority: 77"), slow + more, slow + mac];
+    for (const routers of [...plans, slow, slow + B, slow + B + C]) {
+      await reload(withRouters(routers));
+      await delay(800);
+    }
+    const heard = frames.advertisements(since).filter(({ vrid }) => vrid === 51);
+    const gaps = heard.slice(1).map(({ at }, index) => at - heard[index]!.at);
+    figures("reloads beside 1 s", { heard: heard.length, minMs: Math.min(...gaps) });
+    expect(heard.length).toBeGreaterThan(3);
+    // Half an interval is nobody's lateness: one more than there should be, or one less.
+    expect(gaps.filter((gap) => gap < 500 || gap > 1_500)).toEqual([]);
+    expect(new Set(heard.map(({ priority }) => priority))).toEqual(new Set([100]));
+    expect(frames.announcements(VIP, since)).toEqual([]);
+    expect(keepalived.process.output).not.toMatch(/MASTER/);
+    await running!.process.stop("SIGTERM");
+    await keepalived.stop();
+  });
+
+  it("keeps the hold of one that starts anew, and forgets it with one that goes", async () => {
+    await started(withRouters(A + B));
+    await running!.json("POST", "/v1/virtual-routers/b/failover", { hold: "60s", force: true });
+    await reload(withRouters(A + B.replace("vrid: 52", "vrid: 53")));
+    expect((await running!.router("b")).heldUntil).not.toBeNull();
+    await reload(withRouters(A));
+    await reload(withRouters(A + B));
+    expect((await running!.router("b")).heldUntil).toBeNull();
     await running!.process.stop("SIGTERM");
   });
 
