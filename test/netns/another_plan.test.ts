@@ -72,7 +72,11 @@ describe("another plan", () => {
     expect(watch.changes(sinceMonotonic)).toEqual([]);
     // One that was not run for so long that a Backup may have taken over announces anew.
     if (maxGapMs < 25) expect(frames.announcements(VIP, since)).toEqual([]);
-    expect(speaker.counted("a")).toMatchObject({ state: "active", since: before.since });
+    const after = speaker.counted("a")!;
+    expect(after).toMatchObject({ state: "active", since: before.since });
+    // They are told some milliseconds later.
+    const sent = after.advertisementsSent - before.advertisementsSent;
+    expect(sent).toBeGreaterThan((lastMs - 100) / 10 / 2);
     expect(speaker.transitions.filter(({ router }) => router === "a")).toHaveLength(2);
     await speaker.stop();
   });

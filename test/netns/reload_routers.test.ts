@@ -82,12 +82,14 @@ describe("a reload", () => {
     const after = await running!.router("a");
     expect(after).toMatchObject({ state: "active", since: before.since });
     expect(after.counters.transitions).toEqual(before.counters.transitions);
+    const sent = after.counters.advertisementsSent - before.counters.advertisementsSent;
+    expect(sent).toBeGreaterThan(lastMs / 10 / 2);
     // Its script runs on at its own pace, as if nothing had been.
     expect(scriptRuns() - runs).toBeLessThanOrEqual(Math.ceil(lastMs / 500) + 1);
     await running!.process.stop("SIGTERM");
   });
 
-  it("neither says more nor less of an unchanged one, and a peer just below stays Backup", async () => {
+  it("says neither more nor less of an unchanged one, whose peer stays Backup", async () => {
     // Slow enough that no stall of a busy machine moves anything.
     const slow = A.replace("10ms", "1s").replace(", late: -10", "");
     await started(withRouters(slow + B));
