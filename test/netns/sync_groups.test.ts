@@ -90,6 +90,46 @@ describe("a sync group", () => {
   });
 });
 
+describe("a sync group that a plan forms", () => {
+  it("of what one node has moves nothing, and falls together from then on", async () => {
+    const first = new SpeakerHost(lb1, plans(150));
+    const second = new SpeakerHost(lb2, plans(100));
+    await onlyOn(lb1);
+    await second.is("backup", "inside");
+    await second.is("backup", "outside");
+    const since = monotonicMs();
+    await first.plan(plans(150), { groups: GROUPS });
+    await second.plan(plans(100), { groups: GROUPS });
+    await delay(1_500);
+    expect([...inside.changes(since), ...outside.changes(since)]).toEqual([]);
+    lb1.links.down("eth1");
+    await onlyOn(lb2);
+  });
+
+  it("of what both nodes have comes together on one of them, and stays there", async () => {
+    const [here, there] = [plans(150), plans(100)];
+    const stuck = [here[0]!, { ...here[1]!, preempt: false }];
+    const second = new SpeakerHost(lb2, there);
+    await onlyOn(lb2);
+    const first = new SpeakerHost(lb1, stuck);
+    await inside.only(lb1);
+    await delay(500);
+    expect(outside.holders()).toEqual(["lb2"]);
+    const since = monotonicMs();
+    await Promise.all([
+      first.plan(stuck, { groups: GROUPS }),
+      second.plan(there, { groups: GROUPS }),
+    ]);
+    // Outside nobody preempts, so inside nobody may.
+    await onlyOn(lb2);
+    await delay(1_000);
+    await onlyOn(lb2);
+    figures("a sync group formed of two nodes' Actives", { vacantMs: inside.vacantMs(since) });
+    expect(inside.vacantMs(since)).toBe(0);
+    expect(outside.changes(since)).toEqual([]);
+  });
+});
+
 describe("a tracked interface", () => {
   it("that loses its carrier takes the whole group with it", async () => {
     const uplink = lab.attach(lb1, "uplink", ["172.18.0.2/24"]);
