@@ -57,7 +57,8 @@ export interface CheckedServer {
  * - An entry that is the same throughout is not touched: neither its schedule nor its counts.
  * - A check that has changed starts anew at once; the row keeps its health, with full count.
  * - At a row that was not checked what the table has counts, as at the start.
- * - A row that is another server's now, or has another address or port, is unchecked.
+ * - A row that is another server's now, or has another address or port, is unchecked. A server that
+ *   has moved and is the last of its backend that serves does so until its first check has failed.
  * - A row that is left out keeps the health that it has; what is under way there is aborted.
  */
 export interface PlanOrder {

@@ -156,14 +156,26 @@ export class Prober {
     const { row } = checked;
     if (old) {
       this.#halt(old);
-      const isSame = isSameServer(old.checked, checked);
-      this.#table.setHealth(row, isSame ? old.state.health : "unchecked");
+      if (isSameServer(old.checked, checked)) this.#table.setHealth(row, old.state.health);
+      else if (this.#servesAlone(old, checked)) {
+        this.#table.setHealth(row, "up", checked.check.rise);
+      } else this.#table.setHealth(row, "unchecked");
     }
     this.#host.forgetTraffic(row);
     const server = new Checked(checked, this.#table);
     this.#table.setHealth(row, server.state.health, server.state.count);
     if (server.admin !== "maint") this.#schedule.set(row, now);
     return server;
+  }
+
+  /** Whether a server that moves is all that its clients have: to doubt it would refuse them. */
+  #servesAlone({ row, state, checked: { backend, server } }: Checked, to: CheckedServer): boolean {
+    if (state.health !== "up" || to.backend !== backend || to.server !== server) return false;
+    for (const other of this.#servers.values()) {
+      if (other.row === row || other.checked.backend !== backend) continue;
+      if (this.#table.takesConnections(other.row)) return false;
+    }
+    return true;
   }
 
   #start(server: Checked, now: number): void {

@@ -429,8 +429,7 @@ describe("Prober: another plan", () => {
     [
       ["another name", { server: "other" }],
       ["another backend", { backend: "other" }],
-      ["another address", { address: "10.0.0.2" }],
-      ["another port", { port: 81 }],
+      ["another backend and address", { backend: "other", address: "10.0.0.2" }],
     ] as const,
   )("knows nothing yet of a row with %s", (_, rest) => {
     const bench = new Bench(1);
@@ -443,6 +442,31 @@ describe("Prober: another plan", () => {
     bench.end(0, REFUSED);
     expect(bench.table.health(row(0))).toBe("down");
   });
+
+  it.each([["address", { address: "10.0.0.2" }], ["port", { port: 81 }]] as const)(
+    "doubts a server with another %s, unless nobody else serves: then until its first check",
+    (_, rest) => {
+      const bench = new Bench(2);
+      const serve = (at: number) => {
+        bench.table.setWeight(row(at), 1);
+        bench.end(at, OK);
+      };
+      [0, 1].forEach(serve);
+      bench.prober.apply([server(0, rest), server(1)]);
+      expect(bench.table.health(row(0))).toBe("unchecked");
+      bench.prober.apply([server(0, rest), server(1, rest)]);
+      expect(bench.table.health(row(1))).toBe("up");
+      bench.pass(25);
+      bench.end(0, OK);
+      expect(bench.table.health(row(0))).toBe("up");
+      bench.end(1, REFUSED);
+      expect(bench.table.health(row(1))).toBe("down");
+      // Who was down is asked first, whoever else serves.
+      bench.table.setWeight(row(0), 0);
+      bench.prober.apply([server(0, rest), server(1)]);
+      expect(bench.table.health(row(1))).toBe("unchecked");
+    },
+  );
 
   it("aborts the check of a server that is gone, and leaves its row to others", () => {
     const bench = new Bench(2);
