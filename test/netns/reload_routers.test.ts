@@ -129,6 +129,31 @@ describe("a reload", () => {
     await running!.process.stop("SIGTERM");
   });
 
+  it("keeps a node in standby, with whom it brings, until that is over", async () => {
+    await started(withRouters(A + B));
+    await running!.json("PUT", "/v1/standby", { enabled: true, force: true, ttl: "8s" });
+    await reload(withRouters(A + B.replace("vrid: 52", "vrid: 53") + C));
+    await delay(500);
+    expect([VIP, ANOTHER, NEW].map((one) => lb1.holds(one))).toEqual([false, false, false]);
+    expect(await running!.json("GET", "/v1/standby")).toMatchObject({ enabled: true });
+    for (const name of ["a", "b", "c"]) await active(name);
+    await running!.process.stop("SIGTERM");
+  });
+
+  it("in the middle of a handover ends that, too", async () => {
+    const slow = B.replace("100ms", "1s");
+    await started(withRouters(A + slow));
+    const since = Date.now();
+    const handover = running!.ask("POST", "/v1/virtual-routers/b/failover", { hold: "60s" });
+    await frames.heard("the handover", since, ({ priority }) => priority === 0);
+    await reload(withRouters(A));
+    const { status } = await handover;
+    expect(status).toBe(409);
+    await reload(withRouters(A + slow));
+    expect((await running!.router("b")).heldUntil).toBeNull();
+    await running!.process.stop("SIGTERM");
+  });
+
   it("advertises another priority, brings an address, and has only what goes leave", async () => {
     await started(withRouters(A + B));
     const since = Date.now();
