@@ -139,11 +139,17 @@ function placed(
 ): Placed {
   const answer = place(before, names, isUsed);
   if (answer) return answer;
-  const gone = before.names.length - before.indexes.size;
+  const gone =
+    before.names.filter((name, index) => !before.indexes.has(name) && isUsed(index)).length;
+  const going = [...before.indexes.keys()].filter((name) => !names.includes(name)).length;
+  // What goes keeps its place for as long as the change may be undone.
   throw new CannotRun(
-    `the file has ${names.length} ${what}, and there is room for ${before.capacity}` +
+    `the file has ${names.length} ${what}` +
+      (going > 0 ? `, besides ${going} that go with it` : "") +
+      `, and there is room for ${before.capacity}` +
       (gone > 0 ? `, of which ${gone} are those of connections to what has gone` : "") +
-      ": start lintel anew with this file",
+      ": start lintel anew with this file" +
+      (names.length + gone > before.capacity ? "" : ", or change to it in several reloads"),
   );
 }
 

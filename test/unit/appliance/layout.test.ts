@@ -70,6 +70,10 @@ describe("layOut", () => {
     const gone = layOut(layout, traffic({ a: "s" }), USED).layout;
     expect(() => layOut(gone, traffic({ a: "su" }), USED))
       .toThrow("room for 2, of which 1 are those of connections to what has gone");
+    expect(() => layOut(layout, traffic({ a: "su" }), UNUSED)).toThrow(
+      "the file has 2 servers, besides 1 that go with it, and there is room for 2: start lintel " +
+        "anew with this file, or change to it in several reloads",
+    );
   });
 
   it("makes of any plans one after the other what a start with the last would make", () => {
