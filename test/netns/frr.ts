@@ -4,6 +4,7 @@
 
 import type { Host } from "../../scripts/lab/host.ts";
 import type { Process } from "../../scripts/lab/process.ts";
+import { eventually } from "../../scripts/lab/wait.ts";
 
 /** One virtual router on eth0, VRID 51. */
 export interface FrrOptions {
@@ -43,7 +44,8 @@ export class Frr {
         ...["--vty_socket", directory, "--vty_port", "0", "--user", "frr", "--group", "frr"],
       ]);
     const zebra = spawn("zebra");
-    await zebra.printed(/privs_init|ZEBRA/);
+    // Who finds nobody there tries again after ten seconds.
+    await eventually("zebra listens", () => Deno.lstatSync(`${directory}/zserv`).isSocket);
     const vrrpd = spawn("vrrpd");
     await zebra.printed(/client \d+ says hello and bids fair to announce only vrrp routes/);
     await vrrpd.printed(/Startup|Initialize -> |-> Backup|Backup/);

@@ -170,7 +170,7 @@ describe("somebody else", () => {
     expect(await denied("trusting")).toEqual({ ...before, proxyHeader: before.proxyHeader! + 1 });
     const metrics = await (await lintel.ask("GET", "/metrics")).text();
     expect(metrics).toMatch(
-      /^lintel_frontend_denied_connections_total\{.*frontend="trusting".*proxyHeader.*\} [1-9]/m,
+      /^lintel_\S+denied_\S+reason="proxyHeader",frontend="trusting"} [1-9]/m,
     );
   });
 });
