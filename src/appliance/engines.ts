@@ -187,7 +187,8 @@ export class Engines {
     this.onTransition(report);
     if (to !== "active") return void this.#active.delete(router);
     this.#active.add(router);
-    this.#serveAgain(router);
+    if (this.#parts.frontends.isStale(router)) void this.#release(router);
+    else this.#serveAgain(router);
   }
 
   /**

@@ -12,7 +12,12 @@ import {
   type Plan,
   type Protocol,
 } from "../core/plan/plan.ts";
-import { type ClientOptions, openListener, setClientOptions } from "../dataplane/listener.ts";
+import {
+  type ClientOptions,
+  openListener,
+  scopeOf,
+  setClientOptions,
+} from "../dataplane/listener.ts";
 import type { Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
 import { close } from "../linux/socket.ts";
@@ -27,6 +32,8 @@ interface Held {
   readonly key: string;
   readonly frontend: string;
   readonly plan: ListenerPlan;
+  /** The index of the interface that it is bound to; 0 for none. */
+  readonly scope: number;
   /** By worker. */
   fds: readonly Fd[];
   clients: ClientOptions;
@@ -179,6 +186,13 @@ export class Frontends {
     return this.#released.has(virtualRouter);
   }
 
+  /** Whether one of a virtual router's is bound to an interface that has been made anew since. */
+  isStale(virtualRouter: string): boolean {
+    return this.#held.some(({ plan, isOpen, scope }) =>
+      isOpen && plan.virtualRouter === virtualRouter && scope !== scopeOf(plan)
+    );
+  }
+
   /** The listeners of these frontends that should be bound and cannot be: `10.0.0.1:443`. */
   unbound(names: readonly string[]): string[] {
     // Asked all the time, and almost always the answer.
@@ -254,6 +268,7 @@ export class Frontends {
 
   #opened({ key, frontend, plan, clients }: Wanted): Held {
     const fds: Fd[] = [];
+    const scope = scopeOf(plan);
     try {
       for (let worker = 0; worker < this.#workers; worker++) fds.push(open(plan, clients));
     } catch (error) {
@@ -261,7 +276,7 @@ export class Frontends {
       throw error;
     }
     const state = { isOpen: true, isLent: false, isLeaving: false };
-    return { key, frontend, plan, fds, clients, ...state };
+    return { key, frontend, plan, scope, fds, clients, ...state };
   }
 
   /** Clients to come are treated as the plan has it; those who are there stay as they are. */

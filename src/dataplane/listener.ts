@@ -59,6 +59,11 @@ export function openListener(listener: ListenerPlan, clients: ClientOptions): Fd
   return listener.protocol === "udp" ? openUdp(listener) : openTcp(listener, clients);
 }
 
+/** The index of the interface that a listener is bound to, if it is opened now; 0 for none. */
+export function scopeOf({ link }: Pick<ListenerPlan, "link">): number {
+  return link ? indexOf(link) : 0;
+}
+
 /** Whether a listener takes clients at any address: who answers them then has to name it. */
 export function isWildcard({ address }: Pick<ListenerPlan, "address">): boolean {
   return ["*", "0.0.0.0", "::"].includes(address);
@@ -120,7 +125,7 @@ function open(
 ): Fd {
   const { protocol, address, port, virtualRouter, link } = listener;
   const [type, number] = protocol === "udp" ? UDP : TCP;
-  const scope = link ? indexOf(link) : 0;
+  const scope = scopeOf(listener);
   if (link && scope === 0) return -ENODEV as Fd;
   const sockaddr = inetAddressOf(address === "*" ? "::" : address, port, scope);
   const isIpv4 = sockaddr[0] === AF_INET;

@@ -122,7 +122,7 @@ describe("an IPv6 virtual router", () => {
     await two.stop();
   });
 
-  it("is served at its link-local address, too", async () => {
+  it("is served at its link-local address, too, also if its interface is made anew", async () => {
     await Nginx.start(lab.host("web1", { addresses: ["172.16.0.21/24"] }));
     const lintel = new Lintel(
       lb1,
@@ -140,13 +140,23 @@ backends:
 `,
     );
     await lintel.ready();
-    for (const place of [`[${LOCAL}%25eth0]`, `[${VIP}]`]) {
-      const get = ["curl", "--silent", "--globoff", "--max-time", "5", `http://${place}/`];
-      await eventually(
-        `${place} is served`,
-        async () => (await client.try(get)).stdout.includes("web1"),
-      );
-    }
+    const isServed = async () => {
+      for (const place of [`[${LOCAL}%25eth0]`, `[${VIP}]`]) {
+        const get = ["curl", "--silent", "--globoff", "--max-time", "5", `http://${place}/`];
+        await eventually(
+          `${place} is served`,
+          async () => (await client.try(get)).stdout.includes("web1"),
+        );
+      }
+    };
+    await isServed();
+    lb1.links.remove("eth0");
+    await eventually(
+      "lintel notices",
+      async () => (await lintel.router("six")).state === "initialize",
+    );
+    lab.attach(lb1, "lan", ["172.16.0.2/24", "fd00::2/64"]);
+    await isServed();
   });
 
   it.each(["lintel", "keepalived"])("takes turns with a Keepalived, %s higher", async (higher) => {
