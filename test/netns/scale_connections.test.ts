@@ -52,7 +52,7 @@ afterAll(() => lab?.[Symbol.asyncDispose]());
 
 it(`keeps nothing of ${ONE_AFTER_ANOTHER} connections`, async () => {
   // What is only done once is done after these.
-  await connect(ONE_AFTER_ANOTHER / 4);
+  await connect(isSoak ? ONE_AFTER_ANOTHER / 4 : ONE_AFTER_ANOTHER);
   await settled();
   const { pid } = lintel.process;
   const before = { descriptors: descriptors(pid), resident: residentBytes(pid) };
@@ -138,7 +138,8 @@ const HOLDER = new URL("../../scripts/bench/idle_client.ts", import.meta.url).pa
 const HAPROXY_BYTES_EACH = 3_370;
 /**
  * All workers together: what compiling leaves behind, two bytes or so once that is done. V8
- * collects a megabyte at a time, which is the noise of this measuring: 50 bytes of each of 20,000.
- * A boxed number for each connection would be 16 or more.
+ * collects a megabyte at a time, and on a busy machine compiles late, which is the noise of this
+ * measuring: 50 bytes of each of 20,000 for every collection. A boxed number for each connection
+ * would be 16 or more: that is for the long form to see.
  */
-const MOST_ALLOCATED = isSoak ? 16 : 128;
+const MOST_ALLOCATED = isSoak ? 16 : 256;
