@@ -216,13 +216,20 @@ export class Acceptor implements Watcher {
 
   /** An index that nobody has come by. */
   #unused(): number {
-    const released = this.#released.pop();
-    if (released !== undefined) return released;
+    if (this.#released.length === 0 && this.#leaving.length > 0) this.#findReleased();
+    return this.#released.pop() ?? this.#listeners.length;
+  }
+
+  /** One look at a large table has to do for all listeners that a plan brings. */
+  #findReleased(): void {
     const { listener, phase } = this.#table;
-    const isFree = (index: number) =>
-      phase.every((phase, slot) => phase === FREE || listener[slot] !== index);
-    const place = this.#leaving.findIndex(isFree);
-    return place < 0 ? this.#listeners.length : this.#leaving.splice(place, 1)[0]!;
+    const used = new Set<number>();
+    for (let slot = 0; slot < phase.length; slot++) {
+      if (phase[slot] !== FREE) used.add(listener[slot]!);
+    }
+    const leaving = this.#leaving.splice(0);
+    this.#leaving.push(...leaving.filter((index) => used.has(index)));
+    this.#released.push(...leaving.filter((index) => !used.has(index)));
   }
 
   #refuse(client: Fd, frontend: number): void {
