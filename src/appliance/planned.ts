@@ -11,6 +11,7 @@ import { formatProblem, type Problem } from "../config/problem.ts";
 import { type Change, diff, type FieldChange } from "../core/plan/diff.ts";
 import { reloadable } from "../core/plan/next_start.ts";
 import type { Plan } from "../core/plan/plan.ts";
+import { isAdaptable } from "../speaker/adaptation.ts";
 
 /** What is known of what runs. */
 export interface Running {
@@ -43,7 +44,9 @@ export function compared(
     connections: change.what === "server" || change.what === "frontend"
       ? running.connections(change.what, change.name)
       : null,
-    effect: change.what === "virtualRouter" ? effectOf(change, running.router(change.name)) : null,
+    effect: change.what === "virtualRouter"
+      ? effectOf(change.name, running.plan, plan, running.router(change.name))
+      : null,
   }));
   const { hash } = wanted;
   const shown = {
@@ -64,13 +67,21 @@ export function refusal(problems: readonly Problem[]): Refused {
 
 /** What becomes of addresses that are on this node. */
 function effectOf(
-  { kind, fields }: Change,
+  name: string,
+  from: Plan,
+  to: Plan,
   router: Pick<VirtualRouter, "state" | "addresses"> | undefined,
 ): string | null {
-  if (router?.state !== "active") return null;
+  const before = from.virtualRouters.find((one) => one.name === name);
+  if (!before || router?.state !== "active") return null;
   const addresses = router.addresses.join(", ");
-  if (kind === "remove") return `it is active here: ${addresses} leave this node`;
-  if (!fields.some(({ path }) => ANEW.some((key) => `${path}.`.startsWith(`${key}.`)))) return null;
+  const next = to.virtualRouters.find((one) => one.name === name);
+  if (!next) {
+    const renamed = to.virtualRouters.find((one) => isAdaptable(before, { ...one, name }));
+    const again = renamed ? `, and ${renamed.name} starts anew as a backup` : "";
+    return `it is active here: ${addresses} leave this node${again}`;
+  }
+  if (isAdaptable(before, next)) return null;
   return `it is active here, leaves and starts anew as a backup: ${addresses} go to a peer`;
 }
 
@@ -99,6 +110,3 @@ const SECRETS: ReadonlySet<string> = new Set([
   ...["key", "password", "token", "tokens", "secretHash", "webhook"],
 ]);
 const UNTOLD = "(not told)";
-
-/** What makes another virtual router of it: nobody can be both in an election. */
-const ANEW = ["interface", "nodeAddress", "family", "vrid", "version", "unicast", "virtualMac"];

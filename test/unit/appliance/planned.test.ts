@@ -73,6 +73,33 @@ backends: { x: { servers: { a: "10.0.9.1:80" } } }
     expect(quiet).toMatchObject({ changes: [{ effect: null }] });
   });
 
+  it("says that one starts anew exactly where it does", () => {
+    const effect = (from: string, to: string) => {
+      const before = { ...running, plan: planOf(from, { node: "lb1" }) };
+      const shown = planned(to, before);
+      if (!("changes" in shown)) throw new Error(JSON.stringify(shown));
+      return shown.changes.find(({ what }) => what === "virtualRouter")?.effect;
+    };
+    const having = (more: string) => PAIR.replace("vrid: 1,", `vrid: 1, ${more},`);
+    const unicast = (...peers: string[]) =>
+      having(`unicast: { source: 10.0.0.2, peers: [${peers.join(", ")}] }`);
+    expect(effect(unicast("10.0.0.3"), unicast("10.0.0.3", "10.0.0.4"))).toBeNull();
+    expect(effect(having("unicast: false"), unicast("10.0.0.3"))).toMatch(/starts anew/);
+    const owner = PAIR.replace("priority: 150", "priority: 255");
+    expect(effect(owner, PAIR)).toMatch(/starts anew/);
+    expect(effect(PAIR, owner)).toBeNull();
+  });
+
+  it("says that another name is another virtual router", () => {
+    const renamed = planned(PAIR.replace("  web: {", "  api: {"), running);
+    expect(renamed).toMatchObject({
+      changes: [{ kind: "add", name: "api" }, {
+        ...{ kind: "remove", name: "web" },
+        effect: "it is active here: 10.0.0.10/32 leave this node, and api starts anew as a backup",
+      }],
+    });
+  });
+
   it("tells apart what has to wait for the next start", () => {
     expect(planned(`${PAIR}workers: 3\n`, running)).toMatchObject({
       changes: [],
