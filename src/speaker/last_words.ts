@@ -22,10 +22,13 @@ export class LastWords {
     this.change(plan, insistMs);
   }
 
-  /** Goes by another plan; who has spoken has done so. */
+  /** Goes by another plan; who has spoken has done so, if it is still a peer. */
   change(plan: VirtualRouterPlan, insistMs: number | null): void {
     const { unicast, peerPriorities, advertisementIntervalMs } = plan;
     this.#insistMs = insistMs;
+    for (const peer of this.#spoken) {
+      if (unicast && !unicast.peers.includes(peer)) this.#spoken.delete(peer);
+    }
     this.#peers = Math.max(1, unicast?.peers.length ?? peerPriorities.length);
     this.#patienceMs = Math.max(advertisementIntervalMs, SHORTEST_PATIENCE_MS);
   }

@@ -24,9 +24,14 @@ export class OtherRouters {
     this.#lastWords = new LastWords(plan, insistMs);
   }
 
-  /** Goes by another plan. */
+  /** Goes by another plan, and forgets who is no peer by that. */
   change(plan: VirtualRouterPlan, insistMs: number | null): void {
     this.#plan = plan;
+    for (const peer of this.#priorities.keys()) {
+      if (!plan.unicast || plan.unicast.peers.includes(peer)) continue;
+      this.#priorities.delete(peer);
+      this.#last = undefined;
+    }
     this.#lastWords.change(plan, insistMs);
   }
 

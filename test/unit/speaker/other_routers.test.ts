@@ -29,4 +29,20 @@ describe("OtherRouters", () => {
     others.change(routerPlan({ peerPriorities: [90, 80] }), 100);
     expect(others.parameters.insistMs).toBe(100);
   });
+
+  it("are forgotten when they are no unicast peers any more", () => {
+    const unicastTo = (...peers: string[]) =>
+      routerPlan({ unicast: { source: "10.77.0.1", peers, ttl: 255, checkSource: true } });
+    const others = new OtherRouters(unicastTo("10.77.0.2"), 50);
+    others.hear({ source: PEER, priority: 90, intervalMs: 1_000 });
+    others.relieve(PEER, 0);
+    others.contradict(PEER, 1);
+    expect(others.parameters.insistMs).toBeNull();
+    others.change(unicastTo("10.77.0.3"), 50);
+    const anew = new OtherRouters(unicastTo("10.77.0.3"), 50);
+    expect(others.parameters).toEqual(anew.parameters);
+    others.hear({ source: THIRD, priority: 80, intervalMs: 1_000 });
+    anew.hear({ source: THIRD, priority: 80, intervalMs: 1_000 });
+    expect(others.parameters).toEqual(anew.parameters);
+  });
 });
