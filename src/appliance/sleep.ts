@@ -16,14 +16,14 @@ export function sleep(durationMs: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Resolves once `condition` holds, but not after more than so long. */
+/** Resolves once `condition` holds or `signal` is aborted, but not after more than so long. */
 export async function sleepUntil(
   condition: () => boolean,
   boundMs: number,
-  signal: AbortSignal,
+  signal?: AbortSignal,
 ): Promise<void> {
   const endAt = performance.now() + boundMs;
-  while (!signal.aborted && !condition() && performance.now() < endAt) {
+  while (!signal?.aborted && !condition() && performance.now() < endAt) {
     await sleep(POLL_MS, signal);
   }
 }

@@ -79,8 +79,7 @@ async function changeServers(
     overrides.holding(plan.backends, backend, server);
   servers.apply(plan.backends, factsOf, isUndo);
   await engines.planProber();
-  const { signal } = new AbortController();
-  if (!isUndo) await sleepUntil(() => !servers.awaitsChecks, FIRST_CHECKS_MS, signal);
+  if (!isUndo) await sleepUntil(() => !servers.awaitsChecks, FIRST_CHECKS_MS);
   await engines.dataplane.plan();
   servers.settle();
 }

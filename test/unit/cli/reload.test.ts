@@ -1,34 +1,19 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { serveAdmin } from "../../../src/admin/serve.ts";
-import { FakeAppliance } from "../admin/fake_appliance.ts";
-import { FakeTerminal } from "./fake_terminal.ts";
-import { runMain } from "./run_main.ts";
+import type { FakeAppliance } from "../admin/fake_appliance.ts";
+import { Served } from "./served.ts";
 
-let directory: string;
+let served: Served;
 let appliance: FakeAppliance;
-let stop: () => Promise<void>;
 
 beforeEach(async () => {
-  directory = Deno.makeTempDirSync({ prefix: "lintel-cli-" });
-  appliance = new FakeAppliance();
-  const server = await serveAdmin(appliance, {
-    socket: `${directory}/admin.sock`,
-    socketGroup: String(Deno.gid()),
-    listen: null,
-    tokens: [],
-    probes: null,
-    tls: null,
-  }, () => {});
-  stop = () => server.stop();
+  served = await Served.start();
+  ({ appliance } = served);
 });
 
-afterEach(async () => {
-  await stop();
-  Deno.removeSync(directory, { recursive: true });
-});
+afterEach(() => served.stop());
 
 function lintel(...args: string[]) {
-  return runMain(args, new FakeTerminal({ LINTEL_ADMIN: `unix:${directory}/admin.sock` }));
+  return served.lintel(...args);
 }
 
 describe("reload", () => {
