@@ -143,7 +143,9 @@ export class Reloads {
    */
   async reload(wish: ReloadWish): Promise<Reload | Refused> {
     if (this.#waiting >= MOST_WAITING) {
-      throw new Conflict(`${this.#waiting} reloads are waiting already`);
+      throw new Conflict(
+        `${this.#waiting} reloads are waiting already; ask again when they are done`,
+      );
     }
     return await this.#queue(() => this.#reload(wish));
   }
