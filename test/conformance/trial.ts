@@ -80,7 +80,14 @@ export class Trial {
 
   /** Lets time pass until the machine wants its timer, and `extraMs` more, and gives it. */
   sleep(extraMs = 0): this {
-    this.now = deadline(this.state) + extraMs;
+    const { state } = this;
+    if (state.name === "backup" && state.attendAt < state.activeDownAt) this.wake();
+    return this.wake(extraMs);
+  }
+
+  /** Gives the timer, `lateMs` after it was due, be it only to find us awake. */
+  wake(lateMs = 0): this {
+    this.now = Math.max(this.now, deadline(this.state) + lateMs);
     return this.give({ kind: "timer" });
   }
 
@@ -88,7 +95,7 @@ export class Trial {
   pass(forMs: number): this {
     const until = this.now + forMs;
     const outputs: Output[] = [];
-    while (deadline(this.state) <= until) outputs.push(...this.sleep().outputs);
+    while (deadline(this.state) <= until) outputs.push(...this.wake().outputs);
     this.now = until;
     this.outputs = outputs;
     return this;
@@ -119,9 +126,10 @@ export class Trial {
     return publicState(this.state);
   }
 
-  /** Milliseconds until the timer is due. */
+  /** Milliseconds until the timer is due that leads to something. */
   get left(): number {
-    return deadline(this.state) - this.now;
+    const { state, now } = this;
+    return (state.name === "backup" ? state.activeDownAt : deadline(state)) - now;
   }
 }
 

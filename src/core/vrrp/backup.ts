@@ -17,6 +17,7 @@ import { type Backup, backupState, type HeardAdvertisement, stay, type Step } fr
 
 /** Active_Down_Timer fires. A member of a group waits for the others once more. */
 export function activeDown(router: VirtualRouter, state: Backup, now: Instant): Step {
+  if (now >= state.attendAt) return attend(router, state, now);
   const latenessMs = now - state.activeDownAt;
   if (latenessMs < 0) return stay(state);
   if (!state.graced && latenessMs > state.activeIntervalMs / 2) {
@@ -25,7 +26,24 @@ export function activeDown(router: VirtualRouter, state: Backup, now: Instant): 
   if (!router.grouped) return takeOver(router, state, state.takeover, now);
   const { priority, activeIntervalMs } = state;
   const activeDownAt = now + activeDownInterval(router, priority, activeIntervalMs);
-  return stay({ ...state, activeDownAt, graced: false, wants: true });
+  const attendAt = now + 2 * activeIntervalMs;
+  return stay({ ...state, activeDownAt, attendAt, graced: false, wants: true });
+}
+
+/**
+ * Two advertisements are missing. Whoever was held up until now may share that with the Active, and
+ * gives it an interval and its own skew from here on: so nobody takes over because a machine that
+ * both run on stood still, even if it goes on just before the timer fires.
+ */
+function attend(router: VirtualRouter, state: Backup, now: Instant): Step {
+  const { activeIntervalMs, attendAt, priority } = state;
+  const latenessMs = now - attendAt;
+  const fromHereAt = now + activeIntervalMs + skewTime(router, priority, activeIntervalMs);
+  const activeDownAt = latenessMs > 0
+    ? Math.max(state.activeDownAt, fromHereAt)
+    : state.activeDownAt;
+  const graced = state.graced || latenessMs > activeIntervalMs / 2;
+  return stay({ ...state, attendAt: Infinity, activeDownAt, graced });
 }
 
 /**
@@ -41,7 +59,7 @@ export function heldUpInBackup(
   const activeDownAt = now + grace(router, state, forMs);
   const isShort = forMs <= state.activeIntervalMs / 2;
   if (isShort || state.graced || activeDownAt <= state.activeDownAt) return stay(state);
-  return stay({ ...state, activeDownAt, graced: true });
+  return stay({ ...state, activeDownAt, attendAt: Infinity, graced: true });
 }
 
 /** A peer that lives says so within an interval; what it said meanwhile waits in our socket. */
@@ -59,7 +77,8 @@ export function heardInBackup(
 ): Step {
   if (priority === PRIORITY_RELEASE) {
     const activeDownAt = now + skewTime(router, state.priority, state.activeIntervalMs);
-    return stay({ ...state, activeDownAt, takeover: "peerReleased", graced: false });
+    const attendAt = Infinity;
+    return stay({ ...state, activeDownAt, attendAt, takeover: "peerReleased", graced: false });
   }
   if (priority >= state.priority || !preempts(router, now)) {
     return stay(backupState(router, state, intervalMs, now));

@@ -34,6 +34,8 @@ export interface Backup extends Common {
   readonly name: "backup";
   /** When Active_Down_Timer fires. */
   readonly activeDownAt: Instant;
+  /** When we want to be found awake before that; `Infinity` once we have been. */
+  readonly attendAt: Instant;
   /** Active_Adver_Interval: learned from the Active in version 3, our own in version 2. */
   readonly activeIntervalMs: number;
   /** Why we would take over if the timer fired now. */
@@ -205,6 +207,7 @@ export function backupState(
     priority,
     source,
     activeDownAt: now + activeDownInterval(router, priority, activeIntervalMs),
+    attendAt: now + 2 * activeIntervalMs,
     activeIntervalMs,
     takeover: "peerSilent",
     preemptAt: Infinity,
@@ -219,7 +222,7 @@ export function deadline(state: State): Instant {
     case "initialize":
       return Infinity;
     case "backup":
-      return state.activeDownAt;
+      return Math.min(state.attendAt, state.activeDownAt);
     case "active":
       return Math.min(
         state.advertiseAt,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { Backup } from "../../../../src/core/vrrp/state.ts";
+import { type Backup, deadline } from "../../../../src/core/vrrp/state.ts";
 import { Trial } from "../../../conformance/trial.ts";
 
 const SKEW = 1000 * 156 / 256;
@@ -46,10 +46,8 @@ describe("a preempt delay", () => {
     const trial = delayed().hear(50);
     const heardAt = trial.now;
     for (let heard = 0; heard < 10 && trial.state.name === "backup"; heard++) {
-      const next = trial.now + 500;
       if (trial.left <= 500) break;
-      trial.now = next;
-      trial.hear(50);
+      trial.pass(500).hear(50);
     }
     trial.sleep();
     expect(trial.reason).toBe("preempt");
@@ -148,6 +146,33 @@ describe("a Backup that was not run for a while", () => {
     trial.hear(150);
     trial.now += DOWN - 100;
     expect(heldUp(trial, 3200).left).toBe(1000 + SKEW);
+  });
+});
+
+describe("a Backup on a machine that stands still, as its Active does", () => {
+  const INTERVAL = 10;
+  const quick = () => new Trial({ advertisementIntervalMs: INTERVAL }).started();
+
+  it.each([5, 12, 25, 33, 40, 100])("waits for an Active held up for %i ms, too", (stallMs) => {
+    for (let phaseMs = 0.25; phaseMs < INTERVAL; phaseMs += 0.5) {
+      const trial = quick().hear(150, undefined, INTERVAL).pass(phaseMs);
+      const resumedAt = trial.now + stallMs;
+      // What was due meanwhile is dealt with late, and the Active needs a moment, too.
+      if (deadline(trial.state) < resumedAt) trial.wake(resumedAt - deadline(trial.state));
+      const advertisedAt = Math.max(trial.now + INTERVAL - phaseMs - stallMs, resumedAt + 3);
+      expect(trial.pass(advertisedAt - trial.now).shown).toBe("backup");
+      expect(trial.hear(150, undefined, INTERVAL).left).toBe(DOWN / 100);
+    }
+  });
+
+  it("loses nothing as long as it is on time", () => {
+    expect(quick().hear(150, undefined, INTERVAL).wake().left).toBe(DOWN / 100 - 2 * INTERVAL);
+  });
+
+  it("loses no more than it was late", () => {
+    const trial = quick().hear(150, undefined, INTERVAL).wake(4);
+    expect(trial.left).toBeCloseTo(DOWN / 100 - 2 * INTERVAL, 6);
+    expect(trial.wake().reason).toBe("peerSilent");
   });
 });
 

@@ -44,9 +44,10 @@ describe("deadline()", () => {
     expect(deadline(initialState(ROUTER))).toBe(Infinity);
   });
 
-  it("is Active_Down_Timer of a Backup", () => {
-    expect(deadline(backupState(ROUTER, { priority: 100, source: OURS }, 1000, 10_000)))
-      .toBe(13_609.375);
+  it("is Active_Down_Timer of a Backup that has been found awake before", () => {
+    const backup = backupState(ROUTER, { priority: 100, source: OURS }, 1000, 10_000);
+    expect(deadline(backup)).toBe(12_000);
+    expect(deadline({ ...backup, attendAt: Infinity })).toBe(13_609.375);
   });
 
   it.each([
