@@ -288,9 +288,13 @@ function checkIntervals({ report }: Compilation, router: Path, config: RouterCon
 /** Two virtual routers of one network must not share a VRID, nor any two an address. */
 function refuseSharing({ report }: Compilation, routers: readonly VirtualRouterPlan[]): void {
   const vrids = new Map<string, string>();
+  const links = new Map<string, string>();
   const addresses = new Map<string, string>();
-  for (const { name, interface: where, family, vrid, ...own } of routers) {
+  for (const { name, interface: where, family, vrid, virtualMac, ...own } of routers) {
     const path = ["virtualRouters", name];
+    // The link with the virtual MAC address is named after these two.
+    const link = `${family} ${vrid}`;
+    const other = virtualMac ? links.get(link) : undefined;
     const id = JSON.stringify([where, family, vrid]);
     const twin = vrids.get(id);
     if (twin !== undefined) {
@@ -304,8 +308,20 @@ function refuseSharing({ report }: Compilation, routers: readonly VirtualRouterP
           "interface",
         ]],
       );
+    } else if (other !== undefined) {
+      report.problem(
+        [...path, "vrid"],
+        `VRID ${vrid} is also that of ${other}, and both have a virtualMac, whose link is named ` +
+          "after the VRID on whatever interface: choose another from 1 to 255",
+        [["virtualRouters", other, "vrid"], [...path, "virtualMac"], [
+          "virtualRouters",
+          other,
+          "virtualMac",
+        ]],
+      );
     }
     vrids.set(id, twin ?? name);
+    if (virtualMac) links.set(link, other ?? name);
     for (const key of ["addresses", "excludedAddresses"] as const) {
       for (const { address } of own[key]) {
         const scoped = scopeOf(address, where);

@@ -111,6 +111,20 @@ describe("two virtual routers", () => {
     const two = `${PAIR}  two: { vrid: 1, interface: eth1, addresses: [10.0.0.11] }\n`;
     expect(problemsOf(two, { node: "lb1" })).toEqual([]);
   });
+
+  it("must not have it with a virtual MAC address on both: the links would be named alike", () => {
+    const router = (name: string, link: string, mac: boolean, address: string) =>
+      `  ${name}: { vrid: 9, interface: ${link}, virtualMac: ${mac}, addresses: ["${address}"] }\n`;
+    const problems = (mac: boolean, address: string) => {
+      const two = router("two", "eth0", true, "10.0.0.11") + router("three", "eth1", mac, address);
+      return problemsOf(PAIR + two, { node: "lb1" });
+    };
+    expect(problems(true, "10.0.0.12")).toEqual([
+      expect.stringContaining("virtualRouters.three.vrid: VRID 9 is also that of two, and both"),
+    ]);
+    expect(problems(false, "10.0.0.12")).toEqual([]);
+    expect(problems(true, "fe80::12")).toEqual([]);
+  });
 });
 
 describe("one VRID", () => {
