@@ -1,6 +1,7 @@
 /**
  * The flight recorder: what happened, in order, the last of it in memory and somewhat more on disk.
- * It is told; it looks at nothing by itself.
+ * Many servers that come and go do not push out what happened beside them. It is told; it looks at
+ * nothing by itself.
  */
 
 import { type Event, EventSchema } from "../admin/model_events.ts";
@@ -24,8 +25,10 @@ export type Follower = (event: Event | null) => void;
 export class Recorder {
   readonly #node: string;
   readonly #lines: Lines;
-  readonly #events: Event[];
+  readonly #events: Event[] = [];
   readonly #followers = new Set<Follower>();
+  /** How many of the events are not about a server's health. */
+  #others = 0;
   #nextId: number;
   #isClosed = false;
 
@@ -33,7 +36,7 @@ export class Recorder {
   constructor(node: string, lines: Lines) {
     this.#node = node;
     this.#lines = lines;
-    this.#events = lines.read().slice(-MOST_EVENTS).flatMap(parse);
+    for (const event of tail(lines.read()).flatMap(parse)) this.#keep(event);
     this.#nextId = 1 + Math.max(0, ...this.#events.map(({ id }) => id));
   }
 
@@ -51,8 +54,7 @@ export class Recorder {
       transition: null,
       ...rest,
     };
-    this.#events.push(event);
-    if (this.#events.length > MOST_EVENTS) this.#events.shift();
+    this.#keep(event);
     this.#lines.append(JSON.stringify(event));
     for (const follower of this.#followers) follower(event);
     return event;
@@ -78,6 +80,25 @@ export class Recorder {
     this.#followers.clear();
     await this.#lines.flush();
   }
+
+  #keep(event: Event): void {
+    this.#events.push(event);
+    if (!isOfServer(event)) this.#others++;
+    if (this.#events.length <= MOST_EVENTS) return;
+    const isSpared = this.#others <= SPARED_EVENTS;
+    const [forgotten] = this.#events.splice(isSpared ? this.#events.findIndex(isOfServer) : 0, 1);
+    if (forgotten && !isOfServer(forgotten)) this.#others--;
+  }
+}
+
+function isOfServer({ kind }: Event): boolean {
+  return kind === "server";
+}
+
+/** The lines that may still matter: telling them apart like this is cheaper than reading them. */
+function tail(lines: readonly string[]): string[] {
+  const earlier = lines.slice(0, -MOST_EVENTS).filter((line) => !line.includes(OF_SERVER));
+  return [...earlier.slice(-SPARED_EVENTS), ...lines.slice(-MOST_EVENTS)];
 }
 
 function parse(line: string): Event[] {
@@ -91,3 +112,7 @@ function parse(line: string): Event[] {
 
 /** Events kept in memory. */
 export const MOST_EVENTS = 1_000;
+/** As many of the last ones that are not about a server's health outlast any number that are. */
+const SPARED_EVENTS = 200;
+/** In a message its quotes would be escaped. */
+const OF_SERVER = '"kind":"server"';

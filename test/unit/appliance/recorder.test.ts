@@ -44,6 +44,37 @@ describe("Recorder", () => {
     expect(recorder.after(0)[0]?.id).toBe(6);
   });
 
+  it("keeps what 1,000 servers that come and go would push out, in order", () => {
+    const disk = memory();
+    const recorder = new Recorder("lb1", disk);
+    recorder.record({ kind: "transition", message: "virtual router web is backup" });
+    const flap = () => {
+      for (const health of ["down", "up"]) {
+        for (let at = 0; at < 1_000; at++) {
+          recorder.record({ kind: "server", message: `server web/${at} is ${health}` });
+        }
+      }
+    };
+    flap();
+    recorder.record({ kind: "change", message: 'said "kind":"server"' });
+    flap();
+    const kept = recorder.after(0);
+    expect(kept).toHaveLength(MOST_EVENTS);
+    expect(kept.slice(0, 2)).toMatchObject([{ id: 1, kind: "transition" }, { kind: "change" }]);
+    expect(kept.map(({ id }) => id)).toEqual(kept.map(({ id }) => id).sort((a, b) => a - b));
+    expect(recorder.after(1)[0]).toMatchObject({ kind: "change" });
+    expect(new Recorder("lb1", memory(disk.lines)).after(0)).toEqual(kept);
+  });
+
+  it("lets servers' events live as long as others that are many", () => {
+    const recorder = new Recorder("lb1", memory());
+    recorder.record({ kind: "server", message: "server web/a is down" });
+    for (let at = 0; at < MOST_EVENTS; at++) recorder.record({ kind: "change", message: "" });
+    expect(recorder.after(0)).toHaveLength(MOST_EVENTS);
+    for (let at = 0; at < 900; at++) recorder.record({ kind: "server", message: "" });
+    expect(recorder.after(0).filter(({ kind }) => kind === "change")).toHaveLength(200);
+  });
+
   it("tells followers until they leave, and sends them away at the end", async () => {
     const recorder = new Recorder("lb1", memory());
     const heard: (number | null)[] = [];
