@@ -103,6 +103,12 @@ describe("the dashboard", () => {
     await page.getByLabel("Weight", { exact: true }).fill("300");
     await page.getByRole("button", { name: "Do it" }).click();
     await page.getByRole("alert").getByText(/0 to 256/).waitFor();
+    // What is no number at all does not go back to the file either.
+    await page.getByLabel("Weight", { exact: true }).fill("abc");
+    const asked = page.waitForRequest((request) => request.method() === "PATCH");
+    await page.getByRole("button", { name: "Do it" }).click();
+    expect((await asked).postDataJSON()).toEqual({ weight: "abc" });
+    await page.getByRole("alert").getByText(/0 to 256/).waitFor();
     await page.getByLabel("Weight", { exact: true }).fill("50%");
     await page.getByRole("button", { name: "Do it" }).click();
     await page.getByRole("row", { name: /^web2/ }).getByText("50 (set)").waitFor();

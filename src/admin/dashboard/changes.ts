@@ -31,8 +31,9 @@ export async function ask(shown: Server, state: State | undefined): Promise<void
     await new Promise((resolve) => dialog.addEventListener("close", resolve, { once: true }));
     if (dialog.returnValue !== "ok") return;
     const weight = field("weight");
-    const number = weight === "" ? null : weight.endsWith("%") ? weight : Number(weight);
-    const change = state ? { state } : { weight: number };
+    // What is neither goes as it was typed: the appliance says what it expected.
+    const typed = weight === "" ? null : /^\d+$/.test(weight) ? Number(weight) : weight;
+    const change = state ? { state } : { weight: typed };
     const reason = field("reason");
     const problem = await patch(backend, name, { ...change, ...(reason && { reason }) });
     if (!problem) return;
