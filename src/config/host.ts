@@ -139,7 +139,7 @@ function addressFaults(router: VirtualRouterPlan, host: Host): Finding[] {
     router.existingAddress === "remove" ? [] : [[
       [...path, key],
       `${found.address} is on ${found.interface} of this host, and lintel did not put it there: ` +
-      "remove it there, say existingAddress: remove, or set priority 255 for its owner",
+      "remove it there, leave out existingAddress: refuse, or set priority 255 for its owner",
     ]]
   );
   const source = router.unicast?.source;
@@ -154,8 +154,8 @@ function addressRemarks(router: VirtualRouterPlan, host: Host): Finding[] {
   if (router.existingAddress !== "remove") return [];
   return foreignAddresses(router, host).map(([key, found]) => [
     ["virtualRouters", router.name, key],
-    `${found.address} is on ${found.interface} of this host and will be removed at start, as ` +
-    "existingAddress says",
+    `${found.address} is on ${found.interface} of this host and will be removed at start; ` +
+    "existingAddress: refuse leaves it there and does not start",
   ]);
 }
 

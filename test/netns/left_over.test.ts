@@ -1,12 +1,13 @@
 /**
- * Virtual addresses that are on the host already when the appliance starts: what a predecessor of
- * ours left goes, what somebody else put there is theirs.
+ * Virtual addresses that are on the host already when the appliance starts: what a predecessor left
+ * goes, whoever it was, unless the file says to refuse or the node is their owner.
  */
 
 import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
+import { Keepalived } from "./keepalived.ts";
 import { Lintel, product } from "./product.ts";
 
 const VIP = "172.16.0.10";
@@ -40,9 +41,24 @@ it("removes what a killed predecessor left behind, before it takes part", async 
   );
 });
 
-it("does not touch an address that somebody else put there, and says so", async () => {
+it("removes what a killed Keepalived left behind, and takes part", async () => {
+  const other = { version: 3, priority: 100, intervalMs: 200, vip: VIP } as const;
+  const killed = new Keepalived(lb1, other);
+  await eventually("Keepalived is Active", () => lb1.holds(VIP));
+  await killed.kill();
+  expect(lb1.holds(VIP)).toBe(true);
+  const successor = new Lintel(lb1, command, config("advertisementInterval: 5s"));
+  await eventually("the address is gone", () => !lb1.holds(VIP));
+  await eventually(
+    "it takes part",
+    async () => (await successor.router()).state === "backup",
+  );
+  expect(successor.process.output).toMatch(/172\.16\.0\.10 was still on this host: removed/);
+});
+
+it("does not touch an address of somebody else where told to refuse, and says so", async () => {
   await lb1.run(["ip", "address", "add", `${VIP}/24`, "dev", "eth0"]);
-  const refused = new Lintel(lb1, command, config("deadman: 3s"));
+  const refused = new Lintel(lb1, command, config("existingAddress: refuse"));
   expect((await refused.process.status).code).toBe(3);
   expect(refused.process.output).toMatch(
     /lintel\.yaml:\d+:\d+: virtualRouters\.web\.addresses: 172\.16\.0\.10 is on eth0 .* remove it/,

@@ -96,7 +96,7 @@ export const VirtualRouterSchema = keys({
   ),
   deadman: durationOrNone(2000).prefault("3s")
     .describe("The kernel drops the addresses this long after the last renewal; whole seconds."),
-  existingAddress: choice(["refuse", "remove"]).prefault("refuse").describe(
+  existingAddress: choice(["remove", "refuse"]).prefault("remove").describe(
     "What becomes of a virtual address that is on the host at start and that lintel did not put " +
       "there; an owner's is never touched.",
   ),

@@ -214,9 +214,10 @@ describe("announce", () => {
 });
 
 describe("existingAddress", () => {
-  it("is removed only where the file says so, and never from an owner", () => {
-    expect(router("", "lb1").existingAddress).toBe("refuse");
-    expect(router("existingAddress: remove", "lb1").existingAddress).toBe("remove");
+  it("is removed unless the file says refuse, and never from an owner", () => {
+    expect(router("", "lb1").existingAddress).toBe("remove");
+    expect(router("existingAddress: refuse", "lb1").existingAddress).toBe("refuse");
+    expect(router("priority: 255", "lb1").existingAddress).toBe("refuse");
     expect(router("existingAddress: remove, priority: 255", "lb1").existingAddress).toBe("refuse");
   });
 });

@@ -21,8 +21,9 @@ describe("hostProblems", () => {
     expect(problems[0]).toContain("no interface of this host has the address 10.0.0.2 of node lb1");
   });
 
-  it("refuses a virtual address that somebody else put here", () => {
-    const { problems } = check(PAIR, hostFacts({ addresses: [OWN, vip(false)] }));
+  it("refuses a virtual address that somebody else put here where told to", () => {
+    const text = PAIR.replace("vrid: 1", "vrid: 1, existingAddress: refuse");
+    const { problems } = check(text, hostFacts({ addresses: [OWN, vip(false)] }));
     expect(problems).toHaveLength(1);
     expect(problems[0]).toContain("10.0.0.10 is on eth0 of this host, and lintel did not put it");
   });
@@ -52,9 +53,8 @@ describe("hostProblems", () => {
     ]);
   });
 
-  it("says that an address will be removed where the file wants that", () => {
-    const text = PAIR.replace("vrid: 1", "vrid: 1, existingAddress: remove");
-    const { problems, warnings } = check(text, hostFacts({ addresses: [OWN, vip(false)] }));
+  it("says that an address will be removed", () => {
+    const { problems, warnings } = check(PAIR, hostFacts({ addresses: [OWN, vip(false)] }));
     expect(problems).toEqual([]);
     expect(warnings).toHaveLength(1);
     expect(warnings[0]).toContain("10.0.0.10 is on eth0 of this host and will be removed at start");
@@ -62,8 +62,8 @@ describe("hostProblems", () => {
 
   it("looks for excluded addresses too", () => {
     const text = PAIR.replace("[10.0.0.10]", "[10.0.0.9], excludedAddresses: [10.0.0.10]");
-    const { problems } = check(text, hostFacts({ addresses: [OWN, vip(false)] }));
-    expect(problems[0]).toContain("virtualRouters.web.excludedAddresses: 10.0.0.10 is on eth0");
+    const { warnings } = check(text, hostFacts({ addresses: [OWN, vip(false)] }));
+    expect(warnings[0]).toContain("virtualRouters.web.excludedAddresses: 10.0.0.10 is on eth0");
   });
 
   it("wants routes that the kernel would take", () => {

@@ -100,7 +100,7 @@ syncGroups: { all: [web] }
       preemptDelay: "0s",
       track: { dataplane: "auto", hold: -5 },
       announce: { repeat: 5, delay: "5s", refresh: "10s", refreshRepeat: 1 },
-      existingAddress: "refuse",
+      existingAddress: "remove",
       virtualMac: false,
     });
     expect(resolved.virtualRouters.web).not.toHaveProperty("authentication");

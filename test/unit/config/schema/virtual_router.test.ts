@@ -20,7 +20,7 @@ it("VirtualRouterSchema has the defaults of the documentation", () => {
     track: {},
     announce: { repeat: 5, delay: "5s", refresh: "10s", refreshRepeat: 1 },
     deadman: "3s",
-    existingAddress: "refuse",
+    existingAddress: "remove",
     startDelay: "0s",
     virtualMac: false,
   });
