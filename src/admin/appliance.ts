@@ -75,9 +75,12 @@ export interface Appliance {
   /**
    * Goes back to the file where these facts are, and answers with what still differs.
    *
-   * @throws {Conflict} when the appliance's state does not allow it.
+   * @throws {Conflict} while a server that was added has connections, unless forced.
    */
-  clearOverrides(facts: readonly OverrideFact[], wish: Wish): Promise<readonly OverrideFact[]>;
+  clearOverrides(
+    facts: readonly OverrideFact[],
+    wish: RemoveServerWish,
+  ): Promise<readonly OverrideFact[]>;
   /** Some of the connections that are open, and where the list goes on. */
   connections(filter: ConnectionFilter, limit: number, after: string | null): ConnectionPage;
   /** Kills the connections that are there now, and answers when that is done. */

@@ -73,12 +73,15 @@ export function limitChanges(now: () => number): MiddlewareHandler<CallerEnv> {
 /** Lets through callers who have the role or one that includes it. */
 export function requires(role: Role): MiddlewareHandler<CallerEnv> {
   return async (context, next) => {
-    const caller = context.get("caller");
-    if (RANKS.indexOf(caller.role) < RANKS.indexOf(role)) {
-      throw new Refusal(403, `this needs the role ${role}; ${caller.name} is ${caller.role}`);
-    }
+    requireRole(context.get("caller"), role, "this");
     await next();
   };
+}
+
+/** Refuses `what` to callers who have neither the role nor one that includes it. */
+export function requireRole(caller: Caller, role: Role, what: string): void {
+  if (RANKS.indexOf(caller.role) >= RANKS.indexOf(role)) return;
+  throw new Refusal(403, `${what} needs the role ${role}; ${caller.name} is ${caller.role}`);
 }
 
 /**

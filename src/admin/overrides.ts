@@ -6,7 +6,7 @@ import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import { type OverrideFact, overrideId } from "../core/plan/override.ts";
 import type { Appliance } from "./appliance.ts";
-import { type CallerEnv, requires } from "./callers.ts";
+import { type CallerEnv, requireRole, requires } from "./callers.ts";
 import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { WishQuerySchema } from "./model.ts";
 import { OverrideFactSchema } from "./model_overrides.ts";
@@ -44,7 +44,12 @@ async function clear(
     reason: context.req.query("reason") ?? null,
     caller: context.get("caller"),
     dryRun: context.req.query("dryRun") === "true",
+    force: context.req.query("force") === "true",
   };
+  for (const { field, backend, server } of facts) {
+    if (field !== "server") continue;
+    requireRole(wish.caller, "admin", `removing ${backend}/${server}, which was added,`);
+  }
   context.header("lintel-scope", "this node only");
   return answer(context, listOf(await appliance.clearOverrides(facts, wish)));
 }
@@ -60,6 +65,11 @@ const LIST_SCHEMA = z.strictObject({
 
 const REFUSED = problems(409, 412, 413, 422);
 
+const QUERY = WishQuerySchema.extend({
+  force: z.enum(["true", "false"]).optional()
+    .describe("true: servers that were added go also while they have connections: these are ended"),
+});
+
 const LIST = createRoute({
   method: "get",
   path: "/v1/overrides",
@@ -71,11 +81,11 @@ const LIST = createRoute({
 const CLEAR = createRoute({
   method: "delete",
   path: "/v1/overrides",
-  summary: "Back to the file: everything, or one backend or server",
+  summary: "Back to the file: everything, or one backend or server; admin where one was added",
   middleware: requires("operator"),
   request: {
     headers: IfMatchSchema,
-    query: WishQuerySchema.extend({
+    query: QUERY.extend({
       backend: z.string().optional().describe("Only of this backend"),
       server: z.string().optional().describe("Only of servers of this name"),
     }),
@@ -86,12 +96,12 @@ const CLEAR = createRoute({
 const CLEAR_ONE = createRoute({
   method: "delete",
   path: "/v1/overrides/{id}",
-  summary: "Back to the file with one field of a server",
+  summary: "Back to the file with one field of a server; admin where it is the server itself",
   middleware: requires("operator"),
   request: {
     params: z.object({ id: z.string() }),
     headers: IfMatchSchema,
-    query: WishQuerySchema,
+    query: QUERY,
   },
   responses: { ...found("What still differs", LIST_SCHEMA), ...REFUSED, ...problems(404) },
 });

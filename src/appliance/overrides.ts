@@ -79,7 +79,7 @@ export class Overrides {
     return servers.find(backend, server);
   }
 
-  /** Goes back to the file where these facts are. */
+  /** Goes back to the file where these facts are. A server that was added does not go by this. */
   async clear(facts: readonly OverrideFact[]): Promise<void> {
     for (const fact of facts) this.#facts.delete(overrideId(fact));
     for (const { backend, server } of facts) this.#enforce(backend, server);

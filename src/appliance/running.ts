@@ -41,6 +41,7 @@ import { NotApplied } from "./applying.ts";
 import type { Availability } from "./availability.ts";
 import { build, dashboardFiles } from "./bundle.ts";
 import type { Changes } from "./changes.ts";
+import { clearFacts } from "./clearing.ts";
 import type { Connections } from "./connections.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Log } from "./log.ts";
@@ -221,16 +222,14 @@ export class RunningAppliance implements Appliance {
 
   async clearOverrides(
     facts: readonly OverrideFact[],
-    wish: Wish,
+    wish: RemoveServerWish,
   ): Promise<readonly OverrideFact[]> {
     this.#refuseWhileStopping();
-    const { overrides } = this.#parts;
-    if (wish.dryRun) return overrides.facts.filter((fact) => !facts.includes(fact));
-    await overrides.clear(facts);
-    for (const { backend, server, field } of facts) {
-      this.#audit(`server ${backend}/${server}: its ${field} is as in the file again`, wish);
-    }
-    return overrides.facts;
+    return await clearFacts(facts, wish, {
+      overrides: this.#parts.overrides,
+      remove: (...removal) => this.removeServer(...removal),
+      tell: (message) => this.#audit(message, wish),
+    });
   }
 
   connections(filter: ConnectionFilter, limit: number, after: string | null): ConnectionPage {

@@ -73,6 +73,11 @@ it("removes it under load, and one with connections only by force", async () => 
     7,
     expect.stringMatching(/has \d+ connections?/),
   ]);
+  const cleared = await rig.verb("overrides", "--all");
+  expect([cleared.code, cleared.output]).toEqual([
+    7,
+    expect.stringMatching(/has \d+ connections?/),
+  ]);
   expect(await held.ask()).toBe("web2");
   await rig.lintel.patchServer("web", "web2", { state: "drain" });
   await eventually(
@@ -84,6 +89,20 @@ it("removes it under load, and one with connections only by force", async () => 
   expect((await rig.lintel.ask("GET", SERVER)).status).toBe(404);
   expect((await fresh).errors).toEqual({});
   expect(await rig.lintel.json("GET", "/v1/overrides")).toMatchObject({ items: [] });
+});
+
+it("goes when what differs from the file is cleared", async () => {
+  expect((await rig.lintel.ask("PUT", SERVER, { address: "172.16.0.22:80" })).status).toBe(201);
+  await usable();
+  await rig.lintel.patchServer("web", "web2", { weight: 7 });
+  const { code, stdout } = await rig.verb("overrides", "--clear", "web/web2");
+  expect([code, stdout]).toEqual([
+    0,
+    expect.stringMatching(/^web\/web2: server is as in the file again/m),
+  ]);
+  expect((await rig.lintel.ask("GET", SERVER)).status).toBe(404);
+  expect(await rig.lintel.json("GET", "/v1/overrides")).toMatchObject({ items: [] });
+  expect((await load(true)).servers).toEqual({ web1: expect.any(Number) });
 });
 
 it("gives way to the file where that has the server", async () => {

@@ -105,6 +105,7 @@ export class FakeAppliance implements Appliance {
     makeServer("web", "master1"),
   ];
   facts: readonly OverrideFact[] = [];
+  readonly cleared: RemoveServerWish[] = [];
   open: Connection[] = [];
   readonly kills: (ConnectionFilter & KillWish)[] = [];
   livenessCauses: string[] = [];
@@ -187,7 +188,9 @@ export class FakeAppliance implements Appliance {
   }
 
   // deno-lint-ignore require-await
-  async clearOverrides(facts: readonly OverrideFact[], wish: Wish) {
+  async clearOverrides(facts: readonly OverrideFact[], wish: RemoveServerWish) {
+    if (this.conflict) throw new Conflict(this.conflict);
+    this.cleared.push(wish);
     const left = this.facts.filter((fact) => !facts.includes(fact));
     if (!wish.dryRun) this.facts = left;
     return left;

@@ -76,6 +76,35 @@ describe("DELETE /v1/overrides", () => {
     );
   });
 
+  it("removes servers that were added by the rules of their removal", async () => {
+    const path = "/v1/overrides/web:extra:server?force=true";
+    expect(await ids(app.request(path, { method: "DELETE" }))).toEqual(all.slice(0, 2));
+    expect(appliance.cleared).toMatchObject([{ force: true, dryRun: false }]);
+    appliance.conflict = "server web/extra has 2 connections";
+    expect((await app.request("/v1/overrides", { method: "DELETE" })).status).toBe(409);
+  });
+
+  it("leaves servers that were added to admins", async () => {
+    const secret = "correct-horse";
+    const hash = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(secret));
+    const secretHash = new Uint8Array(hash).toHex();
+    const tokens = [{ name: "ops", role: "operator", secretHash }] as const;
+    const door = { kind: "tcp", loopback: false, tokens } as const;
+    const operated = createAdminApp(appliance, door, () => {});
+    const ask = (path: string) => {
+      const headers = { authorization: `Bearer ${secret}` };
+      return operated.request(path, { method: "DELETE", headers });
+    };
+    const refused = await ask("/v1/overrides");
+    expect([refused.status, (await refused.json()).detail]).toEqual([
+      403,
+      "removing web/extra, which was added, needs the role admin; ops is operator",
+    ]);
+    expect((await ask("/v1/overrides/web:extra:server")).status).toBe(403);
+    expect(appliance.facts).toEqual(FACTS);
+    expect(await ids(ask("/v1/overrides?backend=masters"))).toEqual(all.slice(2));
+  });
+
   it("is for operators", async () => {
     const door = { kind: "tcp", loopback: true, tokens: [] } as const;
     const response = await createAdminApp(appliance, door, () => {}).request(

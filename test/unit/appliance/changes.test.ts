@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { AddServerWish, RemoveServerWish, Wish } from "../../../src/admin/appliance.ts";
 import { AddedServers } from "../../../src/appliance/added_servers.ts";
 import { Changes } from "../../../src/appliance/changes.ts";
+import { clearFacts } from "../../../src/appliance/clearing.ts";
 import { Overrides } from "../../../src/appliance/overrides.ts";
 import { Servers } from "../../../src/appliance/servers.ts";
 import { createSharedMemory, type SharedMemory } from "../../../src/appliance/shared_memory.ts";
@@ -130,6 +131,48 @@ describe("a server that is added", () => {
     expect(ended).toEqual([row]);
     expect([names(), overrides.facts, [...kept]]).toEqual([["a"], [], []]);
     await expect(added.remove("web", "a", WISH)).rejects.toThrow("the file defines server web/a");
+  });
+});
+
+describe("clearFacts()", () => {
+  let told: string[];
+  const clear = (wish: Partial<RemoveServerWish> = {}) =>
+    clearFacts(overrides.facts, { ...WISH, ...wish }, {
+      overrides,
+      remove: async (...removal) => void await added.remove(...removal),
+      tell: (message) => told.push(message),
+    });
+
+  beforeEach(async () => {
+    told = [];
+    await added.add("web", "b", WISH);
+    await overrides.patch("web", "a", { ...SAID, weight: 9 });
+    await overrides.patch("web", "b", { ...SAID, weight: 9 });
+  });
+
+  it("takes a server that was added away, and what was said of it with it", async () => {
+    expect(await clear()).toEqual([]);
+    expect([names(), [...kept], overrides.facts]).toEqual([["a"], [], []]);
+    expect(servers.usable("web")).toBe(1);
+    expect(told).toEqual(["server web/a: its weight is as in the file again"]);
+  });
+
+  it("changes nothing at all while one of them has connections, unless forced", async () => {
+    memory.servers.addActive(servers.rows("web")[1]!, 2);
+    const before = overrides.facts;
+    await expect(clear()).rejects.toThrow("web/b has 2 connections");
+    await expect(clear({ dryRun: true })).rejects.toThrow("web/b has 2 connections");
+    expect([names(), overrides.facts, told]).toEqual([["a", "b"], before, []]);
+    expect(await clear({ force: true })).toEqual([]);
+    expect([names(), ended.length]).toEqual([["a"], 1]);
+  });
+
+  it("only tells what would be left, where it is a dry run", async () => {
+    const [extra] = overrides.facts;
+    const parts = { overrides, remove: () => Promise.resolve(), tell: () => {} };
+    const left = await clearFacts(extra ? [extra] : [], { ...WISH, dryRun: true }, parts);
+    expect(left).toMatchObject([{ server: "a", field: "weight" }]);
+    expect(overrides.facts).toHaveLength(3);
   });
 });
 
