@@ -26,14 +26,25 @@ export async function plan(
   const answer = readAs(ConfigPlanSchema, body);
   for (const warning of answer.warnings) terminal.err(`lintel: warning: ${warning}\n`);
   if (json) terminal.out(JSON.stringify(body, null, 2) + "\n");
-  else terminal.out(formatPlan(answer, terminal.colours) || "nothing would change\n");
-  return exitCode && answer.changes.length > 0 ? EXIT.changesPending : EXIT.done;
+  else {
+    terminal.out(formatPlan(answer, terminal.colours));
+    const state = answer.nextStart.length > 0 ? ` now; ${formatWaiting(answer)}` : "";
+    if (answer.changes.length === 0) terminal.out(`nothing would change${state}\n`);
+  }
+  const pending = answer.changes.length + answer.nextStart.length;
+  return exitCode && pending > 0 ? EXIT.changesPending : EXIT.done;
 }
 
 /** The changes, and what has to wait for the next start; empty where there is neither. */
 export function formatPlan({ changes, nextStart }: ConfigPlan, colours: boolean): string {
   return changes.map((change) => formatChange(change, colours)).join("") +
     nextStart.map((field) => `! at the next start:\n${formatField(field)}`).join("");
+}
+
+/** What has to wait for the next start, by name. */
+export function formatWaiting({ nextStart }: ConfigPlan): string {
+  const names = nextStart.map(({ path }) => path).join(", ");
+  return `${names} ${nextStart.length === 1 ? "waits" : "wait"} for the next start`;
 }
 
 function formatChange(

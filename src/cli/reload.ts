@@ -5,7 +5,7 @@
 import { ReloadSchema } from "../admin/model_config.ts";
 import { type AdminClient, readAs } from "./client.ts";
 import { EXIT } from "./exit_code.ts";
-import { formatPlan } from "./plan.ts";
+import { formatPlan, formatWaiting } from "./plan.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** The options of `lintel reload`. */
@@ -38,7 +38,11 @@ export async function reload(
     ? `reloaded from ${file}`
     : changes.length > 0
     ? `a reload from ${file} would change this`
-    : `nothing ${dryRun ? "would change" : "changed"}: what runs is what ${file} says`;
+    : `nothing ${dryRun ? "would change" : "changed"}${
+      answer.nextStart.length > 0
+        ? ` now; ${formatWaiting(answer)}`
+        : `: what runs is what ${file} says`
+    }`;
   terminal.out(`${state} (${hash.slice(0, SHORT_HASH)}, ${scope})\n`);
   return EXIT.done;
 }

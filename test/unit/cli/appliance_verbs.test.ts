@@ -484,6 +484,19 @@ describe("plan", () => {
     expect((await lintel(`plan -c ${file("")}`)).exitCode).toBe(0);
   });
 
+  it("counts what waits for the next start as pending", async () => {
+    appliance.nextStart = [
+      { path: "workers", from: null, to: 2 },
+      { path: "engine", from: "auto", to: "epoll" },
+    ];
+    expect(await lintel(`plan -c ${file("")} --exit-code`)).toMatchObject({
+      exitCode: 9,
+      stdout: "! at the next start:\n    workers: null → 2\n" +
+        "! at the next start:\n    engine: auto → epoll\n" +
+        "nothing would change now; workers, engine wait for the next start\n",
+    });
+  });
+
   it("ends with 3 for a file that is invalid, and with 2 for one that is not there", async () => {
     const { exitCode, stderr } = await lintel(`plan -c ${file("broken")}`);
     expect([exitCode, stderr]).toEqual([3, "lintel: workers: 1:10: found 0; allowed: auto\n"]);

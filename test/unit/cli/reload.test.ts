@@ -45,6 +45,11 @@ describe("reload", () => {
       "nothing changed: what runs is what /etc/lintel/lintel.yaml says (cafe, this node only)\n",
     );
     expect((await lintel("reload", "--dry-run")).stdout).toMatch(/^nothing would change: /);
+    appliance.nextStart = [{ path: "workers", from: 1, to: 2 }];
+    expect((await lintel("reload")).stdout).toBe(
+      "! at the next start:\n    workers: 1 → 2\n" +
+        "nothing changed now; workers waits for the next start (cafe, this node only)\n",
+    );
   });
 
   it("ends with 3 for an invalid file, and with 7 for one that cannot be applied", async () => {
