@@ -83,7 +83,7 @@ export interface Appliance {
   ): Promise<readonly OverrideFact[]>;
   /** Some of the connections that are open, and where the list goes on. */
   connections(filter: ConnectionFilter, limit: number, after: string | null): ConnectionPage;
-  /** Kills the connections that are there now, and answers when that is done. */
+  /** Kills the connections that are there now, and answers when that is done or broken off. */
   killConnections(filter: ConnectionFilter, wish: KillWish): Promise<Killed>;
   /**
    * Hands a virtual router and its sync group over to a peer, and answers when that is done.
@@ -133,6 +133,8 @@ export interface ConnectionPage {
 export interface KillWish extends Wish {
   /** In a second at most. */
   readonly perSecond: number;
+  /** Aborted when nobody waits for the outcome any more: the killing ends. */
+  readonly signal?: AbortSignal;
 }
 
 /** A planned handover. */

@@ -37,6 +37,7 @@ export function addConnections(router: OpenAPIHono<CallerEnv>, appliance: Applia
       context,
       await appliance.killConnections(filter, {
         perSecond: rate ?? PER_SECOND,
+        signal: context.req.raw.signal,
         reason: reason ?? null,
         caller: context.get("caller"),
         dryRun: dryRun === "true",
@@ -105,7 +106,7 @@ const LIST = createRoute({
 const KILL = createRoute({
   method: "delete",
   path: "/v1/connections",
-  summary: "Kill connections at a bounded rate; answers when it is done",
+  summary: "Kill connections at a bounded rate; answers when done, ends when nobody waits for that",
   middleware: requires("operator"),
   request: {
     headers: IfMatchSchema,

@@ -32,7 +32,10 @@ export class BrokenBody extends Error {
   override name = "BrokenBody";
 }
 
-/** Answers a request; its URL has the path and the query that were asked for, and no more. */
+/**
+ * Answers a request; its URL has the path and the query that were asked for, and no more. Its
+ * signal is aborted where whoever asked goes before it has all of the answer.
+ */
 export type Answer = (request: Request, peer: Peer) => Response | Promise<Response>;
 
 /** Certificates as PEM text. */
@@ -53,7 +56,7 @@ export interface HttpBounds {
   readonly requestTimeoutMs: number;
   /** How long an answered connection may wait for its next request. */
   readonly idleTimeoutMs: number;
-  /** How long nothing may move while an answer is under way. */
+  /** How long nothing may move while an answer is under way; it may be as long in the making. */
   readonly silenceTimeoutMs: number;
   /** How often that is looked at. */
   readonly checkEveryMs: number;
@@ -84,7 +87,9 @@ export async function listenHttp(
     connectionsCheckingInterval: bounds.checkEveryMs,
   };
   const listener = (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const under = serve(incoming, outgoing, answer).finally(() => answers.delete(under));
+    const { silenceTimeoutMs } = bounds;
+    const under = serve(incoming, outgoing, answer, silenceTimeoutMs)
+      .finally(() => answers.delete(under));
     answers.add(under);
   };
   const server = "port" in place && place.tls
@@ -112,12 +117,17 @@ async function serve(
   incoming: IncomingMessage,
   outgoing: ServerResponse,
   answer: Answer,
+  silenceTimeoutMs: number,
 ): Promise<void> {
-  const request = requestOf(incoming);
+  const request = requestOf(incoming, goneBefore(outgoing));
+  const { socket } = incoming;
   try {
+    // The silence until there is an answer is ours.
+    socket.setTimeout(0);
     const response = request
       ? await answer(request, peerOf(incoming))
       : new Response(null, { status: 400 });
+    socket.setTimeout(silenceTimeoutMs);
     outgoing.writeHead(response.status, [...response.headers].flat());
     await pipeline(response.body ? Readable.fromWeb(response.body) : [], outgoing);
     passOver(incoming);
@@ -125,6 +135,15 @@ async function serve(
     // The reader has gone, or the source of the answer has failed in the middle of it.
     outgoing.destroy();
   }
+}
+
+/** Aborted when the connection ends before all of the answer is out. */
+function goneBefore(outgoing: ServerResponse): AbortSignal {
+  const gone = new AbortController();
+  outgoing.once("close", () => {
+    if (!outgoing.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 /** What nobody wanted to read stands before the connection's next request. */
@@ -170,7 +189,7 @@ function descriptorOf(socket: Socket): number | null {
 }
 
 /** `undefined` where it is nothing that could be answered: another method, or no path. */
-function requestOf(incoming: IncomingMessage): Request | undefined {
+function requestOf(incoming: IncomingMessage, signal: AbortSignal): Request | undefined {
   const { method = "GET", rawHeaders, url = "/" } = incoming;
   const headers = new Headers();
   try {
@@ -181,7 +200,7 @@ function requestOf(incoming: IncomingMessage): Request | undefined {
     const body = method === "GET" || method === "HEAD"
       ? null
       : ReadableStream.from(bodyOf(incoming));
-    return new Request(new URL(url, "http://lintel"), { method, headers, body });
+    return new Request(new URL(url, "http://lintel"), { method, headers, body, signal });
   } catch {
     return undefined;
   }

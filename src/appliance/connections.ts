@@ -24,7 +24,7 @@ export interface ConnectionsParts {
   readonly server: (row: number) => string;
   readonly cuts: Pick<Cuts, "chosen">;
   readonly now?: () => number;
-  readonly pause?: (durationMs: number) => Promise<void>;
+  readonly pause?: (durationMs: number, signal?: AbortSignal) => Promise<void>;
 }
 
 /** One connection and where it is. */
@@ -34,7 +34,7 @@ interface Found {
 }
 
 /** How fast connections are killed, if they are. */
-type Rate = Pick<KillWish, "perSecond" | "dryRun">;
+type Rate = Pick<KillWish, "perSecond" | "dryRun" | "signal">;
 
 /** The live connections. */
 export class Connections {
@@ -79,10 +79,10 @@ export class Connections {
   }
 
   /**
-   * Kills the connections that are there now, so many a second at most. Who leaves meanwhile is
-   * not counted, who comes is left alone.
+   * Kills the connections that are there now, so many a second at most, until the signal is
+   * aborted. Who leaves meanwhile is not counted, who comes is left alone.
    */
-  async kill(filter: ConnectionFilter, { perSecond, dryRun }: Rate): Promise<Killed> {
+  async kill(filter: ConnectionFilter, { perSecond, dryRun, signal }: Rate): Promise<Killed> {
     const found = [...this.#find(filter, FIRST)];
     const outcome = { matched: found.length, perSecond };
     if (dryRun) return { ...outcome, killed: 0 };
@@ -90,7 +90,8 @@ export class Connections {
     const batch = Math.max(1, Math.ceil(perSecond * BATCH_MS / 1000));
     let killed = 0;
     for (let at = 0; at < found.length; at += batch) {
-      if (at > 0) await pause(batch * 1000 / perSecond);
+      if (at > 0) await pause(batch * 1000 / perSecond, signal);
+      if (signal?.aborted) break;
       killed += await this.#cut(found.slice(at, at + batch));
     }
     return { ...outcome, killed };

@@ -242,7 +242,11 @@ export class RunningAppliance implements Appliance {
     if (wish.dryRun) return outcome;
     const which = Object.entries(filter).filter(([, value]) => value !== undefined)
       .map(([key, value]) => `${key} ${value}`).join(", ") || "all";
-    this.#audit(`${outcome.killed} connections were killed (${which})`, wish);
+    const { killed, matched } = outcome;
+    const message = wish.signal?.aborted
+      ? `${killed} of ${matched} connections were killed (${which}): whoever asked has gone`
+      : `${killed} connections were killed (${which})`;
+    this.#audit(message, wish);
     return outcome;
   }
 

@@ -120,6 +120,40 @@ describe("listenHttp()", () => {
     await gone;
   });
 
+  it("ends an answer of which nothing moves, but not one that is long in the making", async () => {
+    const stuck = new ReadableStream({
+      start: (controller) => controller.enqueue(new TextEncoder().encode("first")),
+    });
+    const { promise: cut, resolve: noteCut } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: noteAsked } = Promise.withResolvers<void>();
+    const { url, port } = await listening({ ...PATIENT, silenceTimeoutMs: 50 }, async ({ url }) => {
+      if (!url.endsWith("/late")) return new Response(stuck);
+      noteAsked();
+      await cut;
+      return new Response("late");
+    });
+    const late = fetch(`${url}/late`);
+    await asked;
+    expect(await everything(await dial(port, CLOSING))).toContain("first");
+    noteCut();
+    expect(await (await late).text()).toBe("late");
+  });
+
+  it("tells who makes an answer that nobody waits for it any more", async () => {
+    const { promise: gone, resolve } = Promise.withResolvers<void>();
+    const { promise: asked, resolve: noteAsked } = Promise.withResolvers<void>();
+    const { port } = await listening(PATIENT, async ({ signal }) => {
+      signal.addEventListener("abort", () => resolve());
+      noteAsked();
+      await gone;
+      return new Response();
+    });
+    const client = await dial(port, "DELETE / HTTP/1.1\r\nHost: a\r\n\r\n");
+    await asked;
+    client.close();
+    await gone;
+  });
+
   it("closes who comes when there are as many as it holds", async () => {
     const { port } = await listening(PATIENT);
     const clients: Deno.Conn[] = [];

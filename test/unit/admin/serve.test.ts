@@ -81,6 +81,27 @@ describe("the unix socket", () => {
     expect(appliance.standbys).toEqual([]);
   });
 
+  it("breaks off a kill when whoever asked for it goes", async () => {
+    const admin = plan();
+    const appliance = new FakeAppliance();
+    const { promise: asked, resolve: noteAsked } = Promise.withResolvers<void>();
+    const { promise: brokenOff, resolve: noteBrokenOff } = Promise.withResolvers<void>();
+    appliance.killConnections = async (_, { perSecond, signal }) => {
+      signal?.addEventListener("abort", () => noteBrokenOff());
+      noteAsked();
+      await brokenOff;
+      return { matched: 10_000, killed: 1, perSecond };
+    };
+    const server = await serveAdmin(appliance, admin, () => {});
+    stops.push(() => server.stop());
+    const caller = await Deno.connect({ transport: "unix", path: admin.socket });
+    const request = "DELETE /v1/connections?all=true HTTP/1.1\r\nHost: a\r\n\r\n";
+    await caller.write(new TextEncoder().encode(request));
+    await asked;
+    caller.close();
+    await brokenOff;
+  });
+
   it("leaves the process's umask as it was", async () => {
     const before = Deno.umask();
     await serve(plan());

@@ -11,6 +11,7 @@ const CAPACITY = 8;
 let tables: ConnectionTable[];
 let cut: [worker: number, slots: readonly number[]][];
 let pauses: number[];
+let onPause: () => unknown;
 let connections: Connections;
 
 beforeEach(() => {
@@ -18,6 +19,7 @@ beforeEach(() => {
   tables = memories.map((memory) => new ConnectionTable(memory, CAPACITY));
   cut = [];
   pauses = [];
+  onPause = () => {};
   connections = new Connections({
     workers: memories.map((memory) => ({ memory, capacity: CAPACITY })),
     frontend: (index) => `frontend${index}`,
@@ -33,6 +35,7 @@ beforeEach(() => {
     now: () => 61_000,
     pause: (ms) => {
       pauses.push(ms);
+      onPause();
       return Promise.resolve();
     },
   });
@@ -133,6 +136,14 @@ describe("kill()", () => {
     await connections.kill({ backend: "backend1" }, { perSecond: 1, dryRun: false });
     await connections.kill({ backend: "backend0" }, { perSecond: 1, dryRun: false });
     expect(pauses).toEqual([1_000, 1_000, 1_000, 1_000]);
+  });
+
+  it("ends when nobody waits for it any more, and says how far it has come", async () => {
+    const gone = new AbortController();
+    onPause = () => pauses.length === 2 && gone.abort();
+    expect(await connections.kill({}, { perSecond: 20, dryRun: false, signal: gone.signal }))
+      .toEqual({ matched: 6, killed: 4, perSecond: 20 });
+    expect(cut).toEqual([[0, [0, 1]], [0, [2]], [1, [0]]]);
   });
 
   it("only counts, where it is a dry run", async () => {
