@@ -312,10 +312,11 @@ export class Participant {
   /** Time has passed: the deadline lay `latenessMs` ago. */
   tick(latenessMs: number, now: number): void {
     this.#latenessMs = Math.max(latenessMs, 0);
+    // First what is late, then a word about it.
+    this.give({ kind: "timer" }, now);
     const matters = latenessMs > this.#plan.advertisementIntervalMs / 2;
     if (latenessMs > 0) this.#ledger.late(latenessMs, matters);
     if (matters) this.#remarks.onLateness(latenessMs, now);
-    this.give({ kind: "timer" }, now);
   }
 
   #carryOut(output: Output): void {
