@@ -193,9 +193,10 @@ export class Participant {
 
   /** Gives it up or takes part again, as trackers and the operator want it. */
   settleYield(now: number): void {
+    const isTracked = this.standing.yield !== null;
     // A handover to be on standby ends by itself, one way or the other.
-    const isStandby = this.isStandby && this.#state.name !== "leaving";
-    this.give({ kind: "yield", yields: isStandby || this.standing.yield !== null }, now);
+    if (this.isStandby && !isTracked && this.#state.name === "leaving") return;
+    this.give({ kind: "yield", yields: this.isStandby || isTracked }, now);
   }
 
   /** Until then nobody is preempted. */

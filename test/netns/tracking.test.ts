@@ -7,6 +7,7 @@ import { afterEach, beforeAll, describe, expect, it } from "vitest";
 import { always, delay, eventually } from "../../scripts/lab/wait.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { figures } from "./figures.ts";
+import { HeldConnection } from "./held_connection.ts";
 import { eventsOf, Pair, VIP } from "./pair.ts";
 import { ProbeClient } from "./probe_client.ts";
 import { product } from "./product.ts";
@@ -48,6 +49,20 @@ describe("a file", () => {
       expect.stringMatching(/^tracker hold is bad: .*hold exists$/),
       expect.stringMatching(/^tracker hold is good: .*hold does not exist$/),
     ]);
+  });
+});
+
+describe("a connection that is silent", () => {
+  it("is reset when a tracker has the address given up", async () => {
+    pair = await Pair.create(command, {
+      file: 'trackers: { hold: { type: file, path: "${HOST_DIRECTORY}/hold" } }',
+      router: "track: { hold: yield, dataplane: false }",
+    });
+    await pair.startBoth();
+    using held = await HeldConnection.open(pair.client, VIP, 80);
+    pair.lb1.write("hold", "");
+    expect((await held.end()).how).toBe("ECONNRESET");
+    await pair.watch.only(pair.lb2);
   });
 });
 

@@ -50,8 +50,9 @@ function give(
   return member < 0 ? undefined : { member, input: { kind } };
 }
 
-/** Kept from taking part by a cause of its own. */
+/** Kept from taking part by a cause of its own, be it that only its connections are waited for. */
 function isKept(state: State): boolean {
+  if (state.name === "leaving") return state.then === "yield" && state.phase === "releasing";
   return state.name === "initialize" && state.started && (state.source === null || state.yields);
 }
 

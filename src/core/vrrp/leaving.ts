@@ -1,7 +1,7 @@
 /**
  * The ways out of Active: a planned stop or handover, which keeps the addresses until a peer has
- * taken over; yielding to a better router; and giving up at once. Sans-IO, as `step.ts`, which
- * decides when.
+ * taken over; yielding to a better router; and giving up at once. Each ends connections before the
+ * addresses go. Sans-IO, as `step.ts`, which decides when.
  */
 
 import { advertisement, isReplaced, resume } from "./active.ts";
@@ -79,6 +79,22 @@ export function yieldTo(
 export function siblingYields(router: VirtualRouter, state: Active, now: Instant): Step {
   const { advertisementIntervalMs } = router;
   return { ...releaseSoon(router, state, advertisementIntervalMs, now), reason: "siblingBackup" };
+}
+
+/**
+ * Given up at once, for a tracker or for another member of the group: a peer is told, connections
+ * are reset if that is done soon, and the addresses go.
+ */
+export function giveUp(
+  router: VirtualRouter,
+  state: Active,
+  then: "yield" | "siblingFault",
+  now: Instant,
+): Step {
+  return {
+    state: { ...leavingFrom(router, state), then, leaveAt: now + GIVE_UP_RELEASE_MS },
+    outputs: [...farewell(router, state.priority), { kind: "releaseConnections" }],
+  };
 }
 
 function releaseSoon(
@@ -159,9 +175,7 @@ export function left(router: VirtualRouter, state: Leaving, now: Instant): Step 
   if (state.then === "backup") {
     return { state: backupState(router, state, state.activeIntervalMs, now), outputs };
   }
-  const next = stopped(state);
-  if (state.then === "stop") return { state: next, outputs };
-  return { state: { ...next, started: true, yields: true }, outputs };
+  return { state: stoppedAfter(state), outputs };
 }
 
 /** Asked to stop while on the way out: that way from now on, and at once if it is so already. */
@@ -172,8 +186,13 @@ export function stopInLeaving(router: VirtualRouter, state: Leaving, now: Instan
   return { state: next, outputs: [], ...(isShown && { reason: "shutdown" }) };
 }
 
-/** To be given up while on the way out: not to come back. */
-export function yieldInLeaving(state: Leaving): Step {
+/** To be given up while on the way out: not to come back. Or no longer: to take part again then. */
+export function yieldInLeaving(state: Leaving, yields: boolean): Step {
+  if (!yields) {
+    if (state.then !== "yield") return stay(state);
+    const next: Leaving = { ...state, then: "backup" };
+    return { state: next, outputs: [], ...(!state.resumes && { reason: "recovered" }) };
+  }
   if (state.then === "stop") return stay(state);
   const isShown = state.resumes || state.then === "backup";
   const next: Leaving = { ...state, then: "yield", resumes: false };
@@ -184,6 +203,17 @@ export function yieldInLeaving(state: Leaving): Step {
 export function siblingLeft(state: Leaving): Step {
   if (!state.resumes) return stay(state);
   return { state: { ...state, resumes: false }, outputs: [], reason: GONE[state.then] };
+}
+
+/** Where one ends who leaves and is not to be Backup. */
+export function stoppedAfter(state: Leaving): Initialize {
+  const { then } = state;
+  return {
+    ...stopped(state),
+    started: then !== "stop",
+    yields: then === "yield",
+    siblingFault: then === "siblingFault",
+  };
 }
 
 /** Not taking part any more, of our own will. */
@@ -202,6 +232,7 @@ export function stopped({ priority, source }: State): Initialize {
 const GONE = {
   stop: "shutdown",
   yield: "standby",
+  siblingFault: "siblingFault",
   backup: "failover",
 } as const satisfies Record<Leaving["then"], TransitionReason>;
 
@@ -213,6 +244,8 @@ const LOWEST_PRIORITY = 1;
 
 /** How long the data plane may take to end its connections on the addresses. */
 const RELEASE_MAX_MS = 250;
+/** The same when no peer is waited for before: one that has heard priority 0 is there soon. */
+const GIVE_UP_RELEASE_MS = 50;
 /**
  * The same when a peer has the addresses already, and half an interval at most: two owners are a
  * matter of milliseconds.

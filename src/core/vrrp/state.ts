@@ -80,8 +80,8 @@ export interface Active extends Common {
 export interface Leaving extends Common {
   readonly name: "leaving";
   readonly phase: "yielding" | "releasing";
-  /** What comes after: stopped, given up as for a tracker, or Backup. */
-  readonly then: "stop" | "yield" | "backup";
+  /** What comes after: stopped, given up for a tracker, an operator or a sibling, or Backup. */
+  readonly then: "stop" | "yield" | "siblingFault" | "backup";
   /** Whether it goes on as Active if no peer takes over. */
   readonly resumes: boolean;
   /** When the phase ends at the latest. */

@@ -26,6 +26,7 @@ import {
 } from "./backup.ts";
 import {
   farewell,
+  giveUp,
   heardInLeaving,
   leave,
   leavingTimers,
@@ -34,6 +35,7 @@ import {
   siblingYields,
   stopInLeaving,
   stopped,
+  stoppedAfter,
   yieldInLeaving,
   yieldTo,
 } from "./leaving.ts";
@@ -45,8 +47,6 @@ import {
   type VirtualRouter,
 } from "./router.ts";
 import {
-  type Active,
-  type Backup,
   backupState,
   type HeardAdvertisement,
   type Initialize,
@@ -204,9 +204,10 @@ function onYield(
   reason: TransitionReason = "yielded",
 ): Step {
   if (state.name === "initialize") return join(router, { ...state, yields }, "recovered", now);
+  if (state.name === "leaving") return yieldInLeaving(state, yields);
   if (!yields) return stay(state);
-  if (state.name === "leaving") return yieldInLeaving(state);
-  return giveUp(router, state, { yields: true }, reason);
+  if (state.name === "active") return { ...giveUp(router, state, "yield", now), reason };
+  return { state: { ...stopped(state), started: true, yields }, outputs: [], reason };
 }
 
 /** Another member of the group is kept from taking part. One who leaves is not in its way. */
@@ -222,23 +223,13 @@ function onSiblingFault(
     case "leaving":
       return stay(state);
     case "backup":
-    case "active":
-      return siblingFault ? giveUp(router, state, { siblingFault }, "siblingFault") : stay(state);
+    case "active": {
+      if (!siblingFault) return stay(state);
+      const reason = "siblingFault";
+      if (state.name === "active") return { ...giveUp(router, state, reason, now), reason };
+      return { state: { ...stopped(state), started: true, siblingFault }, outputs: [], reason };
+    }
   }
-}
-
-/** Out of Backup or Active at once: a peer is told, and the addresses go. */
-function giveUp(
-  router: VirtualRouter,
-  state: Backup | Active,
-  why: Partial<Pick<Initialize, "yields" | "siblingFault">>,
-  reason: TransitionReason,
-): Step {
-  const outputs: readonly Output[] = state.name === "backup" ? [] : [
-    ...farewell(router, state.priority),
-    { kind: "removeAddresses" },
-  ];
-  return { state: { ...stopped(state), started: true, ...why }, outputs, reason };
 }
 
 /** The interface comes, goes, or changes its primary address. */
@@ -262,10 +253,9 @@ function onInterface(
     return { state: next, outputs: [...farewell(router, state.priority), remove], reason };
   }
   const { then, resumes } = state;
-  if (then === "stop") return { state: { ...next, started: false }, outputs: [remove] };
-  const isShown = resumes || then === "backup";
+  const isShown = then !== "stop" && (resumes || then === "backup");
   return {
-    state: { ...next, yields: then === "yield" },
+    state: { ...stoppedAfter(state), source },
     outputs: [remove],
     ...(isShown && { reason }),
   };

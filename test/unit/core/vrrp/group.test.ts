@@ -110,18 +110,28 @@ describe("a sync group", () => {
   it("fails altogether, those that were Active with priority 0", () => {
     const group = new Group(3).active().give(1, DOWN);
     expect(group.names).toBe("initialize initialize initialize");
-    for (const did of group.did) {
-      expect(did).toEqual([
-        "advertise 100 every 10 ms",
-        "advertise 0 every 10 ms",
-        "removeAddresses",
-      ]);
-    }
+    const farewell = ["advertise 100 every 10 ms", "advertise 0 every 10 ms"];
+    // The link of the second is down; the others can still reset connections.
+    expect(group.did).toEqual([
+      [...farewell, "releaseConnections"],
+      [...farewell, "removeAddresses"],
+      [...farewell, "releaseConnections"],
+    ]);
     expect(group.members[0]!.reason).toBe("siblingFault");
+    group.pass(50);
+    expect(group.members.map(({ state }) => state.name)).toEqual(Array(3).fill("initialize"));
+  });
+
+  it("fails altogether at once when a member yields, and not by its own tracker", () => {
+    const group = new Group(2).active().give(0, BAD);
+    expect(group.names).toBe("initialize initialize");
+    expect(group.did[1]).toContain("advertise 0 every 10 ms");
+    expect(group.members[1]!.reason).toBe("siblingFault");
+    expect(group.pass(50).give(0, GOOD).names).toBe("backup backup");
   });
 
   it("takes part again when none of its members is kept from it any more", () => {
-    const group = new Group(3).active().give(0, DOWN).give(1, BAD);
+    const group = new Group(3).active().give(0, DOWN).give(1, BAD).pass(50);
     expect(group.give(0, UP).names).toBe("initialize initialize initialize");
     expect(group.give(1, GOOD).names).toBe("backup backup backup");
     expect(group.pass(4000).names).toBe("active active active");

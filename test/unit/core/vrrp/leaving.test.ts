@@ -168,19 +168,38 @@ describe("a group", () => {
   it("gives up with priority 0 when a sibling is kept from taking part", () => {
     const trial = new Trial({ grouped: true }).started().sleep().give({ kind: "takeOver" });
     trial.give({ kind: "siblingFault", fault: true });
-    expect(trial.did).toEqual([...FAREWELL, "removeAddresses"]);
+    expect(trial.did).toEqual([...FAREWELL, "releaseConnections"]);
     expect(trial.reason).toBe("siblingFault");
+    expect(trial.give({ kind: "released" }).did).toEqual(["removeAddresses"]);
     expect(trial.give({ kind: "siblingFault", fault: false }).reason).toBe("recovered");
     expect(trial.state.name).toBe("backup");
   });
 });
 
 describe("a tracker that yields", () => {
-  it("makes an Active send priority 0 and drop the addresses at once", () => {
+  it("makes an Active send priority 0, reset connections and drop the addresses", () => {
     const trial = new Trial().active().give({ kind: "yield", yields: true });
-    expect(trial.did).toEqual([...FAREWELL, "removeAddresses"]);
-    expect(trial.reason).toBe("yielded");
+    expect(trial.did).toEqual([...FAREWELL, "releaseConnections"]);
+    expect([trial.reason, trial.shown]).toEqual(["yielded", "initialize"]);
+    expect(trial.give({ kind: "released" }).did).toEqual(["removeAddresses"]);
+    expect(trial.reason).toBeUndefined();
     expect(trial.left).toBe(Infinity);
+  });
+
+  it("does not keep the addresses for a data plane that does not answer", () => {
+    const trial = new Trial().active().give({ kind: "yield", yields: true });
+    expect(trial.left).toBe(50);
+    expect(trial.sleep().did).toEqual(["removeAddresses"]);
+    expect(trial.state).toMatchObject({ name: "initialize", started: true, yields: true });
+  });
+
+  it("and is good again before the connections are gone leaves a Backup", () => {
+    const trial = new Trial().active().give({ kind: "yield", yields: true });
+    trial.give({ kind: "yield", yields: false });
+    expect([trial.reason, trial.shown]).toEqual(["recovered", "backup"]);
+    trial.give({ kind: "released" });
+    expect(trial.did).toEqual(["removeAddresses"]);
+    expect(trial.left).toBe(3000 + 1000 * 156 / 256);
   });
 
   it("takes a Backup out, silently", () => {
@@ -191,11 +210,13 @@ describe("a tracker that yields", () => {
 
   it("that is good again means a Backup with a full timer, or an owner that is Active", () => {
     const trial = new Trial().active().give({ kind: "yield", yields: true });
+    trial.give({ kind: "released" });
     expect(trial.hear(0).hear(50).state.name).toBe("initialize");
     trial.give({ kind: "yield", yields: false });
     expect(trial.reason).toBe("recovered");
     expect(trial.left).toBe(3000 + 1000 * 156 / 256);
     const owner = new Trial({ priority: 255 }).active().give({ kind: "yield", yields: true });
+    owner.give({ kind: "released" });
     expect(owner.give({ kind: "yield", yields: false }).reason).toBe("owner");
   });
 
