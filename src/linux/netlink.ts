@@ -21,7 +21,7 @@ import {
   parseRouteEvent,
   type RouteEvent,
 } from "../core/wire/rtnetlink.ts";
-import { addressEventFilter } from "../core/wire/bpf.ts";
+import { routeEventFilter } from "../core/wire/bpf.ts";
 import { EBUSY, must } from "./errno.ts";
 import type { Fd } from "./libc.ts";
 import { attachFilter } from "./raw_ip.ts";
@@ -47,9 +47,10 @@ export class RouteSocket implements Disposable {
   /**
    * Sends a request that asks for an acknowledgement (`NLM_F_ACK`).
    *
+   * @param take given what the kernel tells before that, to a request with `NLM_F_ECHO`.
    * @returns 0, or −errno: the kernel's refusal, or that of the socket itself.
    */
-  request(message: Uint8Array<ArrayBuffer>): number {
+  request(message: Uint8Array<ArrayBuffer>, take?: (told: NetlinkMessage) => void): number {
     const sent = this.#send(message);
     if (sent < 0) return sent;
     for (;;) {
@@ -57,6 +58,7 @@ export class RouteSocket implements Disposable {
       if (length < 0) return length;
       const result = this.#inbox.acknowledgement(this.#sequence);
       if (result !== undefined) return result;
+      if (take) { for (const told of this.#inbox.messages()) take(told); }
     }
   }
 
@@ -125,20 +127,22 @@ export class RouteSocket implements Disposable {
   }
 }
 
-/** A socket that receives what changes about links and addresses. */
+/** A socket that receives what changes about links and addresses, and about routes of ours. */
 export class RouteEvents implements Disposable {
   /** To wait on: readable when there is something to {@linkcode read}. */
   readonly fd: Fd;
   readonly #inbox = new Inbox();
 
   /**
-   * @param ignored of addresses with this mark (`IFA_PROTO`) only what is removed is told.
+   * @param mark of addresses with this mark (`IFA_PROTO`) only what is removed is told; and that
+   *   is told of routes with this mark too, and of rules.
    * @throws {SystemError} when the kernel gives no socket.
    */
-  constructor(ignored?: number) {
-    this.fd = openRoute(RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR);
-    if (ignored !== undefined) {
-      must("setsockopt(SO_ATTACH_FILTER)", attachFilter(this.fd, addressEventFilter(ignored)));
+  constructor(mark?: number) {
+    const groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+    this.fd = openRoute(mark === undefined ? groups : groups | RTMGRP_ROUTES);
+    if (mark !== undefined) {
+      must("setsockopt(SO_ATTACH_FILTER)", attachFilter(this.fd, routeEventFilter(mark)));
     }
   }
 
@@ -218,6 +222,8 @@ const NETLINK_ROUTE = 0;
 const RTMGRP_LINK = 0x1;
 const RTMGRP_IPV4_IFADDR = 0x10;
 const RTMGRP_IPV6_IFADDR = 0x100;
+/** Routes and rules of both families; the last is `RTNLGRP_IPV6_RULE` as a bit. */
+const RTMGRP_ROUTES = 0x40 | 0x400 | 0x80 | 1 << 18;
 
 const SOCKADDR_NL_BYTES = 12;
 /** The kernel fills datagrams of a dump up to 32 KiB. */

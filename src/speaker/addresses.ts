@@ -92,13 +92,14 @@ export class VirtualAddresses {
   }
 
   /**
-   * Puts back what somebody else has taken away, or what has expired: addresses, and the routes
-   * that the kernel dropped with them.
+   * Puts back what somebody else has taken away, or what has expired: addresses, routes and rules.
    *
-   * @returns the addresses that were missing, and what went wrong.
+   * @returns what was missing, and what went wrong.
    */
   restore(): {
     readonly restored: readonly string[];
+    /** Routes and rules, in words. */
+    readonly routes: readonly string[];
     readonly problems: readonly AddressProblem[];
   } {
     const restored: string[] = [];
@@ -108,10 +109,8 @@ export class VirtualAddresses {
       if (result === 0) restored.push(one.text);
       return result === -EEXIST ? 0 : result;
     });
-    return {
-      restored,
-      problems: restored.length > 0 ? problems.concat(this.#routes.restore()) : problems,
-    };
+    const routes = this.#routes.restore();
+    return { restored, routes: routes.restored, problems: problems.concat(routes.problems) };
   }
 
   /** Takes away what we have put there. */

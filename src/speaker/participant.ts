@@ -301,11 +301,12 @@ export class Participant {
     this.give({ kind: "foreignClaim" }, now);
   }
 
-  /** Some address of ours may have gone from this host: puts it back while we are Active. */
+  /** Something of ours may have gone from this host: puts it back while we are Active. */
   restore(now: number): void {
     if (this.#state.name !== "active") return;
-    const { restored, problems } = this.#addresses.restore();
+    const { restored, routes, problems } = this.#addresses.restore();
     this.#remarks.onProblems(problems);
+    for (const route of routes) this.#remarks.onRouteLoss(route, now);
     for (const address of restored) this.#remarks.onLoss(address, this.#latenessMs, now);
     if (restored.length > 0) this.#announce(1);
   }

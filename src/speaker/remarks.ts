@@ -92,6 +92,11 @@ export class Remarks {
     this.sometimes(`loss ${address}`, "warn", `${address} ${how}: put back, announced anew`, now);
   }
 
+  /** A route or rule had gone from this host and has been put back. */
+  onRouteLoss(route: string, now: number): void {
+    this.sometimes(`loss ${route}`, "warn", `${route} was gone from this host: put back`, now);
+  }
+
   /** This thread has not been run in time. */
   onLateness(latenessMs: number, now: number): void {
     const message = `this thread was not run in time: ${latenessMs.toFixed(0)} ms late`;

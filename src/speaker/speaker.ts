@@ -70,7 +70,7 @@ export class Speaker implements Disposable {
   /** When the LANs were last drained. */
   #heardAt = -Infinity;
   readonly #shaken = new ShakenLinks();
-  /** Whose addresses have gone from this host, by nobody knows whom. */
+  /** Whose addresses or routes may have gone from this host, by nobody knows whom. */
   readonly #bereft = new Set<Participant>();
   /** By how much CLOCK_BOOTTIME is ahead of CLOCK_MONOTONIC: how long the host has slept. */
   #sleptMs: number;
@@ -274,9 +274,11 @@ export class Speaker implements Disposable {
   }
 
   #drainEvents(): void {
+    const soon = monotonicMs() + ROUTES_MS;
     for (let events = 0; events < DRAIN_EVENTS; events++) {
       const result = this.#events.read((event) => {
-        if (this.#matters(event)) this.#surveyAt = -Infinity;
+        if (event.kind === "routeGone") this.#surveyAt = Math.min(this.#surveyAt, soon);
+        else if (this.#matters(event)) this.#surveyAt = -Infinity;
       });
       if (result === -EAGAIN) return;
       // Lost events, above all: look at everything anew.
@@ -288,7 +290,7 @@ export class Speaker implements Disposable {
    * Whether a change may move a virtual router. Its own addresses do not, and being renewed they
    * change all the time; that one has gone is dealt with where it was held.
    */
-  #matters(event: RouteEvent): boolean {
+  #matters(event: Exclude<RouteEvent, { kind: "routeGone" }>): boolean {
     if ("link" in event) {
       this.#shaken.note(event.link, event.kind === "linkGone");
       return true;
@@ -320,6 +322,7 @@ export class Speaker implements Disposable {
     this.#settleInterfaces();
     for (const participant of this.#roster.participants) {
       const { plan } = participant;
+      if (plan.routes.length + plan.rules.length > 0) this.#bereft.add(participant);
       const found = findPlace(plan, links, addresses, this.#roster.plans);
       const place = this.#macs.settle(plan, found, links);
       if (!("link" in place)) {
@@ -393,3 +396,5 @@ const HELD_UP_MS = 20;
 const LATE_MS = 5;
 
 const SURVEY_RETRY_MS = 1_000;
+/** From the news that routes are gone until they are back: not at once, lest we only fight. */
+const ROUTES_MS = 50;

@@ -10,11 +10,12 @@ import {
   addRoute,
   addRule,
   type Destination,
+  priorityOf,
   removeRoute,
   removeRule,
   type Route,
 } from "../core/wire/rtroute.ts";
-import { ENOENT, ESRCH } from "../linux/errno.ts";
+import { EEXIST, ENOENT, ESRCH } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
 import { interfaceIndex } from "../linux/interface.ts";
 
@@ -39,7 +40,9 @@ export class VirtualRoutes {
     const before = this.#held;
     this.#held = entriesOf(plan);
     for (const one of this.#held) {
-      one.held = before.some(({ key, held }) => held && key === one.key);
+      const same = before.find(({ key, held }) => held && key === one.key);
+      one.held = same !== undefined;
+      one.priority = same?.priority ?? null;
     }
     const kept = new Set(this.#held.map(({ key }) => key));
     return this.#take(before.filter(({ key }) => !kept.has(key)));
@@ -49,16 +52,30 @@ export class VirtualRoutes {
   add(): readonly RouteProblem[] {
     return this.#each((one) => {
       if (one.held) return 0;
-      const result = this.#route.request(one.add(this.#index));
+      const result = this.#install(one);
       one.held = result === 0;
       return result;
     });
   }
 
-  /** Installs again what the kernel has taken away meanwhile, as it does with an address. */
-  restore(): readonly RouteProblem[] {
-    this.remove();
-    return this.add();
+  /**
+   * Installs again what somebody else has taken away meanwhile, or the kernel: with an address, or
+   * with the link that a route leads by. What is still there stays untouched.
+   *
+   * @returns what was missing, in words, and what the kernel refuses.
+   */
+  restore(): {
+    readonly restored: readonly string[];
+    readonly problems: readonly RouteProblem[];
+  } {
+    const restored: string[] = [];
+    const problems = this.#each((one) => {
+      if (!one.held) return 0;
+      const result = this.#install(one);
+      if (result === 0) restored.push(one.text);
+      return result === -EEXIST ? 0 : result;
+    });
+    return { restored, problems };
   }
 
   /** Takes away what we have installed. */
@@ -66,10 +83,18 @@ export class VirtualRoutes {
     return this.#take(this.#held);
   }
 
+  /** A rule that the kernel has given a priority keeps it for as long as it is held. */
+  #install(one: Held): number {
+    return this.#route.request(one.add(this.#index, one.priority), (told) => {
+      one.priority = priorityOf(told) ?? one.priority;
+    });
+  }
+
   #take(held: readonly Held[]): readonly RouteProblem[] {
     return this.#each((one) => {
       if (!one.held) return 0;
       one.held = false;
+      one.priority = null;
       return goneIsGood(this.#route.request(one.remove));
     }, held);
   }
@@ -111,10 +136,12 @@ export function removeLeftRoutes(
 interface Held {
   readonly key: string;
   readonly text: string;
-  readonly add: (index: number) => Uint8Array<ArrayBuffer>;
+  readonly add: (index: number, priority: number | null) => Uint8Array<ArrayBuffer>;
   readonly remove: Uint8Array<ArrayBuffer>;
   /** Whether it is there because of us. */
   held: boolean;
+  /** Of a rule, where the plan leaves it to the kernel and that has said so. */
+  priority: number | null;
 }
 
 /** Routes first, so that no rule leads into an empty table. */
@@ -140,6 +167,7 @@ function heldRoute(plan: RoutePlan): Held {
       addRoute({ ...route, index: plan.interface ? interfaceIndex(plan.interface) : index }),
     remove: removeRoute(route),
     held: false,
+    priority: null,
   };
 }
 
@@ -150,13 +178,13 @@ function heldRule(plan: RulePlan): Held {
     to: plan.to === null ? null : destinationOf(plan.to),
   };
   const ends = [plan.from && `from ${plan.from}`, plan.to && `to ${plan.to}`].filter(Boolean);
-  const add = addRule(rule);
   return {
     key: JSON.stringify(plan),
     text: `the rule ${ends.join(" ")} for table ${plan.table}`,
-    add: () => add,
+    add: (_index, priority) => addRule({ ...rule, priority: rule.priority ?? priority }),
     remove: removeRule(rule),
     held: false,
+    priority: null,
   };
 }
 

@@ -76,6 +76,36 @@ it("routes and rules come and go with the virtual router", async () => {
   expect(speaker.said.filter((line) => /refuses/.test(line))).toEqual([]);
 });
 
+it("they are back soon when somebody takes them away, or a link was down", async () => {
+  const plan = {
+    ...PLAN,
+    routes: [...PLAN.routes, route({ to: "10.4.0.0/16", interface: "eth1" })],
+    // Nothing that is renewed may be what mends it.
+    deadmanMs: null,
+  };
+  lab.attach(lb1, "far", ["172.16.1.2/24"]);
+  const speaker = new SpeakerHost(lb1, [plan]);
+  await speaker.is("active");
+  const all = [...INSTALLED.slice(0, 2), "10.4.0.0/16 dev eth1 scope link", ...INSTALLED.slice(2)];
+  const areAllBack = () =>
+    eventually("they are there", async () => (await installed()).join("\n") === all.join("\n"));
+  await areAllBack();
+  await lb1.run(["ip", "route", "flush", "table", "all", "proto", "18"]);
+  await areAllBack();
+  await lb1.run(["ip", "rule", "del", "from", "10.3.0.0/16", "table", "300"]);
+  await lb1.run(["ip", "-6", "route", "del", "fd01::/64"]);
+  await lb1.run(["ip", "-6", "rule", "del", "to", "fd02::/64", "table", "300"]);
+  await areAllBack();
+  lb1.links.down("eth1");
+  await eventually("one is gone", async () => (await installed()).length === all.length - 1);
+  lb1.links.up("eth1");
+  await areAllBack();
+  await speaker.says(/the route to 10\.1\.0\.0\/16 was gone from this host: put back/);
+  expect(speaker.transitions.map(({ to }) => to)).toEqual(["backup", "active"]);
+  await speaker.stop();
+  expect(await installed()).toEqual([]);
+});
+
 it("what a killed predecessor left is removed at start; another's stays", async () => {
   const killed = new SpeakerHost(lb1, [{ ...PLAN, deadmanMs: null }]);
   await killed.is("active");

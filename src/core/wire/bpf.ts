@@ -37,20 +37,28 @@ export function senderFilter(source: Uint8Array, protocol: number): Uint8Array<A
 
 /**
  * Passes everything a route socket receives but the news that an address with such a mark
- * (`IFA_PROTO`) is there: renewed four times a second each, many of them would keep us busy.
+ * (`IFA_PROTO`) is there: renewed four times a second each, many of them would keep us busy. Of
+ * routes only those with the mark that go, of rules only what goes: others may come by the
+ * thousand.
  */
-export function addressEventFilter(mark: number): Uint8Array<ArrayBuffer> {
+export function routeEventFilter(mark: number): Uint8Array<ArrayBuffer> {
   return encode([
     // BPF reads the wire's byte order, and netlink has the host's.
     [LOAD_HALF, 0, 0, NETLINK_TYPE],
-    [JUMP_EQUAL, 0, 7, RTM_NEWADDR << 8],
+    [JUMP_EQUAL, 4, 0, RTM_NEWADDR << 8],
+    [JUMP_EQUAL, 10, 0, RTM_DELROUTE << 8],
+    [JUMP_EQUAL, 12, 0, RTM_NEWROUTE << 8],
+    [JUMP_EQUAL, 11, 0, RTM_NEWRULE << 8],
+    [RETURN, 0, 0, WHOLE_PACKET],
     [LOAD_INDEX, 0, 0, IFA_PROTO],
     [LOAD_IMMEDIATE, 0, 0, IFADDR_ATTRIBUTES],
     [LOAD_WORD, 0, 0, FIND_ATTRIBUTE],
-    [JUMP_EQUAL, 3, 0, 0],
+    [JUMP_EQUAL, 5, 0, 0],
     [ACCUMULATOR_TO_INDEX, 0, 0, 0],
     [LOAD_BYTE_INDEXED, 0, 0, ATTRIBUTE_VALUE],
-    [JUMP_EQUAL, 1, 0, mark],
+    [JUMP_EQUAL, 3, 2, mark],
+    [LOAD_BYTE, 0, 0, ROUTE_PROTOCOL],
+    [JUMP_EQUAL, 0, 1, mark],
     [RETURN, 0, 0, WHOLE_PACKET],
     [RETURN, 0, 0, 0],
   ]);
@@ -115,10 +123,15 @@ const MOST_WORDS = 2047;
 
 const NETLINK_TYPE = 4;
 const RTM_NEWADDR = 20;
+const RTM_NEWROUTE = 24;
+const RTM_DELROUTE = 25;
+const RTM_NEWRULE = 32;
 const IFA_PROTO = 11;
 /** Behind `struct nlmsghdr` and `struct ifaddrmsg`. */
 const IFADDR_ATTRIBUTES = 24;
 const ATTRIBUTE_VALUE = 4;
+/** `rtm_protocol` in `struct rtmsg`, behind `struct nlmsghdr`. */
+const ROUTE_PROTOCOL = 21;
 /** `SKF_AD_OFF + SKF_AD_NLATTR`: where attribute X is, from the accumulator on; 0 for nowhere. */
 const FIND_ATTRIBUTE = 0xfffff000 + 12;
 

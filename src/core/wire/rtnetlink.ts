@@ -63,7 +63,9 @@ export interface InterfaceAddress {
 /** What a notification, or one entry of a dump, says. */
 export type RouteEvent =
   | { readonly kind: "link" | "linkGone"; readonly link: Link }
-  | { readonly kind: "address" | "addressGone"; readonly address: InterfaceAddress };
+  | { readonly kind: "address" | "addressGone"; readonly address: InterfaceAddress }
+  /** A route or a rule. */
+  | { readonly kind: "routeGone" };
 
 /** Asks for all links. */
 export function linkDump(): Uint8Array<ArrayBuffer> {
@@ -133,7 +135,7 @@ export function linkMessage(
     .u32(0).u32(index).u32(flags).u32(change);
 }
 
-/** Reads a message about a link or an address; `undefined` for any other. */
+/** Reads a message about a link, an address or a route that goes; `undefined` for any other. */
 export function parseRouteEvent(message: NetlinkMessage): RouteEvent | undefined {
   if (message.type === RTM_NEWLINK || message.type === RTM_DELLINK) {
     const link = parseLink(message.body);
@@ -143,6 +145,7 @@ export function parseRouteEvent(message: NetlinkMessage): RouteEvent | undefined
     const address = parseInterfaceAddress(message.body);
     return address && { kind: message.type === RTM_NEWADDR ? "address" : "addressGone", address };
   }
+  if (message.type === RTM_DELROUTE || message.type === RTM_DELRULE) return { kind: "routeGone" };
   return undefined;
 }
 
@@ -262,6 +265,8 @@ const RTM_GETLINK = 18;
 const RTM_NEWADDR = 20;
 const RTM_DELADDR = 21;
 const RTM_GETADDR = 22;
+const RTM_DELROUTE = 25;
+const RTM_DELRULE = 33;
 
 const IFLA_MTU = 4;
 const IFLA_OPERSTATE = 16;

@@ -1,10 +1,20 @@
 /**
  * rtnetlink messages about routes and rules (rtnetlink(7), ip-route(8), ip-rule(8)), as bytes to be
- * sent. Reads none: what is removed is named, and marked as ours.
+ * sent. Reads hardly any: what is removed is named, and marked as ours.
  */
 
 import type { Family } from "../net/address.ts";
-import { MessageWriter, NLM_F_ACK, NLM_F_CREATE, NLM_F_EXCL, NLM_F_REQUEST } from "./netlink.ts";
+import {
+  attributesOf,
+  MessageWriter,
+  type NetlinkMessage,
+  NLM_F_ACK,
+  NLM_F_CREATE,
+  NLM_F_ECHO,
+  NLM_F_EXCL,
+  NLM_F_REQUEST,
+  u32Of,
+} from "./netlink.ts";
 import { SCOPE_LINK, SCOPE_UNIVERSE } from "./rtnetlink.ts";
 
 /** A route to a network. */
@@ -59,9 +69,20 @@ export function removeRoute(route: Route): Uint8Array<ArrayBuffer> {
   return routeMessage(RTM_DELROUTE, 0, route).finish();
 }
 
-/** Adds a rule with our mark; −EEXIST if there is such a one already. */
+/**
+ * Adds a rule with our mark; −EEXIST if there is such a one already. That holds of a known priority
+ * only: without one the kernel adds as many as it is asked for, so it is to tell which it has
+ * given: see {@linkcode priorityOf}.
+ */
 export function addRule(rule: Rule): Uint8Array<ArrayBuffer> {
-  return ruleMessage(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, rule);
+  const echo = rule.priority === null ? NLM_F_ECHO : 0;
+  return ruleMessage(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL | echo, rule);
+}
+
+/** The priority of a rule that the kernel tells of; `undefined` for any other message. */
+export function priorityOf({ type, body }: NetlinkMessage): number | undefined {
+  if (type !== RTM_NEWRULE || body.length < FIB_RULE_BYTES) return undefined;
+  return u32Of(attributesOf(body.subarray(FIB_RULE_BYTES)).get(FRA_PRIORITY)) ?? 0;
 }
 
 /** Removes a rule of ours; −ENOENT if there is none. */
@@ -145,6 +166,7 @@ const RTA_PREFSRC = 7;
 const RTA_TABLE = 15;
 const RTA_VIA = 18;
 
+const FIB_RULE_BYTES = 12;
 const FR_ACT_TO_TBL = 1;
 const FRA_DST = 1;
 const FRA_SRC = 2;

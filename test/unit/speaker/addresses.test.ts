@@ -78,10 +78,10 @@ describe("VirtualAddresses", () => {
   it("puts back what is missing, and nothing that is still there", () => {
     const { addresses, requests } = held({}, 0, -EEXIST, 0);
     addresses.add();
-    expect(addresses.restore()).toEqual({ restored: [], problems: [] });
-    expect(addresses.restore()).toEqual({ restored: ["10.77.0.100"], problems: [] });
+    expect(addresses.restore()).toEqual({ restored: [], routes: [], problems: [] });
+    expect(addresses.restore()).toEqual({ restored: ["10.77.0.100"], routes: [], problems: [] });
     addresses.remove();
-    expect(addresses.restore()).toEqual({ restored: [], problems: [] });
+    expect(addresses.restore()).toEqual({ restored: [], routes: [], problems: [] });
     expect(requests).toEqual(["add", "add", "add", "remove"]);
   });
 

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
-import { EEXIST, ENOENT, EPERM, ESRCH } from "../../../src/linux/errno.ts";
+import { messagesOf } from "../../../src/core/wire/netlink.ts";
+import { addRule, priorityOf } from "../../../src/core/wire/rtroute.ts";
+import { EEXIST, ENETDOWN, ENOENT, EPERM, ESRCH } from "../../../src/linux/errno.ts";
 import { removeLeftRoutes, VirtualRoutes } from "../../../src/speaker/virtual_routes.ts";
 import { routerPlan } from "../plans.ts";
 
@@ -50,10 +52,39 @@ describe("VirtualRoutes", () => {
   });
 
   it("finds nothing wrong with what the kernel has dropped by itself", () => {
-    const { routes, requests } = over(0, 0, -ESRCH, -ENOENT);
+    const { routes } = over(0, 0, -ESRCH, -ENOENT);
     routes.add();
-    expect(routes.restore()).toEqual([]);
-    expect(requests).toEqual(["+route", "+rule", "-route", "-rule", "+route", "+rule"]);
+    expect(routes.remove()).toEqual([]);
+  });
+
+  it("puts back what is missing, and leaves alone what is there and what it does not hold", () => {
+    const { routes, requests } = over(-EEXIST, 0, -EEXIST, 0, -ENETDOWN);
+    routes.add();
+    const rule = "the rule from 10.2.0.0/16 for table 100";
+    expect(routes.restore()).toEqual({ restored: [], problems: [] });
+    expect(routes.restore()).toEqual({ restored: [rule], problems: [] });
+    expect(routes.restore().problems).toEqual([{ address: rule, errno: ENETDOWN }]);
+    expect(routes.restore()).toEqual({ restored: [rule], problems: [] });
+    expect(requests).toEqual(["+route", "+rule", "+rule", "+rule", "+rule", "+rule"]);
+  });
+
+  it("gives a rule back the priority that the kernel had given it", () => {
+    const rule = { family: 4, from: null, to: "10.2.0.0/16", table: 100, priority: null } as const;
+    const asked: (number | undefined)[] = [];
+    const routes = new VirtualRoutes(routerPlan({ rules: [rule] }), {
+      request: (message, take) => {
+        const [told] = messagesOf(message);
+        asked.push(told && priorityOf(told));
+        const given = { ...rule, to: { bytes: new Uint8Array(4), length: 0 }, priority: 32_765 };
+        for (const one of messagesOf(addRule(given))) take?.(one);
+        return 0;
+      },
+    });
+    routes.add();
+    routes.restore();
+    routes.remove();
+    routes.add();
+    expect(asked).toEqual([0, 32_765, undefined, 0]);
   });
 });
 

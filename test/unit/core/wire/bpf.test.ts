@@ -8,11 +8,19 @@ import {
   removeAddress,
 } from "../../../../src/core/wire/rtnetlink.ts";
 import {
-  addressEventFilter,
   arpClaimFilter,
   neighbourClaimFilter,
+  routeEventFilter,
   senderFilter,
 } from "../../../../src/core/wire/bpf.ts";
+import {
+  addRoute,
+  addRule,
+  removeRoute,
+  removeRule,
+  type Route,
+  type Rule,
+} from "../../../../src/core/wire/rtroute.ts";
 import { writeIpv4Header } from "../../../../src/core/wire/ipv4.ts";
 import { writeIpv6Header } from "../../../../src/core/wire/ipv6.ts";
 import {
@@ -22,6 +30,18 @@ import {
 
 const MAC = Uint8Array.of(2, 0, 0, 0, 0, 1);
 const VIPS = ["10.77.0.100", "200.77.0.101", "fd00::10", "fd00::ffff:ffff"].map(bytesOf);
+
+const ANYWHERE = { bytes: new Uint8Array(4), length: 0 };
+const ROUTE: Route = {
+  family: 4,
+  to: ANYWHERE,
+  via: null,
+  index: 2,
+  source: null,
+  table: 254,
+  metric: null,
+};
+const RULE: Rule = { family: 4, from: ANYWHERE, to: null, table: 300, priority: 7 };
 
 describe("arpClaimFilter()", () => {
   it.each([["10.77.0.100", true], ["200.77.0.101", true], ["10.77.0.1", false]])(
@@ -77,7 +97,7 @@ describe("senderFilter()", () => {
   });
 });
 
-describe("addressEventFilter()", () => {
+describe("routeEventFilter()", () => {
   const address: InterfaceAddress = {
     ...{ index: 2, family: 4, address: bytesOf("10.77.0.100"), prefixLength: 32, scope: 0 },
     ...{ flags: 0, protocol: 18, validSeconds: 2, preferredSeconds: 2 },
@@ -89,10 +109,21 @@ describe("addressEventFilter()", () => {
     ["one of nobody's", addAddress({ ...address, protocol: 0 }, "replace"), true],
     ["one of ours that goes", removeAddress(address), true],
     ["a link", new MessageWriter(16, 0).zeros(16).finish(), true],
+    ["a route of ours", addRoute(ROUTE), false],
+    ["one of ours that goes", removeRoute(ROUTE), true],
+    ["one of another's that goes", ofAnother(removeRoute(ROUTE)), false],
+    ["a rule", addRule(RULE), false],
+    ["one that goes", removeRule(RULE), true],
   ])("of %s: %s", (_what, message, passes) => {
-    expect(run(addressEventFilter(18), message)).toBe(passes);
+    expect(run(routeEventFilter(18), message)).toBe(passes);
   });
 });
+
+/** The same with another `rtm_protocol`. */
+function ofAnother(message: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  message[21] = 3;
+  return message;
+}
 
 /** The few instructions that are used here, as the kernel carries them out. */
 function run(program: Uint8Array<ArrayBuffer>, packet: Uint8Array): boolean {

@@ -145,6 +145,12 @@ describe("parseRouteEvent", () => {
     expect(parseRouteEvent(message(20, body))).toMatchObject({ address: { flags: 0x80 } });
   });
 
+  it("reads that a route or a rule goes", () => {
+    for (const type of [25, 33]) {
+      expect(parseRouteEvent(message(type, new Uint8Array(12)))).toEqual({ kind: "routeGone" });
+    }
+  });
+
   it.each([
     ["a route", 24, "02200000 02000000 08000200 0a000001"],
     ["a link cut short", 16, "00000100 07000000 00000000"],

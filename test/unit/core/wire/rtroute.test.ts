@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { parseAddress } from "../../../../src/core/net/address.ts";
+import { messagesOf } from "../../../../src/core/wire/netlink.ts";
 import {
   addRoute,
   addRule,
+  priorityOf,
   removeRoute,
   removeRule,
   type Route,
@@ -81,6 +83,13 @@ describe("rules", () => {
         .replaceAll(" ", ""),
     );
   });
+});
+
+it("a rule without a priority asks for the one that the kernel gives it", () => {
+  const asked = addRule({ ...RULE, priority: null });
+  expect(hex(asked)).toContain("20000d06");
+  const told = (bytes: Uint8Array<ArrayBuffer>) => priorityOf([...messagesOf(bytes)][0]!);
+  expect([told(addRule(RULE)), told(asked), told(removeRule(RULE))]).toEqual([50, 0, undefined]);
 });
 
 function bytesOf(text: string): Uint8Array {
