@@ -31,6 +31,7 @@ const IMPORTS: Readonly<Record<string, readonly string[]>> = {
   "src/core/balance": ["src/core/net", "src/core/plan"],
   "src/core/plan": ["src/core/net", "src/core/wire"],
   "src/core/route": [],
+  "src/core/text": [],
   "src/core/track": ["src/core/plan"],
   "src/core/wire": ["src/core/net"],
   "src/core/vrrp": ["src/core/net", "src/core/wire"],

@@ -5,6 +5,7 @@
  * @see HAProxy Management Guide, section 9.1, CSV format
  */
 
+import { harmless } from "../core/text/harmless.ts";
 import type { Backend, Frontend, Server } from "./model.ts";
 
 /** All frontends, then each backend's servers and the backend itself. */
@@ -116,8 +117,8 @@ function isUp({ admin, agent, health }: Server): boolean {
 }
 
 function field(value: string | number | null | undefined): string {
-  const text = value === null || value === undefined ? "" : String(value);
-  return /[",\n]/.test(text) ? `"${text.replaceAll('"', '""').replaceAll("\n", " ")}"` : text;
+  const text = value === null || value === undefined ? "" : harmless(String(value));
+  return /[",]/.test(text) ? `"${text.replaceAll('"', '""')}"` : text;
 }
 
 function sum(values: readonly number[]): number {

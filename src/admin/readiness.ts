@@ -3,6 +3,7 @@
  * server's last failed check said. Decides nothing.
  */
 
+import { harmless } from "../core/text/harmless.ts";
 import type { Backend, Frontend, Health, Server } from "./model.ts";
 
 /** One line for each fact; what servers said is quoted behind a bar. */
@@ -36,7 +37,7 @@ function serverLines({ backend, name, admin, agent, health, weight }: Server): s
 }
 
 function textOf(text: string | null): string {
-  return text ? ` (${text.replaceAll(/\p{Cc}/gu, " ")})` : "";
+  return text ? ` (${harmless(text)})` : "";
 }
 
 function lastCheck({ code, status, latencySeconds }: Health): string[] {
@@ -51,8 +52,7 @@ function failureLines({ failure, failureCode, failureStatus, failedAt }: Health)
   const quoted = text === "" ? [] : text.split(/\r?\n/);
   return [
     `  last failure ${failedAt ?? ""}: ${withStatus(failureCode, failureStatus)}`,
-    // A server's words are not to move anybody's cursor.
-    ...quoted.map((line) => `  | ${line.replaceAll(/\p{Cc}/gu, " ")}`),
+    ...quoted.map((line) => `  | ${harmless(line)}`),
   ];
 }
 

@@ -3,6 +3,7 @@
  */
 
 import { configure, getJsonLinesFormatter, getLogger, type LogRecord } from "@logtape/logtape";
+import { harmless } from "../core/text/harmless.ts";
 import type { LogPlan } from "../core/plan/plan.ts";
 import { PERIOD_MS, Repeats } from "./repeats.ts";
 
@@ -54,14 +55,18 @@ export function logOf(part: string): Log {
   };
 }
 
-/** `2026-01-31T08:00:00.000Z warning speaker: text key=value`. */
-function textLine(record: LogRecord): string {
+/**
+ * `2026-01-31T08:00:00.000Z warning speaker: text key=value`. One line also where the message is an
+ * error with its stack.
+ */
+export function textLine(record: LogRecord): string {
   const at = new Date(record.timestamp).toISOString();
   const part = record.category.slice(1).join(".");
   const properties = Object.entries(record.properties)
     .map(([key, value]) => ` ${key}=${typeof value === "string" ? quoted(value) : value}`)
     .join("");
-  return `${at} ${record.level} ${part}: ${record.message.join("")}${properties}\n`;
+  const line = `${at} ${record.level} ${part}: ${record.message.join("")}${properties}`;
+  return `${harmless(line)}\n`;
 }
 
 function quoted(value: string): string {

@@ -5,6 +5,7 @@
  */
 
 import { type Event, EventSchema } from "../admin/model_events.ts";
+import { harmless } from "../core/text/harmless.ts";
 
 /** What is told of an event; the rest is filled in. */
 export type Happening =
@@ -47,7 +48,8 @@ export class Recorder {
       at: new Date().toISOString(),
       node: this.#node,
       kind,
-      message,
+      // It may quote a server's body.
+      message: harmless(message),
       virtualRouter: null,
       by: null,
       reason: null,

@@ -5,6 +5,7 @@
 
 import { type Event, EventSchema, type Transition } from "../admin/model_events.ts";
 import type { Tracker } from "../admin/model.ts";
+import { harmless } from "../core/text/harmless.ts";
 import { type AdminClient, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { type Cell, paint, type Tone } from "./table.ts";
@@ -61,12 +62,12 @@ export function explain({ at, node, message, transition }: Event): string {
   const late = latenessSeconds < NOTABLE_SECONDS
     ? "This node's own timers were on time."
     : `This node was not run in time: it woke up ${seconds(latenessSeconds)} late.`;
-  return [
+  return harmless([
     `At ${at} on ${node} ${message} (it was ${from} before).`,
     heard,
     priorityOf(transition),
     late,
-  ].join(" ");
+  ].join(" "));
 }
 
 function priorityOf({ priority: { configured, effective }, trackers }: Transition): string {
@@ -88,7 +89,7 @@ export function describeTracker({ name, effect, detail }: Tracker): string {
 function formatEvent({ at, kind, message, by, reason }: Event, colours: boolean): string {
   const who = by === null ? "" : ` (by ${by}${reason === null ? "" : `: ${reason}`})`;
   const what: Cell = { text: kind.padEnd(10), tone: TONES[kind] };
-  return `${at}  ${paint(what, colours)}  ${message}${who}\n`;
+  return `${at}  ${paint(what, colours)}  ${harmless(message + who)}\n`;
 }
 
 async function list(client: AdminClient): Promise<Event[]> {

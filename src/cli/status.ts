@@ -176,8 +176,12 @@ function serversTable(backends: readonly Backend[], colours: boolean): string {
 
 /** Why a server that nobody has touched takes no connections. */
 function whyDown({ agent, health }: Server): string {
-  if (health.state === "down") return health.failure ?? "";
+  if (health.state === "down") return firstLine(health.failure ?? "");
   return agent?.down ? `agent: ${agent.text || agent.word}` : "";
+}
+
+function firstLine(text: string): string {
+  return text.trim().split(/[\r\n]/, 1)[0] ?? "";
 }
 
 function checkOf(code: string | null, latencySeconds: number | null): string {

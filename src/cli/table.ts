@@ -2,6 +2,8 @@
  * Aligned columns for people. Colours are added after the widths are known.
  */
 
+import { harmless } from "../core/text/harmless.ts";
+
 /** A piece of text and how it is meant. */
 export interface Cell {
   readonly text: string;
@@ -38,9 +40,10 @@ export function formatTable(
   return lines.map((line) => `${line}\n`).join("");
 }
 
-/** Text with its tone, where colours are wanted. */
+/** Text with its tone, where colours are wanted; what others have said in it is made harmless. */
 export function paint({ text, tone }: Cell, colours: boolean): string {
-  return colours && tone ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
+  const shown = harmless(text);
+  return colours && tone ? `\x1b[${CODES[tone]}m${shown}\x1b[0m` : shown;
 }
 
 const CODES: Readonly<Record<Tone, number>> = {

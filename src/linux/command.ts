@@ -5,6 +5,8 @@
  * @see execve(2), setsid(2), kill(2)
  */
 
+import { harmless } from "../core/text/harmless.ts";
+
 /** How a program has ended. */
 export interface CommandResult {
   readonly ok: boolean;
@@ -103,8 +105,7 @@ class Tail {
 
   lastLine(): string {
     const line = this.#text.trimEnd().split(/[\r\n]/).at(-1) ?? "";
-    // Control characters are none of a status's business.
-    return line.replaceAll(/\p{Cc}/gu, " ").slice(-MOST_CHARACTERS);
+    return harmless(line).slice(-MOST_CHARACTERS);
   }
 }
 

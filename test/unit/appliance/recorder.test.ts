@@ -27,6 +27,13 @@ describe("Recorder", () => {
     expect(recorder.after(2)).toEqual([]);
   });
 
+  it("quotes what servers say in one line, harmlessly", () => {
+    const recorder = new Recorder("lb1", memory());
+    const said = "L7STS, [-]etcd failed\n\u001b[2Jwithheld";
+    expect(recorder.record({ kind: "server", message: `server web/a is down: ${said}` }).message)
+      .toBe("server web/a is down: L7STS, [-]etcd failed  [2Jwithheld");
+  });
+
   it("counts on over a restart, and passes over lines that are none of ours", () => {
     const first = memory();
     const before = new Recorder("lb1", first);

@@ -91,6 +91,20 @@ describe("lintel events", () => {
     expect(lines.map((line) => JSON.parse(line).id)).toEqual([1, 2]);
   });
 
+  it("moves no cursor, whatever is quoted", async () => {
+    const message = "server web/s1 is down: \u001b[2Jno\nforged";
+    const said = { message, reason: "\u009b2J", by: "ops" };
+    appliance.happens(makeEvent(1, { kind: "server", ...said }));
+    appliance.happens(makeEvent(2, said));
+    const { stdout } = await lintel("events");
+    expect(stdout.split("\n")).toEqual([
+      expect.stringMatching(/ server web\/s1 is down: {2}\[2Jno forged \(by ops: {2}2J\)$/),
+      expect.stringMatching(/ transition /),
+      "",
+    ]);
+    expect((await lintel("why")).stdout.trimEnd()).not.toMatch(/\p{Cc}/u);
+  });
+
   it("follows until the appliance ends", async () => {
     appliance.happens(makeEvent(1));
     const following = lintel("events", "--follow", "--json");

@@ -1,5 +1,27 @@
 import { describe, expect, it } from "vitest";
-import { formatSpan } from "../../../src/cli/status.ts";
+import { formatSpan, formatStatus } from "../../../src/cli/status.ts";
+import { FakeAppliance, makeServer } from "../admin/fake_appliance.ts";
+
+/** The status of an appliance whose only server is down. */
+function formatted(failure: string): string {
+  const appliance = new FakeAppliance();
+  const server = makeServer("web", "a");
+  const health = { ...server.health, state: "down", failure } as const;
+  const backends = appliance.backends().slice(0, 1)
+    .map((backend) => ({ ...backend, servers: [{ ...server, health }] }));
+  return formatStatus({
+    ...{ ...appliance.nodeStatus(), virtualRouters: [], frontends: [], backends },
+    ...{ live: { ok: true, causes: [] }, ready: { ok: true, causes: [] } },
+  }, false);
+}
+
+describe("formatStatus", () => {
+  it("gives a failure one line, harmlessly", () => {
+    const text = formatted("\r\n[-]etcd \u001b[2Jfailed\r\n[+]ping ok\n");
+    expect(text).toMatch(/\[-\]etcd {2}\[2Jfailed\n$/);
+    expect(text).not.toContain("ping");
+  });
+});
 
 describe("formatSpan", () => {
   it.each([
