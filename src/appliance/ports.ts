@@ -13,13 +13,22 @@ export interface RefusedListener {
   readonly protocol: Protocol;
   readonly address: string;
   readonly port: number;
+  /** Whether somebody listens there, or in its way. */
+  readonly isInUse: boolean;
   /** The place, the cause and the remedy. */
   readonly message: string;
 }
 
-/** The plan's listeners that cannot be had. */
-export function refusedListeners({ frontends }: Plan): RefusedListener[] {
-  return refusedAmong(frontends.flatMap(({ listeners }) => listeners), []);
+/** The plan's listeners that cannot be had, also those of the admin API. */
+export function refusedListeners({ frontends, admin }: Plan): RefusedListener[] {
+  const refused = refusedAmong(frontends.flatMap(({ listeners }) => listeners), []);
+  const refusedToAdmin = (["listen", "probes"] as const).flatMap((key) => {
+    const place = admin[key];
+    const listener = place && { protocol: "tcp" as const, virtualRouter: null, ...place };
+    return refusedAmong(listener ? [listener] : [], [])
+      .map((one) => ({ ...one, message: `admin.${key}: ${one.message}` }));
+  });
+  return [...refused, ...refusedToAdmin];
 }
 
 /**
@@ -37,7 +46,9 @@ export function refusedAmong(
     const { protocol, address, port } = listener;
     const answer = probePort(listener);
     if (answer === -EADDRINUSE && ours.some((one) => areInTheWay(one, listener))) return [];
-    return answer < 0 ? [{ protocol, address, port, message: refusal(listener, -answer) }] : [];
+    if (answer >= 0) return [];
+    const message = refusal(listener, -answer);
+    return [{ protocol, address, port, isInUse: answer === -EADDRINUSE, message }];
   });
 }
 

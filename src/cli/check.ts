@@ -2,7 +2,6 @@
  * `lintel check`: everything that is wrong with a file, at once. It changes nothing anywhere.
  */
 
-import { StatusSchema } from "../admin/model.ts";
 import type { HostFacts } from "../config/host.ts";
 import { hostProblems } from "../config/host.ts";
 import { checkAllNodes, loadConfig, resolvedConfig, type Source } from "../config/load.ts";
@@ -10,8 +9,9 @@ import { nodeNames } from "../config/node.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import { readYaml } from "../config/yaml_tree.ts";
 import type { Plan } from "../core/plan/plan.ts";
-import { AdminClient, readAs } from "./client.ts";
+import { AdminClient } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
+import { notHeld, type RefusedListener } from "./held_ports.ts";
 import type { Terminal } from "./terminal.ts";
 
 /** What `lintel check` was given. */
@@ -26,16 +26,8 @@ export interface CheckOptions {
 /** What of the host a check looks at. */
 export interface Host {
   readonly hostFacts: () => HostFacts;
-  /** The plan's listeners that this host refuses. */
+  /** The plan's listeners that this host refuses, also those of the admin API. */
   readonly refusedListeners: (plan: Plan) => readonly RefusedListener[];
-}
-
-/** A listener that cannot be had, and why. */
-export interface RefusedListener {
-  readonly protocol: "tcp" | "udp";
-  readonly address: string;
-  readonly port: number;
-  readonly message: string;
 }
 
 /** Checks the file for every node, or for the one that is named. */
@@ -55,7 +47,7 @@ export async function check(
     node,
   };
   const verdict = judge(text, source);
-  const refused = verdict.here ? await notOurs(refusedListeners(verdict.here), verdict.here) : [];
+  const refused = verdict.here ? await notOurs(verdict.here, refusedListeners) : [];
   const missing = refused.map(({ message }) => message);
   const exitCode = verdict.problems.length > 0
     ? EXIT.invalidConfiguration
@@ -77,22 +69,12 @@ export async function check(
   return EXIT.done;
 }
 
-/** Leaves out the listeners that the running appliance of this host holds itself. */
 async function notOurs(
-  refused: readonly RefusedListener[],
-  { admin }: Plan,
+  plan: Plan,
+  refusedListeners: Host["refusedListeners"],
 ): Promise<readonly RefusedListener[]> {
-  if (refused.length === 0) return [];
-  using client = new AdminClient({ address: `unix:${admin.socket}`, token: undefined });
-  const held = await client.get("/v1/status").then(
-    ({ body }) => readAs(StatusSchema, body).frontends.flatMap(({ listeners }) => listeners),
-    () => [],
-  );
-  return refused.filter(({ protocol, address, port }) =>
-    !held.some((one) =>
-      one.bound && one.protocol === protocol && one.address === address && one.port === port
-    )
-  );
+  using client = new AdminClient({ address: `unix:${plan.admin.socket}`, token: undefined });
+  return await notHeld(refusedListeners(plan), client);
 }
 
 /** The file's text. @throws {Failure} */

@@ -42,6 +42,10 @@ export class FakeAppliance implements Appliance {
 
   /** What a file says that has to wait for the next start. */
   nextStart: ConfigPlan["nextStart"] = [];
+  /** The file with every default. */
+  resolved = "workers: 1\n";
+  /** Where the frontend listens. */
+  listeners = FRONTEND.listeners;
   /** What stands in the file. */
   file = "whole";
   remarks: string[] = [];
@@ -52,7 +56,7 @@ export class FakeAppliance implements Appliance {
     return {
       ...{ file, hash, loadedAt },
       lastReload: null,
-      resolved: "workers: 1\n",
+      resolved: this.resolved,
       kept: [{ file: "/var/lib/lintel/configurations/a.yaml", hash: "ab", at: AT }],
     };
   }
@@ -136,7 +140,7 @@ export class FakeAppliance implements Appliance {
   }
 
   frontends() {
-    return [FRONTEND];
+    return [{ ...FRONTEND, listeners: this.listeners }];
   }
 
   backends(): Backend[] {

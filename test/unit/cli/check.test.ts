@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { check, type CheckOptions, type RefusedListener } from "../../../src/cli/check.ts";
+import { check, type CheckOptions } from "../../../src/cli/check.ts";
 import { Failure } from "../../../src/cli/exit_code.ts";
+import type { RefusedListener } from "../../../src/cli/held_ports.ts";
 import type { HostFacts } from "../../../src/config/host.ts";
 import { FakeTerminal } from "./fake_terminal.ts";
 
@@ -148,7 +149,8 @@ describe("lintel check", () => {
   it("ends 4 where this host refuses a listener, and says which", async () => {
     const text = TWO_NODES.replace(/interface: eth7/, "interface: eth0");
     const message = "cannot listen on 172.16.0.10:6443: port 6443 is in use by another program";
-    const refused = [{ protocol: "tcp" as const, address: "172.16.0.10", port: 6443, message }];
+    const place = { protocol: "tcp" as const, address: "172.16.0.10", port: 6443 };
+    const refused = [{ ...place, isInUse: true, message }];
     const { exitCode, stderr } = await lintelCheck(text, {}, hostWith("172.16.0.2"), refused);
     expect(stderr).toBe(`${message}\n`);
     expect(exitCode).toBe(4);

@@ -26,7 +26,12 @@ export class Served {
 
   /** Runs `lintel` with these arguments. */
   lintel(...args: readonly string[]): ReturnType<typeof runMain> {
-    return runMain(args, new FakeTerminal({ LINTEL_ADMIN: `unix:${this.#socket}` }));
+    return runMain(args, new FakeTerminal({ LINTEL_ADMIN: this.address }));
+  }
+
+  /** Where it answers. */
+  get address(): string {
+    return `unix:${this.#socket}`;
   }
 
   /** Leaves nothing behind. */
