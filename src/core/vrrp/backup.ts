@@ -38,12 +38,12 @@ export function activeDown(router: VirtualRouter, state: Backup, now: Instant): 
 function attend(router: VirtualRouter, state: Backup, now: Instant): Step {
   const { activeIntervalMs, attendAt, priority } = state;
   const latenessMs = now - attendAt;
-  const fromHereAt = now + activeIntervalMs + skewTime(router, priority, activeIntervalMs);
-  const activeDownAt = latenessMs > 0
-    ? Math.max(state.activeDownAt, fromHereAt)
-    : state.activeDownAt;
-  const graced = state.graced || latenessMs > activeIntervalMs / 2;
-  return stay({ ...state, attendAt: Infinity, activeDownAt, graced });
+  if (latenessMs <= 0) return stay({ ...state, attendAt: Infinity });
+  const isLong = latenessMs > activeIntervalMs / 2;
+  const patienceMs = activeIntervalMs + skewTime(router, priority, activeIntervalMs);
+  const fromHereAt = now + (isLong ? Math.max(patienceMs, WAKING_MS) : patienceMs);
+  const activeDownAt = Math.max(state.activeDownAt, fromHereAt);
+  return stay({ ...state, attendAt: Infinity, activeDownAt, graced: state.graced || isLong });
 }
 
 /**
@@ -59,13 +59,16 @@ export function heldUpInBackup(
   const activeDownAt = now + grace(router, state, forMs);
   const isShort = forMs <= state.activeIntervalMs / 2;
   if (isShort || state.graced || activeDownAt <= state.activeDownAt) return stay(state);
-  return stay({ ...state, activeDownAt, attendAt: Infinity, graced: true });
+  return stay({ ...state, activeDownAt, graced: true });
 }
 
-/** A peer that lives says so within an interval; what it said meanwhile waits in our socket. */
+/**
+ * A peer that lives says so within an interval, if it was not held up itself; what it said
+ * meanwhile waits in our socket.
+ */
 function grace(router: VirtualRouter, { priority, activeIntervalMs }: Backup, lateMs: number) {
   const skewMs = skewTime(router, priority, activeIntervalMs);
-  return lateMs > activeIntervalMs ? activeIntervalMs + skewMs : skewMs;
+  return Math.max(lateMs > activeIntervalMs ? activeIntervalMs + skewMs : skewMs, WAKING_MS);
 }
 
 /** An advertisement is received. */
@@ -118,3 +121,6 @@ export function trackedInBackup(
   const activeDownAt = state.activeDownAt + skewTime(router, priority, activeIntervalMs) - before;
   return { state: { ...state, priority, activeDownAt }, outputs: [] };
 }
+
+/** A machine that has stood still finds everything due at once, and nothing in its caches. */
+const WAKING_MS = 30;

@@ -157,9 +157,16 @@ describe("a Backup on a machine that stands still, as its Active does", () => {
     for (let phaseMs = 0.25; phaseMs < INTERVAL; phaseMs += 0.5) {
       const trial = quick().hear(150, undefined, INTERVAL).pass(phaseMs);
       const resumedAt = trial.now + stallMs;
-      // What was due meanwhile is dealt with late, and the Active needs a moment, too.
-      if (deadline(trial.state) < resumedAt) trial.wake(resumedAt - deadline(trial.state));
-      const advertisedAt = Math.max(trial.now + INTERVAL - phaseMs - stallMs, resumedAt + 3);
+      // What was due meanwhile is dealt with late, and the Active needs its time, too.
+      const forMs = resumedAt - deadline(trial.state);
+      if (forMs > 0) {
+        trial.now = resumedAt;
+        trial.give({ kind: "heldUp", forMs }).give({ kind: "timer" });
+      }
+      const advertisedAt = Math.max(
+        trial.now + INTERVAL - phaseMs - stallMs,
+        resumedAt + (stallMs > 20 ? 20 : 3),
+      );
       expect(trial.pass(advertisedAt - trial.now).shown).toBe("backup");
       expect(trial.hear(150, undefined, INTERVAL).left).toBe(DOWN / 100);
     }
