@@ -28,7 +28,12 @@ export type Door =
 /** What routes find in a request's context. */
 export interface CallerEnv {
   readonly Variables: { caller: Caller };
-  readonly Bindings: { readonly peer?: Peer; readonly local?: LocalPeer | undefined };
+  readonly Bindings: {
+    readonly peer?: Peer;
+    readonly local?: LocalPeer | undefined;
+    /** Aborted when callers who were let in may not be so any more. */
+    readonly ending?: AbortSignal;
+  };
 }
 
 /** A process of this host that has opened the socket. */

@@ -4,23 +4,22 @@
  */
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
-import type { Env } from "hono";
-import { type SSEStreamingApi, streamSSE } from "hono/streaming";
+import type { SSEStreamingApi } from "hono/streaming";
 import type { Appliance } from "./appliance.ts";
+import type { CallerEnv } from "./callers.ts";
 import { type Event, EventSchema } from "./model_events.ts";
 import { Refusal } from "./problem.ts";
 import { answer, foundOrFollowed, problems } from "./resources.ts";
-import { wantsStream } from "./streams.ts";
+import { followed, wantsStream } from "./streams.ts";
 
 /** Adds `GET /v1/events`. */
-export function addEvents<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
+export function addEvents(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
   router.openapi(EVENTS, (context) => {
     const after = lastSeen(context.req.header("last-event-id"));
     if (!wantsStream(context.req.header("accept"))) {
       return answer(context, { items: appliance.events(after), next: null });
     }
-    context.header("cache-control", "no-store");
-    return streamSSE(context, (stream) => follow(stream, appliance, after));
+    return followed(context, (stream) => follow(stream, appliance, after));
   });
 }
 
@@ -43,6 +42,7 @@ async function follow(stream: SSEStreamingApi, appliance: Appliance, after: numb
       // Somebody who reads so slowly can ask again from the last one that came through.
       if (waiting.length > MOST_WAITING) return;
       for (const event of waiting.splice(0)) {
+        if (stream.aborted) return;
         await stream.writeSSE({
           id: String(event.id),
           event: event.kind,

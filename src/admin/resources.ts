@@ -3,10 +3,10 @@
  */
 
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
-import type { Context, Env } from "hono";
-import { streamSSE } from "hono/streaming";
+import type { Context } from "hono";
 import type { ZodType } from "zod";
 import type { Appliance } from "./appliance.ts";
+import type { CallerEnv } from "./callers.ts";
 import { etagOf } from "./etag.ts";
 import {
   type Backend,
@@ -22,10 +22,10 @@ import {
 import { unknownName } from "./problem.ts";
 import { StatusStream } from "./status_stream.ts";
 import { followServer } from "./server_stream.ts";
-import { wantsStream } from "./streams.ts";
+import { followed, wantsStream } from "./streams.ts";
 
 /** Adds every GET below `/v1`. */
-export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
+export function addResources(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
   const stream = new StatusStream(
     () => JSON.stringify(statusOf(appliance)),
     (end) => appliance.followEvents((event) => event === null && end()),
@@ -34,8 +34,7 @@ export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: A
     get("/v1/status", "Everything in one document, or a stream of it", StatusSchema, true),
     (context) => {
       if (!wantsStream(context.req.header("accept"))) return answer(context, statusOf(appliance));
-      context.header("cache-control", "no-store");
-      return streamSSE(context, (reader) => stream.follow(reader));
+      return followed(context, (reader) => stream.follow(reader));
     },
   );
   addList(router, "/v1/virtual-routers", "virtual router", VirtualRouterSchema, () => {
@@ -56,11 +55,8 @@ export function addResources<E extends Env>(router: OpenAPIHono<E>, appliance: A
       const { backend, server } = context.req.param();
       const found = findServer(appliance, backend, server);
       if (!wantsStream(context.req.header("accept"))) return answer(context, found);
-      context.header("cache-control", "no-store");
-      return streamSSE(
-        context,
-        (stream) => followServer(stream, () => appliance.server(backend, server)),
-      );
+      const read = () => appliance.server(backend, server);
+      return followed(context, (stream) => followServer(stream, read));
     },
   );
 }
@@ -121,8 +117,8 @@ function statusOf(appliance: Appliance): Status {
 }
 
 /** The list itself and each of its items by name. */
-function addList<E extends Env>(
-  router: OpenAPIHono<E>,
+function addList(
+  router: OpenAPIHono<CallerEnv>,
   path: string,
   kind: string,
   schema: ZodType,

@@ -23,14 +23,20 @@ export async function serveAdmin(
   localPeer: (descriptor: number) => LocalPeer | undefined = () => undefined,
 ): Promise<AdminServer> {
   const socketApp = createAdminApp(appliance, { kind: "socket" }, fault);
+  const stopping = new AbortController();
   const answer: Answer = (request, peer) => {
     const local = peer.descriptor === null ? undefined : localPeer(peer.descriptor);
-    return socketApp.fetch(request, { peer, local });
+    return socketApp.fetch(request, { peer, local, ending: stopping.signal });
   };
   const socket = await serveSocket(plan, answer);
   const listen = new TcpDoor((place, answer) => serveTcp("admin.listen", place, answer));
   const probes = new TcpDoor((place, answer) => serveTcp("admin.probes", place, answer));
+  /** Whom `admin.listen` lets in; its followers are asked again who they are when that changes. */
+  let callers = "";
+  let ending = new AbortController();
   const stop = async () => {
+    stopping.abort();
+    ending.abort();
     await Promise.all([socket.shutdown(), listen.stop(), probes.stop()]);
   };
   let applied = "";
@@ -40,7 +46,14 @@ export async function serveAdmin(
     applied = "";
     const app = createAdminApp(appliance, doorOf(plan), fault);
     const where = plan.listen && { ...plan.listen, tls: plan.tls };
-    await listen.apply(where, (request, peer) => app.fetch(request, { peer }));
+    const others = JSON.stringify([where, plan.tokens]);
+    if (others !== callers) {
+      ending.abort();
+      ending = new AbortController();
+      callers = others;
+    }
+    const { signal } = ending;
+    await listen.apply(where, (request, peer) => app.fetch(request, { peer, ending: signal }));
     const short = createProbesApp(appliance, fault);
     await probes.apply(plan.probes, (request) => short.fetch(request));
     applied = wanted;
@@ -57,7 +70,8 @@ export async function serveAdmin(
 /** The listeners of the admin API while they are open. */
 export interface AdminServer {
   /**
-   * Listens on TCP as another plan says, with its certificates and tokens. The socket stays.
+   * Listens on TCP as another plan says, with its certificates and tokens. The socket stays;
+   * whoever follows something on TCP has to ask again where these are others.
    *
    * @throws {CannotListen} naming the listener that cannot be opened.
    */

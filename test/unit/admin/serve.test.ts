@@ -3,7 +3,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { CannotListen, serveAdmin } from "../../../src/admin/serve.ts";
 import type { AdminPlan } from "../../../src/core/plan/admin_plan.ts";
 import { freePort } from "../free_port.ts";
-import { FakeAppliance } from "./fake_appliance.ts";
+import { FakeAppliance, makeEvent } from "./fake_appliance.ts";
 
 let directory: string;
 let stops: (() => unknown)[];
@@ -174,6 +174,28 @@ describe("TCP", () => {
     expect(await status({ headers: { authorization: "Bearer s3cret" } })).toBe(200);
   });
 
+  it.each(FOLLOWED)("ends what is followed when the callers change: %s", async (path) => {
+    const { admin, server, follow } = await followable();
+    const follower = await follow(path);
+    await server.apply({ ...admin, tokens: [] });
+    await follower.toTheEnd();
+  });
+
+  it.each(FOLLOWED)("ends what is followed when it stops: %s", async (path) => {
+    const { server, follow } = await followable();
+    const follower = await follow(path);
+    await server.stop();
+    await follower.toTheEnd();
+  });
+
+  it("leaves followers alone where the same callers are let in", async () => {
+    const { admin, appliance, server, follow } = await followable();
+    const follower = await follow("/v1/events");
+    await server.apply({ ...admin, probes: { address: "127.0.0.1", port: freePort() } });
+    appliance.happens(makeEvent(8));
+    expect(await follower.next()).toContain("id: 8");
+  });
+
   it("serves the probes on every address", async () => {
     const admin = plan({ probes: { address: "*", port: freePort() } });
     await serve(admin);
@@ -217,3 +239,36 @@ describe("TCP", () => {
     expect(() => Deno.statSync(admin.socket)).toThrow(Deno.errors.NotFound);
   });
 });
+
+const FOLLOWED = ["/v1/events", "/v1/status", "/v1/backends/masters/servers/master1"];
+
+/** A listener that lets in a token, and a way to follow something there. */
+async function followable() {
+  const secretHash = createHash("sha256").update("s3cret").digest("hex");
+  const port = freePort();
+  const admin = plan({
+    listen: { address: "127.0.0.1", port },
+    tokens: [{ name: "ops", role: "viewer", secretHash }],
+  });
+  const appliance = new FakeAppliance();
+  appliance.happens(makeEvent(7));
+  const server = await serveAdmin(appliance, admin, () => {});
+  stops.push(() => server.stop());
+  const follow = async (path: string) => {
+    const abort = new AbortController();
+    stops.push(() => abort.abort());
+    const headers = { authorization: "Bearer s3cret", accept: "text/event-stream" };
+    const response = await fetch(`http://127.0.0.1:${port}${path}`, {
+      headers,
+      signal: abort.signal,
+    });
+    const reader = response.body!.pipeThrough(new TextDecoderStream()).getReader();
+    const next = async () => (await reader.read()).value;
+    expect(await next()).toContain("data: ");
+    const toTheEnd = async () => {
+      while (!(await reader.read()).done);
+    };
+    return { next, toTheEnd };
+  };
+  return { admin, appliance, server, follow };
+}
