@@ -17,6 +17,7 @@ import { Report } from "./report.ts";
 import { resolvedText } from "./resolved.ts";
 import { readShape } from "./shape.ts";
 import { merge, nodeAt, type TreeNode } from "./tree.ts";
+import { refusedPaths } from "./udp_rules.ts";
 import { warnAbout } from "./warnings.ts";
 import { readYaml } from "./yaml_tree.ts";
 
@@ -78,7 +79,8 @@ export function checkAllNodes(text: string, source: Source): Findings {
 export function resolvedConfig(text: string, source: Source): { text: string } | Refused {
   const outcome = loadOne(text, source);
   if ("problems" in outcome) return { plan: null, problems: outcome.problems, warnings: [] };
-  return { text: resolvedText(outcome.config, outcome.report.tree) };
+  const { config, plan, report } = outcome;
+  return { text: resolvedText(config, report.tree, refusedPaths(plan.frontends)) };
 }
 
 /** What became of a file for one node. */

@@ -3,13 +3,21 @@
  * printed; references to them are.
  */
 
-import { stringify } from "yaml";
+import { Document } from "yaml";
 import type { FullConfig } from "./defaults.ts";
 import type { Path } from "./problem.ts";
 import { nodeAt, type TreeNode } from "./tree.ts";
 
-/** Writes the file for one node; its overrides are merged, so no overrides are printed. */
-export function resolvedText(config: FullConfig, tree: TreeNode): string {
+/**
+ * Writes the file for one node; its overrides are merged, so no overrides are printed.
+ *
+ * @param refused where defaults stand that a file must not name.
+ */
+export function resolvedText(
+  config: FullConfig,
+  tree: TreeNode,
+  refused: readonly Path[] = [],
+): string {
   const { nodes, admin, trackers, virtualRouters, syncGroups, frontends, backends, ...rest } =
     config;
   const ownNodes = nodes && Object.fromEntries(
@@ -48,7 +56,9 @@ export function resolvedText(config: FullConfig, tree: TreeNode): string {
     backends: Object.fromEntries(checked),
   };
   // Nothing is repeated by an alias, and no line is folded.
-  return stringify(whole, { lineWidth: 0, aliasDuplicateObjects: false });
+  const document = new Document(whole, { aliasDuplicateObjects: false });
+  for (const path of refused) document.deleteIn(path);
+  return document.toString({ lineWidth: 0 });
 }
 
 function secretReference(tree: TreeNode, path: Path): string {

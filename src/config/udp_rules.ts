@@ -18,7 +18,7 @@ export function checkUdp(
   for (const frontend of frontends) {
     if (!listensOn(frontend, "udp")) continue;
     const path: Path = ["frontends", frontend.name];
-    if (!listensOn(frontend, "tcp")) {
+    if (isUdpOnly(frontend)) {
       for (const key of FRONTEND_KEYS) {
         if (!report.given([...path, ...key])) continue;
         report.problem(
@@ -59,6 +59,17 @@ export function checkUdp(
   }
 }
 
+/** Where keys would stand that this refuses: a file with all defaults filled in is without them. */
+export function refusedPaths(frontends: readonly FrontendPlan[]): Path[] {
+  const backends = new Set(frontends.flatMap(({ backend }) => backend ?? []));
+  return [
+    ...frontends.filter(isUdpOnly)
+      .flatMap(({ name }) => FRONTEND_KEYS.map((key) => ["frontends", name, ...key])),
+    ...[...backends].filter((name) => !takesConnections(name, frontends))
+      .flatMap((name) => BACKEND_KEYS.map((key) => ["backends", name, ...key])),
+  ];
+}
+
 function warnWithoutSessions(
   report: Compilation["report"],
   backend: string,
@@ -78,6 +89,10 @@ function warnWithoutSessions(
 
 function listensOn({ listeners }: FrontendPlan, wanted: "tcp" | "udp"): boolean {
   return listeners.some(({ protocol }) => protocol === wanted);
+}
+
+function isUdpOnly(frontend: FrontendPlan): boolean {
+  return listensOn(frontend, "udp") && !listensOn(frontend, "tcp");
 }
 
 /** Also where no listener could be read: whatever is wrong with it has been said. */

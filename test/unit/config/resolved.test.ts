@@ -40,6 +40,23 @@ backends:
     }
   });
 
+  it("leaves out what does not apply to UDP where nothing else comes", () => {
+    const text = `frontends:
+  dns: { listen: "*:53/udp", backend: dns }
+  both: { listen: ["*:54", "*:54/udp"], backend: both }
+backends:
+  dns: { check: none, servers: { one: 10.0.0.4:53 } }
+  both: { check: none, servers: { one: 10.0.0.4:53 } }
+`;
+    const resolved = resolve(text);
+    const { frontends, backends } = parse(resolved);
+    expect(frontends.dns).not.toHaveProperty("clientSpeaksFirst");
+    expect(frontends.both).toMatchObject({ timeouts: { clientHello: "5s" }, routes: [] });
+    expect(backends.dns.timeouts).toEqual({ idle: "1h", queue: "5s" });
+    expect(backends.both).toMatchObject({ retries: 3, timeouts: { connect: "5s" } });
+    expect({ ...planOf(resolved), hash: "" }).toEqual({ ...planOf(text), hash: "" });
+  });
+
   it("gives the same plan again for every kind of check", () => {
     const checks = [
       "none",
