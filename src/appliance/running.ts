@@ -314,6 +314,7 @@ export class RunningAppliance implements Appliance {
     return {
       node: (): NodeSample => ({
         ...this.nodeStatus(),
+        overrides: this.overrides().length,
         lostLogLines: connectionLogs?.lost ?? 0,
       }),
       frontends: () => this.frontends(),

@@ -220,9 +220,9 @@ const NODE: readonly SampledMetric[] = [
   },
   {
     name: "lintel_overrides",
-    help: "Servers that differ from the file.",
+    help: "What differs from the file: states, weights and added servers, each for itself.",
     labels: [],
-    values: ({ servers }) => [plain(servers.filter(({ override }) => override !== null).length)],
+    values: ({ node }) => [plain(node.overrides)],
   },
   {
     name: "lintel_standby",

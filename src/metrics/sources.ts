@@ -30,6 +30,8 @@ export interface NodeSample {
   /** Connections are `null` for threads that hold none. */
   readonly workers: readonly { readonly name: string; readonly connections: number | null }[];
   readonly standby: { readonly enabled: boolean };
+  /** How many fields of servers differ from the file; a server that was added is one, too. */
+  readonly overrides: number;
   /** Lines of the connection log that found no room. */
   readonly lostLogLines: number;
 }
@@ -64,8 +66,6 @@ export interface ServerSample {
     readonly total: number;
   };
   readonly failures: ByReason;
-  /** `null` where nothing differs from the file. */
-  readonly override: object | null;
 }
 
 /** A virtual router; its counters hold every reason there is, also those at 0. */

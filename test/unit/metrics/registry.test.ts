@@ -35,7 +35,6 @@ function makeServer(name: string, admin: string) {
     weight: { effective: 100 },
     connections: { active: 3, queued: 0, total: 6_000_000_000 },
     failures: { connectTimeout: 0, connectRefused: 2 },
-    override: admin === "ready" ? null : {},
   };
 }
 
@@ -54,6 +53,7 @@ function makeSources(): Sources {
         { name: "speaker", connections: null },
       ],
       standby: { enabled: true },
+      overrides: 4,
       lostLogLines: 3,
     }),
     frontends: () => [{
@@ -237,7 +237,7 @@ describe("createMetrics", () => {
   it("writes plain values", async () => {
     const { lines, value } = await scrape();
     expect(value("lintel_server_connections_total", { server: "master1" })).toBe(6_000_000_000);
-    expect(value("lintel_overrides")).toBe(1);
+    expect(value("lintel_overrides")).toBe(4);
     expect(value("lintel_config_info", { hash: "abcd" })).toBe(1);
     expect(value("lintel_config_last_reload_success_timestamp_seconds")).toBe(1767323045.5);
     expect(value("lintel_worker_connections", { worker: "dataplane-0" })).toBe(7);
