@@ -231,6 +231,12 @@ const NODE: readonly SampledMetric[] = [
     values: ({ node }) => [plain(node.standby.enabled ? 1 : 0)],
   },
   {
+    name: "lintel_cluster_peer_up",
+    help: "Whether a peer of the cluster answers; a node without a cluster has none.",
+    labels: ["peer"],
+    values: () => [],
+  },
+  {
     name: "lintel_connection_log_lost_total",
     help: "Lines of the connection log that were lost because it is read too slowly.",
     labels: [],

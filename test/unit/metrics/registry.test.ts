@@ -125,6 +125,7 @@ describe("createMetrics", () => {
       lintel_config_last_reload_success_timestamp_seconds: "gauge",
       lintel_overrides: "gauge",
       lintel_standby: "gauge",
+      lintel_cluster_peer_up: "gauge",
       lintel_connection_log_lost_total: "counter",
       lintel_frontend_connections: "gauge",
       lintel_frontend_connections_total: "counter",
