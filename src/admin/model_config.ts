@@ -34,6 +34,7 @@ export const ConfigPlanSchema = z.strictObject({
   nextStart: z.array(FieldChangeSchema)
     .describe("What cannot change while lintel runs: it takes effect at the next start"),
   warnings: z.array(z.string()),
+  remarks: z.array(z.string()).describe("What was said at run time and the file overrules"),
 }).openapi("ConfigPlan");
 
 /** What a reload has changed, or would change. */
@@ -42,7 +43,6 @@ export const ReloadSchema = z.strictObject({
   ...ConfigPlanSchema.shape,
   file: z.string(),
   applied: z.boolean().describe("false: nothing is other than before, or it was a dry run"),
-  remarks: z.array(z.string()).describe("What had been said at run time and the file overrules"),
 }).openapi("Reload");
 
 /** What is configured, and how it came to be. */

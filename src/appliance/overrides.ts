@@ -100,18 +100,18 @@ export class Overrides {
    * @returns a line for each, which has been noted as well.
    */
   endStale(backends: readonly BackendPlan[]): string[] {
-    const added = this.facts.filter((fact) =>
-      fact.field === "server" && whyStale(fact, backends) === undefined
-    );
-    return this.facts.flatMap((fact) => {
-      const why = whyStale(fact, backends) ?? whyGone(fact, backends, added);
-      if (why === undefined) return [];
-      const message = `override ${overrideId(fact)} is over: ${why}`;
-      this.#facts.delete(overrideId(fact));
+    return this.#stale(backends).map(({ id, why }) => {
+      const message = `override ${id} is over: ${why}`;
+      this.#facts.delete(id);
       this.#parts.note(message);
-      this.#forget(this.#keep(overrideId(fact), null));
-      return [message];
+      this.#forget(this.#keep(id, null));
+      return message;
     });
+  }
+
+  /** What {@linkcode endStale} would end, a line each. */
+  overruled(backends: readonly BackendPlan[]): string[] {
+    return this.#stale(backends).map(({ id, why }) => `override ${id} would be over: ${why}`);
   }
 
   /** Keeps that a server has been added; it is there already. Its weight is said anew. */
@@ -138,6 +138,16 @@ export class Overrides {
   /** Keeps the time no longer. */
   stop(): void {
     clearTimeout(this.#timer);
+  }
+
+  #stale(backends: readonly BackendPlan[]): { id: string; why: string }[] {
+    const added = this.facts.filter((fact) =>
+      fact.field === "server" && whyStale(fact, backends) === undefined
+    );
+    return this.facts.flatMap((fact) => {
+      const why = whyStale(fact, backends) ?? whyGone(fact, backends, added);
+      return why === undefined ? [] : [{ id: overrideId(fact), why }];
+    });
   }
 
   #of(backend: string, server: string): OverrideFact[] {

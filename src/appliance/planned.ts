@@ -23,6 +23,8 @@ export interface Running {
   readonly connections: (what: "server" | "frontend", name: string) => number | null;
   /** A virtual router, if it is there already. */
   readonly router: (name: string) => Pick<VirtualRouter, "state" | "addresses"> | undefined;
+  /** What has been said at run time and a plan would overrule, a line each. */
+  readonly overruled: (plan: Plan) => readonly string[];
 }
 
 /** The changes that a file would make, or what is wrong with it. */
@@ -48,9 +50,10 @@ export function compared(
       ? effectOf(change.name, running.plan, plan, running.router(change.name))
       : null,
   }));
-  const { hash } = wanted;
   const shown = {
-    ...{ hash, changes, nextStart: [...nextStart], warnings: warnings.map(formatProblem) },
+    ...{ hash: wanted.hash, changes, nextStart: [...nextStart] },
+    warnings: warnings.map(formatProblem),
+    remarks: [...running.overruled(plan)],
   };
   return { plan, shown };
 }

@@ -19,6 +19,7 @@ export interface ReloadSetup {
   readonly text: string;
   readonly plan: Plan;
   readonly apply: ReloadsParts["apply"];
+  readonly overruled: ReloadsParts["running"]["overruled"];
   readonly manager: ReloadsParts["manager"];
   readonly log: Log;
   readonly availability: { readonly recorder: Pick<Recorder, "record"> };
@@ -35,7 +36,7 @@ export interface Shown {
 
 /** The reloads of an appliance; nothing happens until they are started. */
 export function newReloads(setup: ReloadSetup): Reloads {
-  const { file, text, plan, apply, manager, shown } = setup;
+  const { file, text, plan, apply, overruled, manager, shown } = setup;
   const read = () => Deno.readTextFileSync(file);
   const reloads: Reloads = new Reloads({
     ...{ file, text, plan, read, apply, manager },
@@ -51,6 +52,7 @@ export function newReloads(setup: ReloadSetup): Reloads {
         const [backend = "", server = ""] = name.split("/");
         return shown().server(backend, server)?.connections.active ?? null;
       },
+      overruled,
       router: (name) => shown().virtualRouters().find((one) => one.name === name),
     },
     resolve: (text) => resolvedOnHost(text, file, plan.node),

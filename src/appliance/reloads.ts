@@ -189,7 +189,7 @@ export class Reloads {
       return this.#refuse(wish, loaded.problems.map(formatProblem), refusal(loaded.problems));
     }
     const { plan, shown } = compared(loaded, { ...running, plan: this.#plan });
-    const answer: Reload = { ...shown, file, applied: false, remarks: [] };
+    const answer: Reload = { ...shown, file, applied: false };
     if (wish.dryRun) return answer;
     if (shown.changes.length === 0 && this.#isSound) return this.#done(wish, plan, text, answer);
     const remarks = await this.#apply(wish, plan);

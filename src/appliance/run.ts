@@ -114,6 +114,7 @@ async function runPlan({ file, text, plan }: Start, facts: HostFacts, log: Log):
   const reloads = newReloads({
     ...{ file, text, plan, manager, log, availability, shown: (): Shown => appliance },
     apply: (plan) => changes.apply(plan),
+    overruled: ({ backends }) => operation.overrides.overruled(backends),
   });
   signals.onReload = () => reloads.trigger("SIGHUP");
   const seen = { threads: engines.threads, connectionLogs, availability, log };

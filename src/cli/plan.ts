@@ -28,6 +28,7 @@ export async function plan(
   if (json) terminal.out(JSON.stringify(body, null, 2) + "\n");
   else {
     terminal.out(formatPlan(answer, terminal.colours));
+    for (const remark of answer.remarks) terminal.out(`${remark}\n`);
     const state = answer.nextStart.length > 0 ? ` now; ${formatWaiting(answer)}` : "";
     if (answer.changes.length === 0) terminal.out(`nothing would change${state}\n`);
   }

@@ -37,7 +37,8 @@ export class FakeAppliance implements Appliance {
 
   planConfig(text: string) {
     if (text === "broken") return BROKEN;
-    return { hash: "cafe", changes: this.planned, nextStart: this.nextStart, warnings: [] };
+    const { planned: changes, nextStart, remarks } = this;
+    return { hash: "cafe", changes, nextStart, warnings: [], remarks };
   }
 
   /** What a file says that has to wait for the next start. */
@@ -69,7 +70,7 @@ export class FakeAppliance implements Appliance {
     const planned = this.planConfig(this.file);
     if ("problems" in planned) return planned;
     const applied = planned.changes.length > 0 && !wish.dryRun;
-    return { ...planned, file: "/etc/lintel/lintel.yaml", applied, remarks: this.remarks };
+    return { ...planned, file: "/etc/lintel/lintel.yaml", applied };
   }
 
   readonly added: (AddServerWish & { server: string })[] = [];

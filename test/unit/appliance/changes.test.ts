@@ -79,6 +79,11 @@ describe("a server that is added", () => {
     await overrides.patch("web", "b", { ...SAID, weight: 9 });
     expect(await changes.apply(planOf(`${FILE}log: { level: debug }\n`))).toEqual([]);
     expect(servers.find("web", "b")?.weight.effective).toBe(9);
+    expect(overrides.overruled(planOf(WITH_B).backends)).toEqual([
+      "override web:b:server would be over: the file has this server now",
+      "override web:b:weight would be over: the file says 100 now instead of 7",
+    ]);
+    expect(overrides.facts).toHaveLength(2);
     expect(await changes.apply(planOf(WITH_B))).toEqual([
       "override web:b:server is over: the file has this server now",
       "override web:b:weight is over: the file says 100 now instead of 7",

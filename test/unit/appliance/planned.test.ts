@@ -9,13 +9,25 @@ const running = {
   connections: () => 5,
   router: (name: string) =>
     name === "web" ? { state: "active" as const, addresses: ["10.0.0.10/32"] } : undefined,
+  overruled: (): readonly string[] => [],
 };
 
 describe("planned()", () => {
   it("finds nothing to change in the file that runs", () => {
     expect(planned(PAIR, running)).toEqual({
       ...{ hash: running.plan.hash, changes: [], nextStart: [], warnings: [] },
+      remarks: [],
     });
+  });
+
+  it("tells what has been said at run time and the file would overrule", () => {
+    const asked: unknown[] = [];
+    const overruled = (plan: unknown) => [`${asked.push(plan)} would be over`];
+    expect(planned(`${PAIR}workers: 3\n`, { ...running, overruled })).toMatchObject({
+      remarks: ["1 would be over"],
+    });
+    // Of what would run, not of what would at the next start.
+    expect(asked).toMatchObject([{ workers: null }]);
   });
 
   it("tells the connections that hang on a server or frontend", () => {

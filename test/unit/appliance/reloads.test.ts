@@ -43,6 +43,7 @@ function parts(): ReloadsParts {
       load: (text) => loadConfig(text, source({ node: "lb1" })),
       connections: () => 0,
       router: () => undefined,
+      overruled: () => ["override web:a:weight would be over"],
     },
     resolve: (text) => `resolved ${text}`,
     apply: async (plan) => {
@@ -174,6 +175,7 @@ describe("a reload", () => {
     expect(await reloads.reload({ ...WISH, dryRun: true })).toMatchObject({
       applied: false,
       changes: [{ name: "stopTimeoutMs" }],
+      remarks: ["override web:a:weight would be over"],
     });
     world.text = BROKEN;
     expect(await reloads.reload({ ...WISH, dryRun: true })).toMatchObject({ problems: [{}, {}] });

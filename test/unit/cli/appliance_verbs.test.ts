@@ -473,13 +473,15 @@ describe("plan", () => {
       },
     ];
     appliance.nextStart = [{ path: "workers", from: null, to: 2 }];
+    appliance.remarks = ["override web:a:weight would be over: the file says 7 now instead of 100"];
     const { exitCode, stdout } = await lintel(`plan -c ${file("")} --exit-code`);
     expect([exitCode, stdout]).toEqual([
       9,
       "+ listener web *:80\n" +
       "~ server web/a (3 open connections)\n    weight: 100 → 7\n" +
       "- virtual router old\n    it is active here: 10.0.0.9/32 leave this node\n" +
-      "! at the next start:\n    workers: null → 2\n",
+      "! at the next start:\n    workers: null → 2\n" +
+      "override web:a:weight would be over: the file says 7 now instead of 100\n",
     ]);
     expect((await lintel(`plan -c ${file("")}`)).exitCode).toBe(0);
   });
