@@ -31,18 +31,24 @@ function frontendRow(frontend: Frontend): Row {
     sid: 0,
     type: 0,
     scur: connections.active,
+    slim: frontend.maxConnections,
     stot: connections.total,
     conn_tot: connections.total,
     bin: bytes.received,
     bout: bytes.sent,
     dcon: sum(Object.values(denied)),
-    status: "OPEN",
+    status: frontend.listeners.some(({ bound }) => bound) ? "OPEN" : "STOP",
   };
 }
 
 function backendRows(backend: Backend): Row[] {
   const servers = backend.servers.map((server, at) => serverRow(server, at + 1));
   const total = (column: keyof Row) => sum(servers.map((row) => Number(row[column] ?? 0)));
+  const takers = backend.servers.filter(takesConnections);
+  const actives = takers.filter(({ backup }) => !backup);
+  const backups = takers.filter(({ backup }) => backup);
+  // One backup after another takes the place of all the others.
+  const inUse = actives.length > 0 ? actives : backups.slice(0, 1);
   const totals = [
     "qcur",
     "scur",
@@ -62,8 +68,9 @@ function backendRows(backend: Backend): Row[] {
     sid: 0,
     type: 1,
     status: backend.usableServers > 0 ? "UP" : "DOWN",
-    weight: sum(backend.servers.map((server) => isUp(server) ? server.weight.effective : 0)),
-    act: backend.usableServers,
+    weight: sum(inUse.map(({ weight }) => weight.effective)),
+    act: actives.length,
+    bck: backups.length,
     algo: backend.balance,
   }];
 }
@@ -80,6 +87,8 @@ function serverRow(server: Server, sid: number): Row {
     type: 2,
     qcur: connections.queued,
     scur: connections.active,
+    // Of an agent's limit 0 is none.
+    slim: (server.agent?.maxConnections ?? server.maxConnections) || null,
     stot: connections.total,
     lbtot: connections.total,
     // HAProxy's "in" is what comes from clients, at every line.
@@ -91,11 +100,12 @@ function serverRow(server: Server, sid: number): Row {
     status: statusOf(server),
     weight: weight.effective,
     uweight: weight.configured,
-    act: 1,
-    bck: 0,
+    act: server.backup ? 0 : 1,
+    bck: server.backup ? 1 : 0,
     check_status: health.code,
+    check_code: health.status,
     check_duration: health.latencySeconds === null ? null : Math.round(health.latencySeconds * 1e3),
-    last_chk: health.failure,
+    last_chk: health.failedAt === health.checkedAt ? health.failure : null,
     lastchg: health.changedAt === null
       ? null
       : Math.max(0, Math.round((Date.now() - Date.parse(health.changedAt)) / 1e3)),
@@ -112,8 +122,8 @@ function statusOf({ admin, agent, health }: Server): string {
   return "DOWN";
 }
 
-function isUp({ admin, agent, health }: Server): boolean {
-  return admin === "ready" && health.state === "up" && !agent?.down;
+function takesConnections({ admin, agent, health, weight }: Server): boolean {
+  return admin === "ready" && health.state === "up" && !agent?.down && weight.effective > 0;
 }
 
 function field(value: string | number | null | undefined): string {

@@ -85,6 +85,9 @@ export const ServerSchema = z.strictObject({
   name: z.string(),
   address: z.string(),
   port: z.int().min(1).max(65535).nullable().describe("null: the port the client connected to"),
+  backup: z.boolean().describe("Takes connections only while no server that is none can"),
+  maxConnections: count("At once; further ones wait").nullable()
+    .describe("The file's; an agent's comes before it; null: any number"),
   admin: AdminStateSchema,
   health: HealthSchema,
   agent: orNull(AgentSchema).describe("null: the file has no agentCheck"),
@@ -139,6 +142,7 @@ export const FrontendSchema = z.strictObject({
     backend: z.string(),
   })).describe("Backends by TLS server name"),
   required: z.boolean().describe("Counts for /readyz"),
+  maxConnections: count("Open at once").nullable().describe("null: any number"),
   connections: z.strictObject({
     active: count("Open now"),
     total: count("Since start"),

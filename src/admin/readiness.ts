@@ -24,9 +24,11 @@ export function readinessLines(
   ];
 }
 
-function serverLines({ backend, name, admin, agent, health, weight }: Server): string[] {
+function serverLines(server: Server): string[] {
+  const { backend, name, admin, agent, health, weight } = server;
   const since = health.changedAt === null ? "" : ` since ${health.changedAt}`;
   const facts = [
+    ...(server.backup ? ["backup"] : []),
     admin,
     `${health.state}${since}`,
     ...(agent?.down ? [`${agent.word} says its agent${textOf(agent.text)}`] : []),

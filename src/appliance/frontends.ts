@@ -241,6 +241,7 @@ export class Frontends {
           backend,
         })),
         required: plan.required,
+        maxConnections: plan.maxConnections,
         connections: { active: opened - closed, total: opened },
         bytes: { received: count("receivedBytes"), sent: count("sentBytes") },
         denied: {

@@ -72,6 +72,8 @@ export function shownServer(entry: Entry, memory: SharedMemory, effectiveWeight:
     name: plan.name,
     address: plan.address,
     port: plan.port,
+    backup: plan.backup,
+    maxConnections: plan.maxConnections,
     admin: state,
     health: healthOf(entry, memory),
     agent: agentOf(entry),

@@ -145,7 +145,7 @@ function frontendsTable(frontends: readonly Frontend[], colours: boolean): strin
 function serversTable(backends: readonly Backend[], colours: boolean): string {
   const rows = backends.flatMap(({ servers }) =>
     servers.map((one) => [
-      `${one.backend}/${one.name}`,
+      `${one.backend}/${one.name}${one.backup ? " (backup)" : ""}`,
       one.port === null ? one.address : formatHostPort(one.address, one.port),
       { text: one.admin, tone: ADMIN_TONES[one.admin] },
       { text: one.health.state, tone: HEALTH_TONES[one.health.state] },

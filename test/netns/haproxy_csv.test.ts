@@ -13,9 +13,10 @@ backends:
   web:
     check: { type: tcp, interval: 200ms, rise: 1, fall: 1 }
     servers:
-      up: { address: "127.0.0.1:8080", weight: 7 }
+      up: { address: "127.0.0.1:8080", weight: 7, maxConnections: 1000 }
       down: { address: "127.0.0.1:1", weight: 9 }
       maint: { address: "127.0.0.1:2", weight: 1, state: maint }
+      spare: { address: "127.0.0.1:8080", weight: 5, backup: true }
   free: { check: none, servers: { a: { address: "127.0.0.1:3", weight: 1 } } }
 `;
 
@@ -34,15 +35,19 @@ frontend web
   bind 127.0.0.1:8081
   default_backend web
 backend web
-  server up 127.0.0.1:8081 check inter 200ms rise 1 fall 1 weight 7
+  server up 127.0.0.1:8081 check inter 200ms rise 1 fall 1 weight 7 maxconn 1000
   server down 127.0.0.1:1 check inter 200ms rise 1 fall 1 weight 9
   server maint 127.0.0.1:2 disabled
+  server spare 127.0.0.1:8081 check inter 200ms rise 1 fall 1 weight 5 backup
 backend free
   server a 127.0.0.1:3
 `;
 
 /** What says the same of both; the rest is counts of traffic and times. */
-const ALIKE = ["pxname", "svname", "type", "status", "weight", "check_status", "mode"];
+const ALIKE = [
+  ...["pxname", "svname", "type", "status", "weight", "act", "bck", "check_status", "check_code"],
+  "mode",
+];
 
 it("has HAProxy's columns, and its words for the same servers", async () => {
   await using lab = Lab.create();
@@ -50,11 +55,12 @@ it("has HAProxy's columns, and its words for the same servers", async () => {
   const lintel = new Lintel(host, await product(), LINTEL);
   await lintel.ready();
   host.spawn(["haproxy", "-db", "-f", host.write("haproxy.cfg", HAPROXY)]);
-  const theirs = await eventually("HAProxy has found the server down", async () => {
+  const theirs = await eventually("HAProxy has checked all servers", async () => {
     const text = await host.run(["curl", "--silent", "http://127.0.0.1:8404/stats;csv"]);
-    return /^web,down,.*,DOWN,/m.test(text) ? text : "";
+    return /^web,down,.*,DOWN,/m.test(text) && !text.includes(",INI,") ? text : "";
   });
   await eventually("so has lintel", async () => (await lintel.health("web", "down")) === "down");
+  await eventually("all", async () => (await lintel.health("web", "spare")) === "up");
   const ours = await (await lintel.ask("GET", "/stats;csv")).text();
   const header = (text: string) => text.slice(2, text.indexOf("\n"));
   expect(header(theirs).startsWith(header(ours))).toBe(true);

@@ -317,6 +317,8 @@ export function makeServer(backend: string, name: string): Server {
     name,
     address: "172.16.0.4",
     port: 6443,
+    backup: false,
+    maxConnections: null,
     admin: "ready",
     agent: null,
     health: {
@@ -373,6 +375,7 @@ const FRONTEND: Frontend = {
   backend: "masters",
   routes: [],
   required: true,
+  maxConnections: null,
   connections: { active: 3, total: 1234 },
   bytes: { received: 10, sent: 5_000_000_000 },
   denied: { noServer: 1, limit: 0 },

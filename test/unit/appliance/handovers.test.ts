@@ -71,6 +71,7 @@ function frontend(virtualRouter: string | null, active: number) {
     connections: { active, total: active },
     bytes: { received: 0, sent: 0 },
     denied: {},
+    maxConnections: null,
     evictedSessions: 0,
   };
 }

@@ -3,9 +3,9 @@ import { formatSpan, formatStatus } from "../../../src/cli/status.ts";
 import { FakeAppliance, makeServer } from "../admin/fake_appliance.ts";
 
 /** The status of an appliance whose only server is down. */
-function formatted(failure: string): string {
+function formatted(failure: string, backup = false): string {
   const appliance = new FakeAppliance();
-  const server = makeServer("web", "a");
+  const server = { ...makeServer("web", "a"), backup };
   const health = { ...server.health, state: "down", failure } as const;
   const backends = appliance.backends().slice(0, 1)
     .map((backend) => ({ ...backend, servers: [{ ...server, health }] }));
@@ -20,6 +20,11 @@ describe("formatStatus", () => {
     const text = formatted("\r\n[-]etcd \u001b[2Jfailed\r\n[+]ping ok\n");
     expect(text).toMatch(/\[-\]etcd {2}\[2Jfailed\n$/);
     expect(text).not.toContain("ping");
+  });
+
+  it("tells a backup from the others", () => {
+    expect(formatted("")).toMatch(/^web\/a +172/m);
+    expect(formatted("", true)).toMatch(/^web\/a \(backup\) +172/m);
   });
 });
 
