@@ -4,7 +4,13 @@
 
 import type { HostFacts } from "../config/host.ts";
 import { hostProblems } from "../config/host.ts";
-import { checkAllNodes, loadConfig, resolvedConfig, type Source } from "../config/load.ts";
+import {
+  checkAllNodes,
+  loadConfig,
+  type Resolved,
+  resolvedConfig,
+  type Source,
+} from "../config/load.ts";
 import { nodeNames } from "../config/node.ts";
 import { formatProblem, type Problem } from "../config/problem.ts";
 import { readYaml } from "../config/yaml_tree.ts";
@@ -57,7 +63,11 @@ export async function check(
   if (options.json) {
     const { problems, warnings, plans } = verdict;
     const nodes = plans.map((plan) => ({ node: plan.node, ...countsOf(plan) }));
-    terminal.out(JSON.stringify({ file, problems, missing, warnings, nodes }, null, 2) + "\n");
+    const isAsked = options.resolved && problems.length === 0;
+    const texts = isAsked ? resolve(text, source, plans).map(({ node, text }) => [node, text]) : [];
+    const resolved = isAsked && { resolved: Object.fromEntries(texts) };
+    const answer = { file, problems, missing, warnings, nodes, ...resolved };
+    terminal.out(JSON.stringify(answer, null, 2) + "\n");
     return exitCode;
   }
   const warnings = verdict.warnings.map((one) => ({ ...one, message: `warning: ${one.message}` }));
@@ -65,7 +75,11 @@ export async function check(
   for (const message of missing) terminal.err(`${message}\n`);
   if (exitCode !== EXIT.done) return exitCode;
   if (verdict.notice) terminal.err(`${verdict.notice}\n`);
-  terminal.out(options.resolved ? resolve(text, source) : verdict.plans.map(summary).join(""));
+  terminal.out(
+    options.resolved
+      ? documents(resolve(text, source, verdict.plans))
+      : verdict.plans.map(summary).join(""),
+  );
   return EXIT.done;
 }
 
@@ -145,13 +159,23 @@ function judgeNode(text: string, source: Source): Verdict {
   };
 }
 
-function resolve(text: string, source: Source): string {
-  const resolved = resolvedConfig(text, source);
-  if ("text" in resolved) return resolved.text;
-  throw new Failure(
-    EXIT.invalidConfiguration,
-    resolved.problems.map(formatProblem).join("\n"),
-  );
+/** The file as this node has it; as each has it where nothing says which of them this is. */
+function resolve(text: string, source: Source, plans: readonly Plan[]): Resolved[] {
+  const here = resolvedConfig(text, source);
+  if ("text" in here) return [here];
+  const isTold = source.node !== undefined || source.env.LINTEL_NODE;
+  const all = isTold ? [here] : plans.map(({ node }) => resolvedConfig(text, { ...source, node }));
+  return all.map((one) => {
+    if ("text" in one) return one;
+    throw new Failure(EXIT.invalidConfiguration, one.problems.map(formatProblem).join("\n"));
+  });
+}
+
+/** One file, or one YAML document for each node. */
+function documents(resolved: readonly Resolved[]): string {
+  const [only, ...others] = resolved;
+  if (only && others.length === 0) return only.text;
+  return resolved.map(({ node, text }) => `---\n# node: ${node}\n${text}`).join("");
 }
 
 function summary(plan: Plan): string {

@@ -104,7 +104,10 @@ function addCheck(program: Command, commands: Commands, terminal: Terminal, end:
     .addOption(configOption(terminal))
     .option("--node <name>", "check for this node only")
     .option("--offline", "skip what only this host can tell")
-    .option("--resolved", "print the file with every default filled in")
+    .option(
+      "--resolved",
+      "print the file with every default filled in, for each node that it may be",
+    )
     .option("--json", "print problems, warnings and nodes as JSON")
     .action(async (options: CheckOptions) => {
       end(await check(options, terminal, commands));

@@ -75,12 +75,18 @@ export function checkAllNodes(text: string, source: Source): Findings {
   };
 }
 
+/** A file with every default filled in, as YAML. */
+export interface Resolved {
+  readonly node: string;
+  readonly text: string;
+}
+
 /** The file for one node as YAML with every default filled in. */
-export function resolvedConfig(text: string, source: Source): { text: string } | Refused {
+export function resolvedConfig(text: string, source: Source): Resolved | Refused {
   const outcome = loadOne(text, source);
   if ("problems" in outcome) return { plan: null, problems: outcome.problems, warnings: [] };
-  const { config, plan, report } = outcome;
-  return { text: resolvedText(config, report.tree, refusedPaths(plan.frontends)) };
+  const { node, config, plan, report } = outcome;
+  return { node, text: resolvedText(config, report.tree, refusedPaths(plan.frontends)) };
 }
 
 /** What became of a file for one node. */

@@ -146,6 +146,36 @@ describe("lintel check", () => {
     expect(await lintelCheck(stdout, { offline: true })).toMatchObject({ exitCode: 0, stderr: "" });
   });
 
+  it("prints the file of each node where nothing says which of them this is", async () => {
+    const text = `${TWO_NODES}\n`.replace("priority: 100 }", "overrides: { workers: 3 } }");
+    for (const host of [undefined, hostWith("10.9.9.9")]) {
+      const { exitCode, stdout } = await lintelCheck(
+        ...[text, { resolved: true, offline: host === undefined }, host] as const,
+      );
+      expect(exitCode).toBe(0);
+      const documents = stdout.split(/^---\n/m).slice(1);
+      expect(documents.map((one) => one.split("\n")[0])).toEqual(["# node: lb1", "# node: lb2"]);
+      expect(documents.map((one) => /^workers: .*$/m.exec(one)?.[0])).toEqual([
+        ...["workers: auto", "workers: 3"],
+      ]);
+      for (const document of documents) {
+        expect(await lintelCheck(document, { offline: true })).toMatchObject({ exitCode: 0 });
+      }
+    }
+  });
+
+  it("has the resolved files in the JSON where they are asked for", async () => {
+    const resolvedOf = async (options: Omit<CheckOptions, "config">) => {
+      const { stdout } = await lintelCheck(TWO_NODES, { ...options, offline: true, json: true });
+      return JSON.parse(stdout).resolved;
+    };
+    expect(Object.keys(await resolvedOf({ resolved: true }))).toEqual(["lb1", "lb2"]);
+    expect(await resolvedOf({ resolved: true, node: "lb2" })).toEqual({
+      lb2: expect.stringMatching(/^stopTimeout: 30s$/m),
+    });
+    expect(await resolvedOf({})).toBeUndefined();
+  });
+
   it("ends 4 where this host refuses a listener, and says which", async () => {
     const text = TWO_NODES.replace(/interface: eth7/, "interface: eth0");
     const message = "cannot listen on 172.16.0.10:6443: port 6443 is in use by another program";
