@@ -7,6 +7,7 @@
 import { sameAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 import { isSame } from "../core/plan/same.ts";
+import { PRIORITY_OWNER } from "../core/vrrp/router.ts";
 import { deadline } from "../core/vrrp/state.ts";
 import type { RouteEvent } from "../core/wire/rtnetlink.ts";
 import { boottimeMs, monotonicMs } from "../linux/clock.ts";
@@ -288,7 +289,8 @@ export class Speaker implements Disposable {
 
   /**
    * Whether a change may move a virtual router. Its own addresses do not, and being renewed they
-   * change all the time; that one has gone is dealt with where it was held.
+   * change all the time; that one has gone is dealt with where it was held. An owner's are the
+   * host's as well, and where it takes part is told by them.
    */
   #matters(event: Exclude<RouteEvent, { kind: "routeGone" }>): boolean {
     if ("link" in event) {
@@ -296,13 +298,11 @@ export class Speaker implements Disposable {
       return true;
     }
     const changed = event.address.address;
-    let matters = true;
-    for (const participant of this.#roster.participants) {
-      if (!participant.addresses.some((address) => sameAddress(address, changed))) continue;
-      if (event.kind === "addressGone") this.#bereft.add(participant);
-      matters = false;
-    }
-    return matters;
+    const theirs = this.#roster.participants.filter(({ addresses }) =>
+      addresses.some((address) => sameAddress(address, changed))
+    );
+    if (event.kind === "addressGone") { for (const one of theirs) this.#bereft.add(one); }
+    return theirs.every(({ plan }) => plan.priority === PRIORITY_OWNER);
   }
 
   /** Finds out where each virtual router belongs now. */

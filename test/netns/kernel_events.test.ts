@@ -193,6 +193,23 @@ describe("an Active", () => {
   });
 });
 
+describe("an owner", () => {
+  it("takes no part while its address is not there, and is Active whenever it is", async () => {
+    lb1.links.removeAddress("eth0", "172.16.0.2/24");
+    const owned = [{ address: "172.16.0.2", prefixLength: 32 }];
+    const one = new SpeakerHost(lb1, [
+      { ...PLAN, addresses: owned, priority: 255, existingAddress: "refuse" },
+    ]);
+    await one.says(/interface eth0 has no IPv4 address of its own/);
+    lb1.links.addAddress("eth0", "172.16.0.2/24");
+    await one.is("active");
+    lb1.links.removeAddress("eth0", "172.16.0.2/24");
+    await one.is("initialize");
+    expect(one.transitions.map(({ reason }) => reason)).toEqual(["owner", "noAddress"]);
+    await one.stop();
+  });
+});
+
 describe("an Active whose queue is full", () => {
   it("counts what is refused, says it once of each kind, and recovers", async () => {
     const announce = { repeat: 1, delayMs: 0, refreshMs: 150, refreshRepeat: 1 };
