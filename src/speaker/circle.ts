@@ -5,7 +5,7 @@
 
 import { align, sharedPoints } from "../core/vrrp/group.ts";
 import { activeDownInterval } from "../core/vrrp/router.ts";
-import { publicState } from "../core/vrrp/state.ts";
+import { type Input, publicState } from "../core/vrrp/state.ts";
 import type { Participant } from "./participant.ts";
 
 /**
@@ -26,7 +26,7 @@ export class Circle {
     this.members = members;
     for (const member of members) {
       member.onStep = (at) => this.#align(at);
-      member.onConflict = (at) => this.#reannounce(member, at);
+      member.onConflict = (at, kind) => this.#giveSiblings(member, { kind }, at);
       member.grouped = false;
     }
     if (members.length > 1) {
@@ -87,9 +87,9 @@ export class Circle {
   }
 
   /** Who claims one of our addresses will have claimed those of the siblings too. */
-  #reannounce(claimed: Participant, now: number): void {
+  #giveSiblings(claimed: Participant, input: Input, now: number): void {
     for (const member of this.members) {
-      if (member !== claimed) member.give({ kind: "reannounce" }, now);
+      if (member !== claimed) member.give(input, now);
     }
   }
 }

@@ -46,7 +46,7 @@ export class Participant {
   /** Called after each step: others may have to follow. */
   onStep: (now: number) => void = () => {};
   /** Called when another router claims to be Active for the addresses that are ours. */
-  onConflict: (now: number) => void = () => {};
+  onConflict: (now: number, how: "reannounce" | "foreignClaim") => void = () => {};
   /** Called when connections on the addresses must go. */
   onRelease: () => void = () => {};
   /** Given up by an operator, beside what is tracked. */
@@ -269,7 +269,7 @@ export class Participant {
     if (priority === PRIORITY_RELEASE) return;
     this.#others.contradict(source, now);
     this.#learn();
-    this.onConflict(now);
+    this.onConflict(now, "reannounce");
   }
 
   /** The other routers have something to do with the parameters. */
@@ -299,6 +299,7 @@ export class Participant {
       this.#remarks.onClaim(address, mac, now);
     }
     this.give({ kind: "foreignClaim" }, now);
+    this.onConflict(now, "foreignClaim");
   }
 
   /** Something of ours may have gone from this host: puts it back while we are Active. */

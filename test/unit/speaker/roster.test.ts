@@ -202,6 +202,21 @@ describe("a sync group that a plan forms", () => {
   });
 });
 
+it("a foreign claim of one member's address has its siblings announce theirs as well", () => {
+  const C = routerPlan({ name: "c", vrid: 3, ...carries("10.77.0.3") });
+  const node = new Node([C, A, B], { groups: GROUP }).pass(7_000);
+  const before = node.announced("a").length;
+  const claim = { address: Uint8Array.of(10, 77, 0, 2), mac: Uint8Array.of(2, 0, 0, 0, 0, 99) };
+  node.find("b").claimed(claim, node.now);
+  expect(node.announced("b").at(-1)).toBe(node.now);
+  expect(node.announced("a").at(-1)).toBe(node.now);
+  // Nor can they be made to storm.
+  for (let count = 0; count < 20; count++) node.pass(50).find("b").claimed(claim, node.now);
+  expect(node.announced("a").length - before).toBeLessThan(20);
+  node.pass(500).find("c").claimed({ ...claim, address: Uint8Array.of(10, 77, 0, 3) }, node.now);
+  expect(node.announced("a").at(-1)).toBeLessThan(node.now);
+});
+
 interface Sent {
   readonly at: number;
   readonly vrid: number;
