@@ -55,8 +55,7 @@ export class Lan implements Disposable {
   readonly receiver: Fd;
   /** What the virtual routers on this interface expect to hear, by VRID. */
   readonly expectations = new Map<number, Expectation>();
-  /** Who else claims the virtual addresses. */
-  readonly claims: Claims;
+  readonly #claims: Claims[];
   /** The MAC addresses of those who advertise. */
   readonly senders: Senders;
   readonly #sender: Fd;
@@ -73,7 +72,7 @@ export class Lan implements Disposable {
     this.link = link;
     this.family = family;
     this.receiver = receiver;
-    this.claims = claims;
+    this.#claims = [claims];
     this.senders = new Senders(link);
     this.#sender = sender;
     this.#announcer = announcer;
@@ -96,6 +95,23 @@ export class Lan implements Disposable {
       return Number(claims);
     }
     return new Lan(link, family, [receiver, sender, announcer], claims);
+  }
+
+  /** Who else claims the virtual addresses, in each family there are some of. */
+  get claims(): readonly Claims[] {
+    return this.#claims;
+  }
+
+  /** From now on claims of these addresses are heard. */
+  watch(addresses: readonly Uint8Array[]): void {
+    const isIpv4 = this.family === 4;
+    const [, others] = this.#claims;
+    if (!others && addresses.some(({ length }) => length !== (isIpv4 ? 4 : 16))) {
+      const opened = Claims.open(this.link, isIpv4 ? 6 : 4);
+      // It is tried again with the next survey, and of no more use than to tell of a mistake.
+      if (typeof opened !== "number") this.#claims.push(opened);
+    }
+    for (const claims of this.#claims) claims.watch(addresses);
   }
 
   /**
@@ -136,7 +152,7 @@ export class Lan implements Disposable {
     close(this.receiver);
     close(this.#sender);
     close(this.#announcer);
-    this.claims[Symbol.dispose]();
+    for (const claims of this.#claims) claims[Symbol.dispose]();
     this.senders[Symbol.dispose]();
   }
 }

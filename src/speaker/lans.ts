@@ -10,6 +10,7 @@ import { type Advertisement, parseAdvertisement, type Rejection } from "../core/
 import { monotonicMs } from "../linux/clock.ts";
 import type { Fd } from "../linux/libc.ts";
 import { writeSysctl } from "../linux/sysctl.ts";
+import type { Claims } from "./claims.ts";
 import { Lan } from "./lan.ts";
 import type { Participant } from "./participant.ts";
 import type { Roster } from "./roster.ts";
@@ -32,7 +33,10 @@ export class Lans implements Disposable {
 
   /** What to wait on. */
   get fds(): readonly Fd[] {
-    return [...this.#open.values()].flatMap(({ receiver, claims }) => [receiver, claims.fd]);
+    return [...this.#open.values()].flatMap(({ receiver, claims }) => [
+      receiver,
+      ...claims.map(({ fd }) => fd),
+    ]);
   }
 
   /** The LAN of a link; opened anew if the link has another name or hardware address now. */
@@ -63,7 +67,7 @@ export class Lans implements Disposable {
         continue;
       }
       this.#members.set(lan, new Map(members.map((one) => [one.plan.vrid, one])));
-      lan.claims.watch(members.flatMap(({ addresses }) => addresses));
+      lan.watch(members.flatMap(({ addresses }) => addresses));
     }
   }
 
@@ -78,7 +82,7 @@ export class Lans implements Disposable {
         const isAlone = this.#members.get(lan)?.size === 1;
         this.#drainAdvertisements(lan, isAlone && !presses ? 1 : DRAIN_PACKETS);
       }
-      if (isReady(lan.claims.fd)) this.#drainClaims(lan);
+      for (const claims of lan.claims) if (isReady(claims.fd)) this.#drainClaims(lan, claims);
       lan.senders.look();
     }
   }
@@ -117,9 +121,9 @@ export class Lans implements Disposable {
     return heard;
   }
 
-  #drainClaims(lan: Lan): void {
-    for (let claims = 0; claims < DRAIN_CLAIMS; claims++) {
-      const claim = lan.claims.receive();
+  #drainClaims(lan: Lan, claims: Claims): void {
+    for (let count = 0; count < DRAIN_CLAIMS; count++) {
+      const claim = claims.receive();
       if (typeof claim === "number") return;
       if (!claim) continue;
       const holder = this.#roster.participants.find(({ addresses, lan: where }) =>

@@ -28,6 +28,7 @@ const VIP6 = "fd00::10";
 const FOUR = routerPlan({
   name: "four",
   addresses: [{ address: VIP, prefixLength: 32 }],
+  excludedAddresses: [{ address: "fd00::44", prefixLength: 128 }],
   advertisementIntervalMs: 100,
 });
 const SIX = routerPlan({
@@ -60,7 +61,8 @@ describe("a second owner of our address", () => {
   it.each([
     { name: "four", vip: VIP, filter: "arp", said: /Request who-has 172\.16\.0\.10/ },
     { name: "six", vip: VIP6, filter: "icmp6", said: /neighbor advertisement, tgt is fd00::10/ },
-  ])("is named and contradicted over $name", async ({ name, vip, filter, said }) => {
+    { name: "four", vip: "fd00::44", filter: "icmp6", said: /advertisement, tgt is fd00::44/ },
+  ])("is named and contradicted over $name, of $vip", async ({ name, vip, filter, said }) => {
     const speaker = new SpeakerHost(ours, [FOUR, SIX]);
     await Promise.all([speaker.is("active", "four"), speaker.is("active", "six")]);
     const capture = await Capture.start(stranger, filter);
@@ -93,6 +95,7 @@ describe("a second owner of our address", () => {
     // Nothing but what it provokes.
     const speaker = new SpeakerHost(ours, [{
       ...FOUR,
+      excludedAddresses: [],
       announce: { ...FOUR.announce, refreshMs: null },
     }]);
     await speaker.is("active");
