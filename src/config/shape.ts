@@ -123,19 +123,18 @@ function explain(report: Report, { code, path, message, keys }: Issue): void {
 }
 
 function unknownKey(path: Path, key: string): string {
-  const later = laterAt(path);
-  if (later.includes(key)) return "not supported yet: leave this key out";
+  if (laterAt(path).includes(key)) return "not supported yet: leave this key out";
   const known = keysAt(path);
-  const meant = nearest(key, [...known, ...later]);
-  if (meant !== undefined) return `unknown key; did you mean ${meant}?`;
-  return `unknown key; allowed: ${known.join(", ")}`;
+  const meant = nearest(key, known);
+  const hint = meant === undefined ? "" : ` did you mean ${meant}?`;
+  return `unknown key;${hint} allowed: ${known.join(", ")}`;
 }
 
 function wrongValue(report: Report, path: Path, allowed: string): string {
   const node = nodeAt(report.tree, path);
   const found = foundAt(report, path);
   const text = node?.kind === "scalar" ? String(node.value) : "";
-  const meant = /^[a-z0-9-]+(?:, [a-z0-9-]+)+$/.test(allowed)
+  const meant = /^[A-Za-z0-9-]+(?:, [A-Za-z0-9-]+)+$/.test(allowed)
     ? nearest(text, allowed.split(", "))
     : undefined;
   const hint = meant === undefined || isSecret(path) ? "" : `; did you mean ${meant}?`;

@@ -15,9 +15,11 @@ describe("readShape", () => {
   });
 
   it.each([
-    ["logs: {}", "1:1: logs: unknown key; did you mean log?"],
+    ["logs: {}", "1:1: logs: unknown key; did you mean log? allowed: nodes, log, stateDirectory,"],
     ["cluster: {}", "1:1: cluster: not supported yet: leave this key out"],
-    ["clutser: {}", "1:1: clutser: unknown key; did you mean cluster?"],
+    ["clutser: {}", "1:1: clutser: unknown key; allowed: nodes, log, stateDirectory, watch"],
+    ["backends: { web: { check: { recordType: aaa } } }", "SRV, TXT; did you mean AAAA?"],
+    ["backends: { web: { check: { rcode: NXDOMIAN } } }", "did you mean NXDOMAIN?"],
     [
       "log: { level: warning }",
       '1:15: log.level: found "warning"; allowed: debug, info, warn, error',
