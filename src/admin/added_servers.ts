@@ -21,7 +21,8 @@ export function addAddedServers(router: OpenAPIHono<CallerEnv>, appliance: Appli
     const { address, weight, reason: why }: AddedServer = context.req.valid("json");
     findBackend(appliance, backend);
     const before = appliance.server(backend, server);
-    matchOrAbsent(context.req.header("if-match"), before);
+    const header = context.req.header("if-match");
+    matchOrAbsent(header, before);
     const endpoint = endpointOf(address);
     const after = await appliance.addServer(backend, server, {
       ...{ address: endpoint.address, family: endpoint.family, port: endpoint.port ?? null },
@@ -29,6 +30,7 @@ export function addAddedServers(router: OpenAPIHono<CallerEnv>, appliance: Appli
       reason: why ?? reason ?? null,
       caller: context.get("caller"),
       dryRun: dryRun === "true",
+      requireMatch: () => matchOrAbsent(header, appliance.server(backend, server)),
     });
     context.header("lintel-scope", "this node only");
     const headers = { "etag": etagOf(after), "cache-control": "no-store" };
@@ -38,12 +40,14 @@ export function addAddedServers(router: OpenAPIHono<CallerEnv>, appliance: Appli
     const { backend, server } = context.req.valid("param");
     const { dryRun, reason, force } = context.req.valid("query");
     const before = findServer(appliance, backend, server);
-    requireMatch(context.req.header("if-match"), before);
+    const header = context.req.header("if-match");
+    requireMatch(header, before);
     await appliance.removeServer(backend, server, {
       reason: reason ?? null,
       caller: context.get("caller"),
       dryRun: dryRun === "true",
       force: force === "true",
+      requireMatch: () => requireMatch(header, findServer(appliance, backend, server)),
     });
     context.header("lintel-scope", "this node only");
     return answer(context, before);

@@ -164,8 +164,14 @@ export interface ServerChange extends Wish {
   readonly deadline?: { readonly afterMs: number; readonly then: "leave" | "kill" } | null;
 }
 
+/** A change that waits for its turn among others of the plan. */
+export interface QueuedWish extends Wish {
+  /** Throws where by then the server is not what the caller has seen. */
+  readonly requireMatch?: () => void;
+}
+
 /** A server is to be there that the file does not have; its backend's defaults say the rest. */
-export interface AddServerWish extends Wish {
+export interface AddServerWish extends QueuedWish {
   readonly address: string;
   readonly family: Family;
   /** `null` means the port that the client connected to. */
@@ -175,7 +181,7 @@ export interface AddServerWish extends Wish {
 }
 
 /** A server that was added is to go. */
-export interface RemoveServerWish extends Wish {
+export interface RemoveServerWish extends QueuedWish {
   /** Also while it has connections: they are ended. */
   readonly force: boolean;
 }

@@ -29,10 +29,14 @@ export function requireMatch(header: string | undefined, resource: unknown): voi
 }
 
 const MEASURED: ReadonlySet<string> = new Set([
+  "agent",
   "bytes",
   "connections",
   "counters",
   "denied",
+  // Of a weight as of a priority: it moves with the slow start, with agents, with trackers.
+  "effective",
+  "evictedSessions",
   "failures",
   "health",
   "peer",
@@ -40,6 +44,7 @@ const MEASURED: ReadonlySet<string> = new Set([
   "retries",
   "silenceSeconds",
   "timers",
+  "trackers",
   "uptimeSeconds",
   "usableServers",
 ]);

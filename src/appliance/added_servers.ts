@@ -44,7 +44,10 @@ export class AddedServers {
     const at = new Date((this.#parts.now ?? Date.now)()).toISOString();
     const said = { backend, server, by: caller.name, reason, at, until: null };
     const fact: OverrideFact & ServerFact = { ...said, field: "server", value, file: null };
-    await changes.add(fact, (file) => void addable(file, backend, server, wish));
+    await changes.add(fact, (file) => {
+      wish.requireMatch?.();
+      addable(file, backend, server, wish);
+    });
     const added = servers.find(backend, server);
     if (!added) throw new Conflict(`server ${backend}/${server} has just been removed`);
     return added;
@@ -59,6 +62,7 @@ export class AddedServers {
   async remove(backend: string, server: string, wish: RemoveServerWish): Promise<number> {
     const { servers, changes, cuts } = this.#parts;
     const check = (file: Plan) => {
+      wish.requireMatch?.();
       if (backendOf(file, backend)?.servers.some(({ name }) => name === server)) {
         throw new Conflict(
           `the file defines server ${backend}/${server}: drain it, or remove it there and reload`,

@@ -73,6 +73,21 @@ describe("PUT /v1/backends/{backend}/servers/{server}", () => {
     expect((await send("PUT", "web/servers/new", body, { "if-match": "*" })).status).toBe(412);
   });
 
+  it("minds If-Match again when its turn has come", async () => {
+    const { app, appliance, send } = open();
+    const path = "web/servers/master1";
+    const etag = (await app.request(`/v1/backends/${path}`)).headers.get("etag");
+    const { addServer, removeServer } = appliance;
+    const change = () => void (appliance.servers[2] = { ...appliance.servers[2]!, port: 80 });
+    appliance.addServer = (...args) => (change(), addServer.apply(appliance, args));
+    appliance.removeServer = (...args) => (change(), removeServer.apply(appliance, args));
+    const stale = { "if-match": etag };
+    expect((await send("PUT", path, { address: "10.0.0.1:80" }, stale)).status).toBe(412);
+    appliance.servers[2] = { ...appliance.servers[2]!, port: 6443 };
+    expect((await send("DELETE", path, undefined, stale)).status).toBe(412);
+    expect([appliance.added, appliance.removed]).toEqual([[], []]);
+  });
+
   it("answers 409 where the appliance's state does not allow it", async () => {
     const { appliance, send } = open();
     appliance.conflict = "the file defines this server";

@@ -78,6 +78,7 @@ export class FakeAppliance implements Appliance {
 
   // deno-lint-ignore require-await
   async addServer(backend: string, name: string, wish: AddServerWish) {
+    wish.requireMatch?.();
     if (this.conflict) throw new Conflict(this.conflict);
     this.added.push({ server: `${backend}/${name}`, ...wish });
     const { address, port, dryRun } = wish;
@@ -88,6 +89,7 @@ export class FakeAppliance implements Appliance {
 
   // deno-lint-ignore require-await
   async removeServer(backend: string, name: string, wish: RemoveServerWish) {
+    wish.requireMatch?.();
     if (this.conflict) throw new Conflict(this.conflict);
     this.removed.push({ server: `${backend}/${name}`, ...wish });
   }

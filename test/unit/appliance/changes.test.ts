@@ -126,6 +126,18 @@ describe("a server that is added", () => {
     expect(names()).toEqual(["a"]);
   });
 
+  it("is what was seen when its turn comes, or nothing is done", async () => {
+    const requireMatch = () => {
+      if (servers.find("web", "b")?.port === 80) throw new Error("it is another now");
+    };
+    const first = added.add("web", "b", WISH);
+    await expect(added.add("web", "b", { ...WISH, port: 81, requireMatch })).rejects
+      .toThrow("another");
+    await first;
+    await expect(added.remove("web", "b", { ...WISH, requireMatch })).rejects.toThrow("another");
+    expect(servers.find("web", "b")).toMatchObject({ port: 80 });
+  });
+
   it("is removed only without connections, or by force, which ends them", async () => {
     await added.add("web", "b", WISH);
     await overrides.patch("web", "b", { ...SAID, state: "drain" });
