@@ -6,7 +6,7 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 
-import { type Browser, chromium, type Page } from "playwright-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
@@ -64,7 +64,7 @@ afterAll(async () => {
 
 describe("the dashboard", () => {
   it("asks for a token, and then shows everything", async () => {
-    const page = await open();
+    const page = await open({});
     await page.getByLabel("Token").fill(TOKEN);
     await page.getByLabel("Token").press("Enter");
     await page.getByText("Ready").first().waitFor();
@@ -115,6 +115,23 @@ describe("the dashboard", () => {
     await page.context().close();
   });
 
+  it("works in more tabs than a browser has connections for", async () => {
+    const first = await signedIn();
+    await hide(first, true);
+    for (let tab = 0; tab < 3; tab++) await hide(await signedIn({}, first.context()), true);
+    const last = await signedIn({}, first.context());
+    await last.getByRole("button", { name: "Weight web/web2" }).click();
+    await last.getByLabel("Weight", { exact: true }).fill("60%");
+    await last.getByLabel("Reason").fill("the last tab");
+    await last.getByRole("button", { name: "Do it" }).click();
+    await last.getByRole("row", { name: /^web2/ }).getByText("60 (set)").waitFor();
+    expect(await first.getByText("60 (set)").count()).toBe(0);
+    await hide(first, false);
+    await first.getByRole("row", { name: /^web2/ }).getByText("60 (set)").waitFor();
+    await first.locator("#timeline").getByText(/web2.*the last tab/).waitFor();
+    await first.context().close();
+  });
+
   it("can be used with the keyboard alone", async () => {
     const page = await signedIn();
     const ready = page.getByRole("button", { name: "Ready web/web1" });
@@ -148,8 +165,8 @@ describe("the dashboard", () => {
 
 type Look = NonNullable<Parameters<Browser["newContext"]>[0]>;
 
-async function open(look: Look = {}): Promise<Page> {
-  const page = await (await browser.newContext(look)).newPage();
+async function open(look: Look, context?: BrowserContext): Promise<Page> {
+  const page = await (context ?? await browser.newContext(look)).newPage();
   page.setDefaultTimeout(15_000);
   page.on("pageerror", (error) => complaints.push(error.message));
   // That a request is refused is no error, though the browser reports it as one.
@@ -166,12 +183,20 @@ async function open(look: Look = {}): Promise<Page> {
   return page;
 }
 
-async function signedIn(look: Look = {}): Promise<Page> {
-  const page = await open(look);
+async function signedIn(look: Look = {}, context?: BrowserContext): Promise<Page> {
+  const page = await open(look, context);
   await page.getByLabel("Token").fill(TOKEN);
   await page.getByRole("button", { name: "Go on" }).click();
   await page.getByRole("row", { name: /^web1/ }).waitFor();
   return page;
+}
+
+/** A page is in a tab that is seen or not: without a screen, the browser itself shows all. */
+async function hide(page: Page, hidden: boolean): Promise<void> {
+  await page.evaluate((hidden) => {
+    Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
+    document.dispatchEvent(new Event("visibilitychange"));
+  }, hidden);
 }
 
 /** The browser's program as a script that runs it on a host of the lab. */

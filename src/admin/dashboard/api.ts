@@ -8,12 +8,13 @@
 
 import { byId } from "./elements.ts";
 
-/** Asks the admin API, with the token if it wants one. */
+/** Asks the admin API, with the token if it wants one; without a signal, not for ever. */
 export async function call(path: string, request: RequestInit = {}): Promise<Response> {
   const headers = new Headers(request.headers);
   const token = sessionStorage.getItem("token");
   if (token) headers.set("authorization", `Bearer ${token}`);
-  const answer = await fetch(path, { ...request, headers });
+  const signal = request.signal ?? AbortSignal.timeout(ANSWER_MS);
+  const answer = await fetch(path, { ...request, headers, signal });
   if (answer.status !== 401) return answer;
   await login();
   return call(path, request);
@@ -38,13 +39,22 @@ function login(): Promise<void> {
   return asking;
 }
 
-/** Follows a stream of server-sent events for ever; `EventSource` could send no token. */
+/**
+ * Follows a stream of server-sent events while the page is looked at; `EventSource` could send no
+ * token. A browser has six connections to an appliance for all of its pages: one that is hidden
+ * keeps none of them.
+ */
 export async function follow(path: string, tell: (data: string) => void): Promise<never> {
   let last = "";
   for (;;) {
+    const { signal } = turned;
+    if (document.hidden) {
+      await new Promise((resolve) => signal.addEventListener("abort", resolve));
+      continue;
+    }
     try {
       const headers = { accept: "text/event-stream", ...(last && { "last-event-id": last }) };
-      const answer = await call(path, { headers });
+      const answer = await call(path, { headers, signal });
       if (!answer.ok || !answer.body) throw new Error(`${answer.status}`);
       const reader = answer.body.pipeThrough(new TextDecoderStream()).getReader();
       let text = "";
@@ -60,8 +70,18 @@ export async function follow(path: string, tell: (data: string) => void): Promis
     } catch {
       // The appliance restarts, or the network does: what follows says so until it is back.
     }
+    if (signal.aborted) continue;
     byId("verdict").textContent = "No answer: trying again";
     byId("verdict").className = "state bad";
     await new Promise((resolve) => setTimeout(resolve, 1000));
   }
 }
+
+/** Aborted when the page is hidden, or shown again. */
+let turned = new AbortController();
+document.addEventListener("visibilitychange", () => {
+  turned.abort();
+  turned = new AbortController();
+});
+
+const ANSWER_MS = 10_000;
