@@ -12,7 +12,7 @@ import { DataplaneWatch } from "./dataplane_watch.ts";
 import type { Engines } from "./engines.ts";
 import type { Frontends } from "./frontends.ts";
 import { GroupStates } from "./group_states.ts";
-import { Handovers } from "./handovers.ts";
+import { Handovers, whyOwned } from "./handovers.ts";
 import { logOf } from "./log.ts";
 import { type NotifiedState, notifiedState, Notifier } from "./notifier.ts";
 import { Recorder } from "./recorder.ts";
@@ -65,6 +65,7 @@ export class Availability {
     this.#tracking = this.#newTracking();
     this.standby = new StandbyKeeper({
       path: `${plan.stateDirectory}/standby.json`,
+      hindrance: () => whyOwned(routers.show()),
       order: (enabled, force) => speaker.standby(enabled, force),
       expired: (outcome) => this.#noteExpiry(outcome),
       fault: (message) => this.#log.write("warn", message),

@@ -5,6 +5,7 @@
 import { Conflict, type HandoverWish, type Wish } from "../admin/appliance.ts";
 import type { VirtualRouter } from "../admin/model.ts";
 import type { Handover } from "../admin/model_handover.ts";
+import { PRIORITY_OWNER } from "../core/vrrp/router.ts";
 import type { Frontends } from "./frontends.ts";
 import type { Recorder } from "./recorder.ts";
 import type { Routers } from "./routers.ts";
@@ -81,6 +82,8 @@ export class Handovers {
       );
     }
     const names = this.#parts.routers.together(name);
+    const owned = whyOwned(names.map((one) => this.#find(one)));
+    if (owned !== null) throw new Conflict(owned);
     const { peer, timers } = virtualRouter;
     const ageMs = peer && Date.now() - Date.parse(peer.receivedAt);
     return {
@@ -115,6 +118,18 @@ export class Handovers {
       )
       .reduce((sum, { connections }) => sum + connections.active, 0);
   }
+}
+
+/**
+ * Why these virtual routers cannot all be given up on demand, if they cannot: an owner's addresses
+ * stay on its interface, and two nodes would have them.
+ */
+export function whyOwned(routers: readonly Pick<VirtualRouter, "name" | "priority">[]) {
+  const owned = routers.find(({ priority }) => priority.configured === PRIORITY_OWNER);
+  if (!owned) return null;
+  return `this node owns the addresses of virtual router ${owned.name} (priority 255): they stay ` +
+    "on its interface, and a peer that took over would have them too; make it a priority below " +
+    "255 and addresses that are no node's own, or stop this host";
 }
 
 function listed(names: readonly string[]): string {

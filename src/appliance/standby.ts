@@ -12,6 +12,8 @@ import type { Outcome } from "./speaker_link.ts";
 export interface StandbyParts {
   /** Where it is remembered. */
   readonly path: string;
+  /** Why this node cannot refuse to be Active, if it cannot. */
+  readonly hindrance: () => string | null;
   readonly order: (enabled: boolean, force: boolean) => Promise<Outcome>;
   /** Told when its time is over and it has ended by itself. */
   readonly expired: (outcome: Outcome) => void;
@@ -53,9 +55,11 @@ export class StandbyKeeper {
   /**
    * Changes it.
    *
-   * @throws {Conflict} when no peer has taken over, or when it could not be remembered.
+   * @throws {Conflict} when it cannot be, no peer has taken over, or it could not be remembered.
    */
   async set(wish: StandbyWish): Promise<Standby> {
+    const hindrance = wish.enabled ? this.#parts.hindrance() : null;
+    if (hindrance !== null) throw new Conflict(hindrance);
     const next = wish.enabled ? this.#wanted(wish) : OFF;
     if (wish.dryRun) return next;
     if (this.#isChanging) throw new Conflict("a change of standby is under way");

@@ -19,21 +19,33 @@ export function warnAboutTrack(
   report: Report,
 ): void {
   const points = router.track.filter(({ effect }) => effect.kind === "points");
-  if (points.length > 0) {
-    if (router.priority === OWNER) warnOwner(plan.node, router, report);
-    else if (!router.preempt) warnNoPreemption(router, points, report);
+  if (router.priority === OWNER) warnOwner(plan.node, router, report);
+  else if (points.length > 0) {
+    if (!router.preempt) warnNoPreemption(router, points, report);
     else warnOrder(points, [{ ...router, node: plan.node }, ...peers], report);
   }
   warnDownDelays(plan, router, report);
 }
 
-function warnOwner(node: string, { name }: VirtualRouterPlan, report: Report): void {
+/** What is tracked without being asked for is nothing to talk about. */
+function warnOwner(node: string, { name, track }: VirtualRouterPlan, report: Report): void {
   const path = ["virtualRouters", name, "track"];
   if (!report.given(path)) return;
+  const owns = `${node} owns the addresses (priority 255)`;
+  const has = (kind: TrackPlan["effect"]["kind"]) =>
+    track.some(({ effect }) => effect.kind === kind);
+  if (has("points")) {
+    report.warn(
+      path,
+      `${owns}, and an owner's priority never changes: points have no effect there; for a node ` +
+        "that is to give them up, take a priority below 255 and addresses that are no node's own",
+    );
+  }
+  if (!has("yield")) return;
   report.warn(
     path,
-    `${node} owns the addresses (priority 255), and an owner's priority never changes: points ` +
-      "have no effect there, only yield has",
+    `${owns}: when it yields they stay on its interface, and the peer that takes over has them ` +
+      "too; take a priority below 255 and addresses that are no node's own",
   );
 }
 

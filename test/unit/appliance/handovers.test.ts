@@ -124,6 +124,20 @@ describe("Handovers", () => {
     expect(asked).toHaveLength(1);
   });
 
+  it("is refused to an owner and to its group, also by force: its addresses stay", async () => {
+    routers.apply({
+      virtualRouters: [
+        routerPlan({ name: "api" }),
+        routerPlan({ name: "api6", vrid: 52, priority: 255 }),
+      ],
+      syncGroups: [{ name: "both", members: ["api", "api6"] }],
+    });
+    const owns = /owns the addresses of virtual router api6 \(priority 255\): they stay/;
+    await expect(handovers.failover("api", wish({ force: true }))).rejects.toThrow(owns);
+    await expect(handovers.failover("api6", wish({ dryRun: true }))).rejects.toThrow(Conflict);
+    expect(asked).toEqual([]);
+  });
+
   it("is a conflict where nobody takes over, and holds nothing then", async () => {
     outcome = Promise.resolve({ ok: false, detail: "no peer has taken over" });
     await expect(handovers.failover("api", wish())).rejects.toThrow(Conflict);

@@ -7,6 +7,7 @@ let orders: [boolean, boolean][];
 let faults: string[];
 let ended: boolean[];
 let outcome: { ok: boolean; detail: string };
+let hindrance: string | null;
 
 beforeEach(() => {
   vi.useFakeTimers({ now: Date.parse("2026-01-02T03:04:05Z") });
@@ -14,6 +15,7 @@ beforeEach(() => {
   orders = [];
   faults = [];
   ended = [];
+  hindrance = null;
   outcome = { ok: true, detail: "done" };
 });
 
@@ -25,6 +27,7 @@ afterEach(() => {
 function open(path = `${directory}/standby.json`): StandbyKeeper {
   return new StandbyKeeper({
     path,
+    hindrance: () => hindrance,
     order: (enabled, force) => {
       orders.push([enabled, force]);
       return Promise.resolve(outcome);
@@ -50,6 +53,16 @@ describe("StandbyKeeper", () => {
     await second.set(wish({ enabled: false }));
     expect(open().restore()).toBe(false);
     expect(faults).toEqual([]);
+  });
+
+  it("is refused to an owner, also by force, and can still be switched off", async () => {
+    const keeper = open();
+    await keeper.set(wish());
+    hindrance = "this node owns the addresses";
+    await expect(keeper.set(wish({ force: true }))).rejects.toThrow(/owns the addresses/);
+    await expect(keeper.set(wish({ dryRun: true }))).rejects.toThrow(Conflict);
+    await keeper.set(wish({ enabled: false }));
+    expect(orders).toEqual([[true, false], [false, false]]);
   });
 
   it("ends by itself, also when the time is long", async () => {

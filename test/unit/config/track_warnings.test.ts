@@ -57,11 +57,21 @@ describe("points without preemption", () => {
   });
 });
 
-describe("points of an owner", () => {
-  it("have no effect, which is said of those that were asked for", () => {
+describe("what an owner tracks", () => {
+  it("has no effect as points, which is said of those that were asked for", () => {
     expect(warnings("priority: { lb1: 255 }, track: { hold: -60 }")).toEqual([
       "virtualRouters.web.track: lb1 owns the addresses (priority 255), and an owner's priority " +
-      "never changes: points have no effect there, only yield has (on lb1)",
+      "never changes: points have no effect there; for a node that is to give them up, take a " +
+      "priority below 255 and addresses that are no node's own (on lb1)",
+    ]);
+    expect(warnings("priority: { lb1: 255 }")).toEqual([]);
+  });
+
+  it("leaves the addresses where they are when it yields", () => {
+    expect(warnings("priority: { lb1: 255 }, track: { hold: yield, dataplane: false }")).toEqual([
+      "virtualRouters.web.track: lb1 owns the addresses (priority 255): when it yields they stay " +
+      "on its interface, and the peer that takes over has them too; take a priority below 255 " +
+      "and addresses that are no node's own (on lb1)",
     ]);
   });
 });
