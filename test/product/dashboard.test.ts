@@ -79,13 +79,21 @@ describe("the dashboard", () => {
   it("drains a server under load, and shows it empty", async () => {
     const page = await signedIn();
     const row = page.getByRole("row", { name: /^web1/ });
+    const chart = row.getByRole("img", { name: /^traffic over the last minute, at most / });
     const load = wrk(client, "http://10.77.0.100/", { connections: 8, seconds: 8, close: true });
     await row.getByText(/[1-9]\d* open/).waitFor();
+    await row.scrollIntoViewIfNeeded();
+    await chart.and(row.getByRole("img", { name: /[kMG]bit\/s$/ })).waitFor();
     await row.getByRole("button", { name: "Drain web/web1" }).click();
+    await page.getByLabel("For", { exact: true }).fill("soon");
     await page.getByLabel("Reason").fill("new disk");
     await page.getByRole("button", { name: "Do it" }).click();
+    await page.getByRole("alert").getByText(/^ttl: /).waitFor();
+    await page.getByLabel("For", { exact: true }).fill("2h");
+    await page.getByLabel("Kill open connections after").fill("1h");
+    await page.getByRole("button", { name: "Do it" }).click();
     await row.getByText("drain", { exact: true }).waitFor();
-    await row.getByText("ops: new disk").waitFor();
+    await row.getByText(/^ops: new disk, until .*, connections killed at /).waitFor();
     await row.getByText(/^0 open/).waitFor();
     await row.getByText(", 0/s new").waitFor();
     await page.screenshot({ path: `${SCREENSHOTS}drained.png`, fullPage: true });

@@ -8,7 +8,7 @@
 import type { Backend, Server } from "../model.ts";
 import { ask } from "./changes.ts";
 import { byId, child, element, keepOnly, part, put } from "./elements.ts";
-import { because, bits, perSecond, rate, whole } from "./figures.ts";
+import { because, bits, chart, perSecond, rate, whole } from "./figures.ts";
 
 /** Shows all backends, with those of their servers that the filter lets through. */
 export function showBackends(backends: readonly Backend[]): void {
@@ -54,19 +54,27 @@ function showServer(rows: HTMLElement, server: Server): void {
   const said = agent?.down ? `, ${agent.word} says its agent` : "";
   put(row, "health", `${health.state}${code}${said}`, looks[said ? "down" : health.state]);
   put(row, "failure", (health.state === "up" ? agent?.down && agent.text : health.failure) || "");
-  const until = override?.until ? `, until ${new Date(override.until).toLocaleString()}` : "";
+  const until = override?.until ? `, until ${localTime(override.until)}` : "";
+  const { deadline } = override ?? {};
+  const end = deadline?.then === "kill" ? `, connections killed at ${localTime(deadline.at)}` : "";
   put(row, "admin", server.admin, server.admin === "ready" ? "state" : "state warn");
-  put(row, "override", override ? `${override.by}${because(override.reason)}${until}` : "");
+  put(row, "override", override ? `${override.by}${because(override.reason)}${until}${end}` : "");
   const shown = weight.runtime === null ? `${weight.effective}` : `${weight.effective} (set)`;
   put(row, "weight", shown, weight.effective === 0 ? "warn" : "");
   const queued = connections.queued > 0 ? `, ${connections.queued} queued` : "";
   const key = `server ${server.backend}/${server.name}`;
   const opened = perSecond(rate(`${key} total`, connections.total));
   put(row, "connections", `${whole(connections.active)} open${queued}, ${opened} new`);
-  put(row, "bytes", bits(rate(`${key} bytes`, server.bytes.received + server.bytes.sent)));
+  const moved = rate(`${key} bytes`, server.bytes.received + server.bytes.sent);
+  put(row, "bytes", bits(moved));
+  chart(row, moved, "traffic", bits);
   for (const button of row.querySelectorAll<HTMLButtonElement>("button[data-state]")) {
     button.setAttribute("aria-pressed", String(button.dataset.state === server.admin));
   }
+}
+
+function localTime(time: string): string {
+  return new Date(time).toLocaleString();
 }
 
 function serverRow(server: Server): HTMLElement {
@@ -94,7 +102,7 @@ function serverRow(server: Server): HTMLElement {
     cell("Admin", part("span", "admin"), part("div", "override", "faint")),
     cell("Weight", part("span", "weight")),
     cell("Connections", part("span", "connections")),
-    cell("Traffic", part("span", "bytes")),
+    cell("Traffic", part("span", "bytes"), part("div", "chart")),
     cell(
       "Change",
       button("Ready", "ready"),

@@ -1,5 +1,5 @@
 /**
- * Changes of a server, confirmed and given a reason.
+ * Changes of a server, confirmed, and given a reason and an end.
  */
 
 /// <reference lib="dom" />
@@ -22,6 +22,7 @@ export async function ask(shown: Server, state: State | undefined): Promise<void
     ? MEANINGS[state]
     : "0 to 256, a percentage of the file's weight such as 50%, or empty for the file's.";
   byId("ask-weight").hidden = state !== undefined;
+  byId("ask-deadline").hidden = state === undefined || state === "ready";
   byId("ask-error").textContent = "";
   form.reset();
   const field = (key: string) => String(new FormData(form).get(key) ?? "").trim();
@@ -33,9 +34,13 @@ export async function ask(shown: Server, state: State | undefined): Promise<void
     const weight = field("weight");
     // What is neither goes as it was typed: the appliance says what it expected.
     const typed = weight === "" ? null : /^\d+$/.test(weight) ? Number(weight) : weight;
-    const change = state ? { state } : { weight: typed };
-    const reason = field("reason");
-    const problem = await patch(backend, name, { ...change, ...(reason && { reason }) });
+    const [ttl, deadline, reason] = [field("ttl"), field("deadline"), field("reason")];
+    const problem = await patch(backend, name, {
+      ...(state ? { state } : { weight: typed }),
+      ...(ttl && { ttl }),
+      ...(deadline && { deadline, onDeadline: "kill" }),
+      ...(reason && { reason }),
+    });
     if (!problem) return;
     byId("ask-error").textContent = problem;
   }

@@ -57,6 +57,12 @@ export function part(tag: string, name: string, className = ""): HTMLElement {
   return made;
 }
 
+/** Whether an element is in view, or a page away; nothing is drawn a thousand times for nobody. */
+export function isInView(element: Element): boolean {
+  observer.observe(element);
+  return inView.has(element);
+}
+
 function childrenOf(parent: HTMLElement): Map<string, HTMLElement> {
   const known = byParent.get(parent);
   if (known) return known;
@@ -66,3 +72,10 @@ function childrenOf(parent: HTMLElement): Map<string, HTMLElement> {
 }
 
 const byParent = new WeakMap<HTMLElement, Map<string, HTMLElement>>();
+const inView = new WeakSet<Element>();
+const observer = new IntersectionObserver((entries) => {
+  for (const { isIntersecting, target } of entries) {
+    if (isIntersecting) inView.add(target);
+    else inView.delete(target);
+  }
+}, { rootMargin: "100%" });

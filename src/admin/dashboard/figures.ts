@@ -5,6 +5,8 @@
 /// <reference lib="dom" />
 /// <reference lib="dom.iterable" />
 
+import { isInView } from "./elements.ts";
+
 /** A count that is shown as a rate, and the last rates of it. */
 interface Meter {
   at: number;
@@ -48,17 +50,30 @@ export function bits(rates: readonly number[]): string {
   return `${(last * 8 / 1000 ** scale).toFixed(scale ? 1 : 0)} ${["", "k", "M", "G"][scale]}bit/s`;
 }
 
-/** A small chart of rates. */
-export function chart(rates: readonly number[], what: string): SVGElement {
+/** Draws rates as a small chart, where an element has a part of that name and can be seen. */
+export function chart(
+  parent: HTMLElement,
+  rates: readonly number[],
+  what: string,
+  format: (rates: readonly number[]) => string,
+): void {
+  const place = parent.querySelector('[data-part="chart"]');
+  if (!place || !isInView(place)) return;
+  const svg = place.firstElementChild ?? place.appendChild(emptyChart());
+  const most = Math.max(1, ...rates);
+  svg.setAttribute("aria-label", `${what} over the last minute, at most ${format([most])}`);
+  const points = rates.map((one, at) =>
+    `${SAMPLES - rates.length + at},${(19 - one / most * 18).toFixed(1)}`
+  );
+  svg.firstElementChild?.setAttribute("points", points.join(" "));
+}
+
+function emptyChart(): SVGElement {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   svg.setAttribute("viewBox", `0 0 ${SAMPLES} 20`);
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("role", "img");
-  const most = Math.max(1, ...rates);
-  svg.setAttribute("aria-label", `${what} over the last minute, at most ${perSecond([most])}`);
   const line = document.createElementNS("http://www.w3.org/2000/svg", "polyline");
-  const points = rates.map((one, at) => `${SAMPLES - rates.length + at},${19 - one / most * 18}`);
-  line.setAttribute("points", points.join(" "));
   line.setAttribute("vector-effect", "non-scaling-stroke");
   svg.append(line);
   return svg;

@@ -75,7 +75,7 @@ export function showFrontends(frontends: readonly Frontend[]): void {
     const received = bits(rate(`frontend ${name} received`, frontend.bytes.received));
     const sent = bits(rate(`frontend ${name} sent`, frontend.bytes.sent));
     put(card, "bytes", `${received} from clients, ${sent} to clients`);
-    card.querySelector('[data-part="chart"]')?.replaceChildren(chart(opened, "new connections"));
+    chart(card, opened, "new connections", perSecond);
     const denied = Object.entries(frontend.denied).filter(([, count]) => count > 0);
     put(card, "denied", denied.map(([why, count]) => `${count} denied: ${why}`).join(", "));
   }
