@@ -24,13 +24,15 @@ import {
 } from "./model_handover.ts";
 import { unknownName } from "./problem.ts";
 import { answer, found, problems } from "./resources.ts";
-import { requireType } from "./validation.ts";
+import { requireType, requireTypeOfAny } from "./validation.ts";
 
 /** Adds the failover and the hold of a virtual router, and `/v1/standby`. */
 export function addHandover(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
   router.openapi(FAILOVER, async (context) => {
     const { name } = context.req.valid("param");
-    const { hold, force, reason }: FailoverRequest = context.req.valid("json");
+    const said = context.req.valid("json");
+    // A body that is left out has not been through the schema, which has the defaults.
+    const { hold, force, reason }: FailoverRequest = FailoverRequestSchema.parse(said);
     requireMatch(context.req.header("if-match"), findRouter(appliance, name));
     const wish = { ...wishOf(context, reason), holdMs: milliseconds(hold), force };
     return changed(context, await appliance.failover(name, wish));
@@ -79,12 +81,12 @@ const FAILOVER = createRoute({
   method: "post",
   path: "/v1/virtual-routers/{name}/failover",
   summary: "Hand a virtual router and its sync group over to a peer",
-  middleware: [requires("operator"), requireType("application/json")],
+  middleware: [requires("operator"), requireTypeOfAny("application/json")],
   request: {
     params: NAMED,
     headers: IfMatchSchema,
     query: WishQuerySchema,
-    body: { required: true, content: { "application/json": { schema: FailoverRequestSchema } } },
+    body: { content: { "application/json": { schema: FailoverRequestSchema } } },
   },
   responses: {
     ...found("The handover when it is done", HandoverSchema),

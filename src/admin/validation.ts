@@ -31,6 +31,16 @@ export function requireType(...types: readonly string[]): MiddlewareHandler {
   };
 }
 
+/** The same gate where the body may be left out: none needs no type. */
+export function requireTypeOfAny(...types: readonly string[]): MiddlewareHandler {
+  const gate = requireType(...types);
+  return async (context, next) => {
+    const isAbsent = context.req.header("content-type") === undefined &&
+      await context.req.text() === "";
+    return isAbsent ? await next() : await gate(context, next);
+  };
+}
+
 /** Why a value was refused and where: `weight` in the body, `?dryRun` in the query. */
 interface BadValue {
   readonly path: string;

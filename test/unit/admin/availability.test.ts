@@ -46,6 +46,18 @@ describe("POST …/failover", () => {
     expect(appliance.handovers).toMatchObject([{ holdMs: 60_000, force: false, dryRun: true }]);
   });
 
+  it("needs no body", async () => {
+    const { app, appliance } = open();
+    const path = `${FAILOVER}?reason=update`;
+    expect((await app.request(path, { method: "POST" })).status).toBe(200);
+    expect(appliance.handovers).toMatchObject([
+      { holdMs: 60_000, force: false, dryRun: false, reason: "update" },
+    ]);
+    const untyped = new TextEncoder().encode('{"hold":"5s"}');
+    expect((await app.request(path, { method: "POST", body: untyped })).status).toBe(415);
+    expect(appliance.handovers).toHaveLength(1);
+  });
+
   it.each([
     ["an unknown router", "/v1/virtual-routers/x/failover", {}, 404],
     ["a number for a duration", FAILOVER, { hold: 60 }, 422],
