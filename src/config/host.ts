@@ -102,6 +102,12 @@ class Host {
     );
   }
 
+  /** Whether an interface carries an address. */
+  has(name: string, address: string): boolean {
+    const text = canonicalAddress(address);
+    return this.#addresses.some((one) => one.interface === name && one.address === text);
+  }
+
   /** Whether an address lies in a network of an interface that has any of its own. */
   reaches(name: string, address: string): boolean {
     const bytes = parseAddress(address)?.bytes;
@@ -205,9 +211,15 @@ function unreachable(router: VirtualRouterPlan, where: string, host: Host): Find
     const text = `${via} is in no network of ${name}, so that the kernel refuses the route`;
     return [[[...path, "virtualRoutes", at, "via"], text]];
   });
+  const source = router.unicast?.source ?? null;
+  const unknown = `${where} does not have ${source}, by which the peers know this node: it takes ` +
+    "no part until it has; name the address to send from in unicast, or say unicast: false";
   const silence = `${where} has no link-local address to send advertisements from`;
   return [
     ...(mute ? [[path, silence] as const] : []),
+    ...(source !== null && !host.has(where, source)
+      ? [[[...path, "unicast"], unknown] as const]
+      : []),
     ...outside.map(({ address }): Finding => [
       [...path, "addresses"],
       `${address} is in no network of ${where}: others need a route to it`,

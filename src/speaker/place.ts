@@ -62,10 +62,11 @@ export function findPlace(
   }
   const ours = findSource(plan, addresses.filter(({ index }) => index === link.index), plans);
   if (!ours) {
-    return {
-      down: false,
-      why: `interface ${link.name} has no ${kindOf(plan)} address of its own`,
-    };
+    const source = plan.unicast?.source;
+    const why = source
+      ? `interface ${link.name} has no usable address ${source}, by which its peers know this node`
+      : `interface ${link.name} has no ${kindOf(plan)} address of its own`;
+    return { down: false, why };
   }
   const network = { family: ours.family, bytes: ours.address, length: ours.prefixLength };
   const peers = plan.unicast?.peers ?? [];
@@ -84,8 +85,10 @@ function findLink(
 }
 
 /**
- * The address the plan names, if it is here; otherwise the first that is no virtual address. To
- * the multicast group of IPv6 only a link-local one will do (RFC 9568, section 5.1.2.1).
+ * The address the plan names, if it is here; otherwise the first that is no virtual address, but
+ * not where unicast peers know us by one: they would take nothing from another, and become Active
+ * beside us. To the multicast group of IPv6 only a link-local one will do (RFC 9568, section
+ * 5.1.2.1).
  */
 function findSource(
   plan: VirtualRouterPlan,
@@ -102,8 +105,9 @@ function findSource(
     if (family === 6 && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) !== 0) return false;
     return protocol !== IFAPROT_VRRP && !virtual.some((one) => sameAddress(one, address));
   });
-  return usable.find(({ address }) => formatAddress(address) === named) ??
-    usable.find(({ flags }) => (flags & IFA_F_SECONDARY) === 0) ?? usable[0];
+  const found = usable.find(({ address }) => formatAddress(address) === named);
+  if (found || plan.unicast?.source) return found;
+  return usable.find(({ flags }) => (flags & IFA_F_SECONDARY) === 0) ?? usable[0];
 }
 
 function needsLinkLocal({ family, unicast }: VirtualRouterPlan): boolean {

@@ -48,6 +48,14 @@ describe("a unicast router on one link", () => {
     await eventually("it yields to its peer", () => speaker.counted()?.state !== "active");
   });
 
+  it("takes no part until it has the address by which its peers know it", async () => {
+    const { ours } = pair();
+    const speaker = new SpeakerHost(ours, [unicastPlan("172.16.0.7", THEIRS)]);
+    await speaker.says(/eth0 has no usable address 172\.16\.0\.7, by which its peers know/);
+    ours.links.addAddress("eth0", "172.16.0.7/24");
+    await speaker.is("active");
+  });
+
   it("listens to anybody without a source check", async () => {
     const { ours, theirs } = pair();
     const plan = unicastPlan(OURS, THEIRS, { checkSource: false });

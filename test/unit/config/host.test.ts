@@ -118,6 +118,18 @@ describe("hostProblems", () => {
     ]);
   });
 
+  it("warns where an interface lacks the address by which unicast peers know this node", () => {
+    const text = PAIR.replace("vrid: 1", "vrid: 1, interface: eth1");
+    const facts = hostFacts({ interfaces: ["lo", "eth0", "eth1"] });
+    const { problems, warnings } = check(text, facts);
+    expect(problems).toEqual([]);
+    expect(warnings).toEqual([
+      expect.stringContaining("virtualRouters.web.unicast: eth1 does not have 10.0.0.2, by which"),
+    ]);
+    const multicast = text.replace("vrid: 1", "vrid: 1, unicast: false");
+    expect(check(multicast, facts).warnings).toEqual([]);
+  });
+
   it("warns of an address outside the networks of its interface", () => {
     const text = PAIR.replace("10.0.0.10", "10.0.9.10");
     const { problems, warnings } = check(text, hostFacts());

@@ -47,6 +47,16 @@ describe("findPlace()", () => {
       .toMatchObject({ source: bytes("10.77.0.9") });
   });
 
+  it("takes no other address than the one by which unicast peers know it", () => {
+    const missing = {
+      down: false,
+      why: "interface eth0 has no usable address 10.77.0.7, by which its peers know this node",
+    };
+    expect(place({ unicast: unicast("10.77.0.7", "10.77.0.2") })).toEqual(missing);
+    expect(place({ unicast: unicast(null, "10.77.0.2") }))
+      .toMatchObject({ source: bytes("10.77.0.1") });
+  });
+
   it("takes a virtual address for its own only as the owner", () => {
     expect(place({ nodeAddress: "10.77.0.100" })).toMatchObject({ source: bytes("10.77.0.1") });
     expect(place({ nodeAddress: "10.77.0.100", priority: 255 }))
