@@ -18,7 +18,7 @@ export const TransitionSchema = z.strictObject({
   }).nullable().describe("The last one accepted from a peer; null: none yet"),
   latenessSeconds: z.number().describe("How late this node's own deadline was noticed"),
   trackers: z.array(TrackerSchema),
-  counters: z.record(z.string(), z.int()).describe("As they stood at the transition"),
+  counters: z.record(z.string(), z.int()).describe("As they stood just before it"),
 }).openapi("Transition");
 
 /** Something that happened. */

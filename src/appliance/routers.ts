@@ -99,28 +99,31 @@ export class Routers {
 
   /** Keeps a change of state, for what is shown as its cause. @returns what there is to record. */
   noteTransition(report: TransitionReport): Transition | undefined {
-    const { router, from, to, reason, lastAdvertisementAgeMs, latenessMs } = report;
+    const { router, from, to, reason, peer, lastAdvertisementAgeMs, latenessMs } = report;
     this.#transitions.set(router, report);
-    const row = this.#plans.findIndex(({ name }) => name === router);
-    const plan = this.#plans[row];
+    const plan = this.find(router);
     if (!plan) return undefined;
-    const peer = this.#peer(row);
     return {
       from,
       to,
       reason,
       priority: { configured: plan.priority, effective: report.priority },
       lastAdvertisement: peer && lastAdvertisementAgeMs !== null
-        ? {
-          address: peer.address,
-          priority: peer.priority,
-          ageSeconds: lastAdvertisementAgeMs / 1e3,
-        }
+        ? { ...peer, ageSeconds: lastAdvertisementAgeMs / 1e3 }
         : null,
       latenessSeconds: latenessMs / 1e3,
-      trackers: this.trackersOf(router),
-      counters: this.#statistics(row),
+      trackers: this.#trackersAt(report),
+      counters: { ...report.counters },
     };
+  }
+
+  /** Of interfaces as the speaker had seen them: what is shown of them may be older. */
+  #trackersAt({ router, interfaces, at }: TransitionReport): Tracker[] {
+    return this.trackersOf(router).map((tracker) => {
+      const seen = interfaces.find(({ name }) => name === tracker.name);
+      if (!seen || seen.good === tracker.good) return tracker;
+      return { ...tracker, good: seen.good, detail: seen.detail, since: wallTime(at) };
+    });
   }
 
   /** The virtual routers that leave together with one: its sync group, or itself. */

@@ -40,7 +40,7 @@ export class Circle {
 
   /** What trackers add, and whether they want a member given up, may have changed. */
   settleTracked(now: number): void {
-    const points = sharedPoints(this.members.map(({ standing }) => standing.points));
+    const points = sharedPoints(this.members.map(({ trackers }) => trackers.standing.points));
     for (const member of this.members) member.setPoints(points, now);
     for (const member of this.members) member.settleYield(now);
   }

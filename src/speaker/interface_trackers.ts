@@ -5,7 +5,7 @@
 
 import type { TrackerPlan, TrackPlan } from "../core/plan/plan.ts";
 import { isSame } from "../core/plan/same.ts";
-import { combine, type Standing } from "../core/track/combine.ts";
+import type { Tracked } from "../core/track/combine.ts";
 import { IFF_RUNNING, IFF_UP, type Link } from "../core/wire/rtnetlink.ts";
 
 /** All trackers of interfaces. */
@@ -58,15 +58,15 @@ export class InterfaceTrackers {
     return changed;
   }
 
-  /** What they make of a virtual router that tracks `track`. */
-  standing(track: readonly TrackPlan[]): Standing {
-    return combine(track.flatMap((one) => {
+  /** Those that a virtual router with `track` tracks, as they stand. */
+  seen(track: readonly TrackPlan[]): readonly Tracked[] {
+    return track.flatMap((one) => {
       const watched = one.kind === "tracker" &&
         this.#trackers.find(({ plan }) => plan.name === one.tracker);
       if (!watched || watched.good === null) return [];
       const { plan: { name }, good, detail } = watched;
       return [{ name, good, effect: one.effect, detail }];
-    }));
+    });
   }
 }
 

@@ -3,10 +3,12 @@
  * counts.
  */
 
+import { formatAddress } from "../core/net/address.ts";
 import { PRIORITY_RELEASE } from "../core/vrrp/router.ts";
 import { publicState, type State, type TransitionReason } from "../core/vrrp/state.ts";
 import type { Advertisement, RejectionReason } from "../core/wire/vrrp.ts";
-import type { RouterTable } from "../memory/router_table.ts";
+import { ROUTER_COUNTERS, type RouterCounter, type RouterTable } from "../memory/router_table.ts";
+import type { TransitionReport } from "./orders.ts";
 
 /** What is shown beside the state. */
 export interface Shown {
@@ -22,6 +24,9 @@ export interface Heard {
   readonly advertisement: Advertisement;
   readonly at: number;
 }
+
+/** What is known at one moment. */
+export type Facts = Pick<TransitionReport, "counters" | "peer">;
 
 /** A row of the router table, as its virtual router writes it. */
 export class Ledger {
@@ -50,6 +55,16 @@ export class Ledger {
   /** An advertisement was rejected. */
   reject(reason: RejectionReason): void {
     this.#table.countRejection(this.#row, reason);
+  }
+
+  /** What has been counted until now, and who has been heard last. */
+  get facts(): Facts {
+    const count = (name: RouterCounter) => [name, this.#table.counter(this.#row, name)] as const;
+    const peer = this.#table.peer(this.#row);
+    return {
+      counters: Object.fromEntries(ROUTER_COUNTERS.map(count)),
+      peer: peer && { address: formatAddress(peer.address), priority: peer.priority },
+    };
   }
 
   /** The state that others are shown is another now. */

@@ -3,6 +3,7 @@
  */
 
 import type { SyncGroupPlan, TrackerPlan, VirtualRouterPlan } from "../core/plan/plan.ts";
+import type { Tracked } from "../core/track/combine.ts";
 import type { PublicState, TransitionReason } from "../core/vrrp/state.ts";
 import type { HistogramShape } from "../memory/histogram.ts";
 import type { ReleaseLaneShape } from "../memory/release_lane.ts";
@@ -168,8 +169,12 @@ export interface TransitionReport {
   readonly detail: string;
   /** Effective, after the change. */
   readonly priority: number;
-  /** The peer heard last, if it was heard since the last change. */
-  readonly peer: string | null;
+  /** What had been counted by then, by name: before what was sent for the change. */
+  readonly counters: Readonly<Record<string, number>>;
+  /** Trackers of interfaces: the speaker's own word on them. */
+  readonly interfaces: readonly Tracked[];
+  /** The peer heard last, and what it said; `null` if none ever was. */
+  readonly peer: { readonly address: string; readonly priority: number } | null;
   /** How long ago the last advertisement of a peer was heard; `null` if none ever was. */
   readonly lastAdvertisementAgeMs: number | null;
   /** How much later than wanted the thread woke up before this. */

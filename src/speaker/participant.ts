@@ -5,12 +5,12 @@
 
 import { formatAddress, sameAddress } from "../core/net/address.ts";
 import type { VirtualRouterPlan } from "../core/plan/plan.ts";
-import { type Standing, UNMOVED } from "../core/track/combine.ts";
 import { PRIORITY_RELEASE, type VirtualRouter } from "../core/vrrp/router.ts";
 import {
   initialState,
   type Input,
   type Output,
+  type PublicState,
   publicState,
   type State,
   type TransitionReason,
@@ -26,12 +26,13 @@ import { causeOf } from "./cause.ts";
 import type { Claim } from "./claims.ts";
 import { expectationOf } from "./expectation.ts";
 import type { Lan } from "./lan.ts";
-import { type Heard, isShownAnew, Ledger } from "./ledger.ts";
+import { type Facts, type Heard, isShownAnew, Ledger } from "./ledger.ts";
 import type { Report } from "./orders.ts";
 import { OtherRouters } from "./other_routers.ts";
 import { parametersOf } from "./parameters.ts";
 import type { NoPlace, Place } from "./place.ts";
 import { Remarks } from "./remarks.ts";
+import { Standings } from "./standings.ts";
 import { Transmitter } from "./transmitter.ts";
 
 /** What a participant works with. */
@@ -51,6 +52,8 @@ export class Participant {
   onRelease: () => void = () => {};
   /** Given up by an operator, beside what is tracked. */
   isStandby = false;
+  /** What this router's own trackers make of it. */
+  readonly trackers = new Standings();
   /** In the router table. */
   readonly row: number;
   #plan: VirtualRouterPlan;
@@ -75,11 +78,6 @@ export class Participant {
   #why = "";
   /** What of the plan is other than before, and is not settled yet. */
   #adaptation: Adaptation = null;
-  /** By trackers of the appliance, and by those of interfaces. */
-  #tracked: { readonly ordered: Standing; readonly interfaces: Standing } = {
-    ordered: UNMOVED,
-    interfaces: UNMOVED,
-  };
   /** Of the whole group. */
   #points = 0;
 
@@ -129,9 +127,11 @@ export class Participant {
   give(input: Input, now: number): void {
     const before = this.#state;
     const { state, outputs, reason } = step(this.#router, before, input, now);
+    // Before the advertisements that go with it are counted.
+    const facts = reason && this.#ledger.facts;
     for (const output of outputs) this.#carryOut(output);
     this.#state = state;
-    if (reason) this.#enter(publicState(before), reason, now);
+    if (reason && facts) this.#enter(publicState(before), reason, now, facts);
     else if (isShownAnew(before, state)) this.#publish();
     this.onStep(now);
   }
@@ -170,20 +170,6 @@ export class Participant {
     this.#router = { ...this.#router, grouped };
   }
 
-  /** What this router's own trackers make of it. */
-  get standing(): Standing {
-    const { ordered, interfaces } = this.#tracked;
-    return {
-      points: ordered.points + interfaces.points,
-      yield: ordered.yield ?? interfaces.yield,
-    };
-  }
-
-  /** Takes note of what trackers say; the circle then settles what follows. */
-  track(tracked: { readonly ordered: Standing } | { readonly interfaces: Standing }): void {
-    this.#tracked = { ...this.#tracked, ...tracked };
-  }
-
   /** So much is added to the configured priority from now on. */
   setPoints(points: number, now: number): void {
     this.#points = points;
@@ -193,7 +179,7 @@ export class Participant {
 
   /** Gives it up or takes part again, as trackers and the operator want it. */
   settleYield(now: number): void {
-    const isTracked = this.standing.yield !== null;
+    const isTracked = this.trackers.standing.yield !== null;
     // A handover to be on standby ends by itself, one way or the other.
     if (this.isStandby && !isTracked && this.#state.name === "leaving") return;
     this.give({ kind: "yield", yields: this.isStandby || isTracked }, now);
@@ -352,7 +338,7 @@ export class Participant {
     this.#remarks.sent("announcements", this.#transmitter.announce(copies));
   }
 
-  #enter(from: ReturnType<typeof publicState>, reason: TransitionReason, now: number): void {
+  #enter(from: PublicState, reason: TransitionReason, now: number, facts: Facts): void {
     this.#reason = reason;
     this.#since = now;
     const to = publicState(this.#state);
@@ -361,7 +347,7 @@ export class Participant {
     const { priority } = this.#state;
     const heard = this.#heard?.advertisement;
     const silenceMs = this.#heardAt === null ? null : now - this.#heardAt;
-    const { yield: cause } = this.standing;
+    const { interfaces, standing: { yield: cause } } = this.trackers;
     const known = { priority, heard, silenceMs, place: this.#why, yield: cause };
     this.#report({
       kind: "transition",
@@ -372,7 +358,8 @@ export class Participant {
       at: now,
       detail: causeOf(reason, known),
       priority,
-      peer: heard ? formatAddress(heard.source) : null,
+      ...facts,
+      interfaces,
       lastAdvertisementAgeMs: silenceMs,
       latenessMs: this.#latenessMs,
       points: this.#points,

@@ -78,7 +78,8 @@ export class Roster {
   /** What the appliance's trackers make of a virtual router, even if it is not here yet. */
   track(router: string, standing: Standing, now: number): void {
     this.#standings.set(router, standing);
-    this.find(router)?.track({ ordered: standing });
+    const found = this.find(router);
+    if (found) found.trackers.ordered = standing;
     this.circleOf(router)?.settleTracked(now);
   }
 
@@ -162,7 +163,7 @@ export class Roster {
     const added = plan.routers.flatMap((one, row) => {
       if (!one || present.has(row)) return [];
       const participant = new Participant(one, row, insistMs, this.#around, now);
-      participant.track({ ordered: this.#standings.get(one.name) ?? UNMOVED });
+      participant.trackers.ordered = this.#standings.get(one.name) ?? UNMOVED;
       const before = gone.find((former) => former.plan.name === one.name);
       if (before) participant.hold(before.heldUntil);
       if (this.#participates) this.#starting.set(participant, now + one.startDelayMs);

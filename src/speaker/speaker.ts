@@ -243,7 +243,7 @@ export class Speaker implements Disposable {
   /** Interfaces that are tracked have changed. */
   #settleInterfaces(): void {
     for (const participant of this.#roster.participants) {
-      participant.track({ interfaces: this.#trackers.standing(participant.plan.track) });
+      participant.trackers.interfaces = this.#trackers.seen(participant.plan.track);
     }
     for (const circle of this.#roster.circles) circle.settleTracked(monotonicMs());
   }

@@ -52,6 +52,7 @@ it("remembers over a SIGKILL and a torn line, counts on, and explains", async ()
     lastAdvertisement: null,
     priority: { configured: 150, effective: 150 },
     trackers: [{ name: "dataplane", good: true }],
+    counters: { advertisementsSent: 0, announcements: 0 },
   });
   const { stdout } = await pair.lintel(lb1, "why");
   expect(stdout).toMatch(

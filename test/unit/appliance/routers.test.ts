@@ -52,9 +52,34 @@ describe("Routers", () => {
     const transition = routers.noteTransition({
       ...{ kind: "transition", router: "b", from: "active", to: "initialize", reason: "shutdown" },
       ...{ at: 1, detail: "planned stop", priority: 100, peer: null, points: 0, yield: null },
-      ...{ lastAdvertisementAgeMs: null, latenessMs: 0 },
+      ...{ lastAdvertisementAgeMs: null, latenessMs: 0, counters: {}, interfaces: [] },
     });
     expect(transition).toMatchObject({ to: "initialize", priority: { configured: 100 } });
+  });
+
+  it("record what the speaker knew at a transition, and not what is known by now", () => {
+    table.count(0, "advertisementsSent", 7);
+    const address = Uint8Array.of(10, 0, 0, 9);
+    table.setPeer(0, { address, priority: 1, intervalMs: 1, at: 2_000 });
+    const shown = { effect: "yield", since: null } as const;
+    routers.trackersOf = () => [
+      { ...shown, name: "uplink", good: true, detail: "is up" },
+      { ...shown, name: "dataplane", good: true, detail: "serves" },
+    ];
+    const uplink = { name: "uplink", good: false, detail: "is down" };
+    const transition = routers.noteTransition({
+      ...{ kind: "transition", router: "a", from: "active", to: "initialize", reason: "yielded" },
+      ...{ at: 1_000, detail: "", priority: 100, points: 0, yield: "is down", latenessMs: 0 },
+      peer: { address: "10.0.0.3", priority: 50 },
+      lastAdvertisementAgeMs: 500,
+      counters: { advertisementsSent: 3 },
+      interfaces: [{ ...uplink, effect: { kind: "yield" } }],
+    });
+    expect(transition).toMatchObject({
+      lastAdvertisement: { address: "10.0.0.3", priority: 50, ageSeconds: 0.5 },
+      counters: { advertisementsSent: 3 },
+      trackers: [{ ...uplink, effect: "yield" }, { name: "dataplane", good: true }],
+    });
   });
 
   it("refuse more than there is room for, and are as before then", () => {

@@ -4,7 +4,7 @@ import { deadline, publicState, TRANSITIONS } from "../../../src/core/vrrp/state
 import { REJECTION_REASONS } from "../../../src/core/wire/vrrp.ts";
 import { RouterTable } from "../../../src/memory/router_table.ts";
 import type { Lan } from "../../../src/speaker/lan.ts";
-import type { Report } from "../../../src/speaker/orders.ts";
+import type { Report, TransitionReport } from "../../../src/speaker/orders.ts";
 import type { Participant } from "../../../src/speaker/participant.ts";
 import { Roster } from "../../../src/speaker/roster.ts";
 import { routerPlan } from "../plans.ts";
@@ -217,6 +217,18 @@ it("a foreign claim of one member's address has its siblings announce theirs as 
   expect(node.announced("a").at(-1)).toBeLessThan(node.now);
 });
 
+it("a change of state is told with what had been counted before it", () => {
+  const node = new Node([A]).pass(5_000).pass(1_000, "a");
+  const [, active, backup] = node.transitions("a");
+  expect(active).toMatchObject({ to: "active", peer: null });
+  expect(active!.counters).toMatchObject({ advertisementsSent: 0, announcements: 0 });
+  expect(backup).toMatchObject({ to: "backup", peer: { address: "10.77.0.250", priority: 200 } });
+  const { advertisementsSent, advertisementsReceived } = backup!.counters;
+  expect(advertisementsReceived).toBe(1);
+  const before = node.sent("a").filter(({ at }) => at < backup!.at);
+  expect(advertisementsSent).toBe(before.length);
+});
+
 interface Sent {
   readonly at: number;
   readonly vrid: number;
@@ -287,8 +299,12 @@ class Node {
   }
 
   states(name: string): readonly string[] {
+    return this.transitions(name).map(({ to }) => to);
+  }
+
+  transitions(name: string): readonly TransitionReport[] {
     return this.#reports.flatMap((one) =>
-      one.kind === "transition" && one.router === name ? [one.to] : []
+      one.kind === "transition" && one.router === name ? [one] : []
     );
   }
 
