@@ -15,11 +15,13 @@ import { COMMON, Lintel, product } from "../netns/product.ts";
 import { wrk } from "../netns/wrk.ts";
 
 const TOKEN = "the-secret-of-this-test";
+const GUEST = "the-secret-of-a-viewer";
 const CONFIG = `${
   COMMON.replace(
     "admin: {",
     `admin: { listen: "127.0.0.1:9900",
-      tokens: [{ name: ops, role: operator, secret: "file:\${HOST_DIRECTORY}/token" }],`,
+      tokens: [{ name: ops, role: operator, secret: "file:\${HOST_DIRECTORY}/token" },
+        { name: guest, role: viewer, secret: "file:\${HOST_DIRECTORY}/guest" }],`,
   )
 }
 virtualRouters:
@@ -49,6 +51,7 @@ beforeAll(async () => {
     await Nginx.start(lab.host(`web${at}`, { addresses: [`10.77.0.2${at}/24`] }));
   }
   node.write("token", TOKEN);
+  node.write("guest", GUEST);
   lintel = new Lintel(node, command, CONFIG);
   await lintel.ready();
   browser = await chromium.launch({
@@ -123,6 +126,20 @@ describe("the dashboard", () => {
     await page.context().close();
   });
 
+  it("takes another token where the first one may not", async () => {
+    const page = await signedIn({}, undefined, GUEST);
+    await page.getByRole("button", { name: "Weight web/web2" }).click();
+    await page.getByLabel("Weight", { exact: true }).fill("70%");
+    await page.getByRole("button", { name: "Do it" }).click();
+    await page.getByRole("alert").getByText(/needs the role operator; guest is viewer/).waitFor();
+    await page.getByRole("button", { name: "Use another token" }).click();
+    await page.getByLabel("Token").fill(TOKEN);
+    await page.getByLabel("Token").press("Enter");
+    await page.getByRole("button", { name: "Do it" }).click();
+    await page.getByRole("row", { name: /^web2/ }).getByText("70 (set)").waitFor();
+    await page.context().close();
+  });
+
   it("works in more tabs than a browser has connections for", async () => {
     const first = await signedIn();
     await hide(first, true);
@@ -179,7 +196,7 @@ async function open(look: Look, context?: BrowserContext): Promise<Page> {
   page.on("pageerror", (error) => complaints.push(error.message));
   // That a request is refused is no error, though the browser reports it as one.
   page.on("console", (message) => {
-    const isRefusal = /status of (401|422)/.test(message.text());
+    const isRefusal = /status of (401|403|422)/.test(message.text());
     if (message.type() === "error" && !isRefusal) complaints.push(message.text());
   });
   page.on("request", (request) => {
@@ -191,9 +208,13 @@ async function open(look: Look, context?: BrowserContext): Promise<Page> {
   return page;
 }
 
-async function signedIn(look: Look = {}, context?: BrowserContext): Promise<Page> {
+async function signedIn(
+  look: Look = {},
+  context?: BrowserContext,
+  token = TOKEN,
+): Promise<Page> {
   const page = await open(look, context);
-  await page.getByLabel("Token").fill(TOKEN);
+  await page.getByLabel("Token").fill(token);
   await page.getByRole("button", { name: "Go on" }).click();
   await page.getByRole("row", { name: /^web1/ }).waitFor();
   return page;

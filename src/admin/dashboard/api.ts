@@ -16,21 +16,25 @@ export async function call(path: string, request: RequestInit = {}): Promise<Res
   const signal = request.signal ?? AbortSignal.timeout(ANSWER_MS);
   const answer = await fetch(path, { ...request, headers, signal });
   if (answer.status !== 401) return answer;
-  await login();
+  // Somebody may have given another one meanwhile.
+  if (token === sessionStorage.getItem("token")) await login();
   return call(path, request);
 }
 
 let asking: Promise<void> | undefined;
 
-/** Asks for a token, once for all who need one. */
-function login(): Promise<void> {
+/** Asks for a token, once for all who need one. None given is none, where that is enough. */
+export function login(): Promise<void> {
   asking ??= new Promise<void>((resolve) => {
     const dialog = byId("login");
     const form = dialog.querySelector("form");
     if (!(dialog instanceof HTMLDialogElement && form)) return;
     form.reset();
+    dialog.returnValue = "";
     dialog.addEventListener("close", () => {
-      sessionStorage.setItem("token", String(new FormData(form).get("token") ?? ""));
+      if (dialog.returnValue === "ok") {
+        sessionStorage.setItem("token", String(new FormData(form).get("token") ?? ""));
+      }
       asking = undefined;
       resolve();
     }, { once: true });

@@ -6,7 +6,7 @@
 /// <reference lib="dom.iterable" />
 
 import type { Server } from "../model.ts";
-import { call } from "./api.ts";
+import { call, login } from "./api.ts";
 import { byId } from "./elements.ts";
 
 type State = Server["admin"];
@@ -23,7 +23,8 @@ export async function ask(shown: Server, state: State | undefined): Promise<void
     : "0 to 256, a percentage of the file's weight such as 50%, or empty for the file's.";
   byId("ask-weight").hidden = state !== undefined;
   byId("ask-deadline").hidden = state === undefined || state === "ready";
-  byId("ask-error").textContent = "";
+  refused("", false);
+  byId("ask-token").onclick = () => login().then(() => refused("", false));
   form.reset();
   const field = (key: string) => String(new FormData(form).get(key) ?? "").trim();
   for (;;) {
@@ -35,19 +36,25 @@ export async function ask(shown: Server, state: State | undefined): Promise<void
     // What is neither goes as it was typed: the appliance says what it expected.
     const typed = weight === "" ? null : /^\d+$/.test(weight) ? Number(weight) : weight;
     const [ttl, deadline, reason] = [field("ttl"), field("deadline"), field("reason")];
-    const problem = await patch(backend, name, {
+    const answer = await patch(backend, name, {
       ...(state ? { state } : { weight: typed }),
       ...(ttl && { ttl }),
       ...(deadline && { deadline, onDeadline: "kill" }),
       ...(reason && { reason }),
     });
-    if (!problem) return;
-    byId("ask-error").textContent = problem;
+    if (answer.ok) return;
+    refused(answer.detail, answer.status === 403);
   }
 }
 
-/** @returns what the appliance had against it; empty when it is done. */
-async function patch(backend: string, name: string, change: object): Promise<string> {
+/** Shows what the appliance has against a change: it may be who asks for it. */
+function refused(detail: string, isCaller: boolean): void {
+  byId("ask-error").textContent = detail;
+  byId("ask-token").hidden = !isCaller;
+}
+
+/** What the appliance says to a change. */
+async function patch(backend: string, name: string, change: object) {
   const path = [backend, "servers", name].map(encodeURIComponent).join("/");
   try {
     const answer = await call(`/v1/backends/${path}`, {
@@ -55,9 +62,11 @@ async function patch(backend: string, name: string, change: object): Promise<str
       headers: { "content-type": "application/merge-patch+json" },
       body: JSON.stringify(change),
     });
-    return answer.ok ? "" : (await answer.json()).detail;
+    const { ok, status } = answer;
+    return { ok, status, detail: ok ? "" : String((await answer.json()).detail) };
   } catch (error) {
-    return `no answer: ${error instanceof Error ? error.message : error}`;
+    const detail = `no answer: ${error instanceof Error ? error.message : error}`;
+    return { ok: false, status: 0, detail };
   }
 }
 
