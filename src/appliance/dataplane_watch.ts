@@ -47,10 +47,13 @@ export class DataplaneWatch {
     return {
       stalled: watched.length > 0 ? this.#stalled(now) : [],
       unbound: frontends.unbound(names),
-      frontends: watched.map((frontend) => ({
-        name: frontend.name,
-        usable: backendsOf(frontend).reduce((sum, backend) => sum + servers.usable(backend), 0),
-      })),
+      frontends: watched.flatMap((frontend) => {
+        const backends = backendsOf(frontend);
+        // One that leads nowhere is no better off elsewhere.
+        if (backends.length === 0) return [];
+        const usable = backends.reduce((sum, backend) => sum + servers.usable(backend), 0);
+        return [{ name: frontend.name, usable }];
+      }),
     };
   }
 

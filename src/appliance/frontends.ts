@@ -8,6 +8,7 @@ import { listenerName } from "../core/plan/diff.ts";
 import {
   backendsOf,
   type FrontendPlan,
+  type KeepalivePlan,
   type ListenerPlan,
   type Plan,
   type Protocol,
@@ -331,7 +332,9 @@ function keyOf(frontend: string, listener: ListenerPlan): string {
 /** Of the first backend that a frontend leads to; connections to others are given theirs. */
 function clientOptions(frontend: FrontendPlan, { backends }: Plan): ClientOptions {
   const [first] = backendsOf(frontend);
-  const keepalive = backends.find(({ name }) => name === first)?.keepalive;
+  const keepalive = first === undefined
+    ? KEEPALIVE_OF_NOBODY
+    : backends.find(({ name }) => name === first)?.keepalive;
   if (!keepalive) throw new Error(`the plan has no backend ${first}`);
   return { keepalive, clientSpeaksFirst: frontend.clientSpeaksFirst };
 }
@@ -348,3 +351,11 @@ function closeAll(held: Held): void {
   held.isLeaving = false;
   for (const fd of held.fds) close(fd);
 }
+
+/** Where no client is ever let in. */
+const KEEPALIVE_OF_NOBODY: KeepalivePlan = {
+  idleMs: 60_000,
+  intervalMs: 10_000,
+  probes: 6,
+  userTimeoutMs: null,
+};

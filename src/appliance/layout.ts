@@ -4,7 +4,7 @@
  * Pure: it writes no table.
  */
 
-import type { BackendPlan, FrontendPlan, Plan } from "../core/plan/plan.ts";
+import { type BackendPlan, backendsOf, type FrontendPlan, type Plan } from "../core/plan/plan.ts";
 import {
   isPresent,
   laidOut,
@@ -195,6 +195,8 @@ function frontendOrder(frontend: FrontendPlan, { indexes }: Places): Frontend {
   const indexOf = (backend: string | null) => indexes.get(backend ?? "") ?? NONE;
   return {
     ...frontend,
+    // Nobody is let in where nothing would take them.
+    deny: backendsOf(frontend).length === 0 ? EVERYBODY : frontend.deny,
     backend: indexOf(frontend.backend),
     routes: frontend.routes.map(({ serverNames, backend }) => ({
       serverNames,
@@ -235,3 +237,4 @@ function found(frontends: readonly FrontendPlan[], name: string): FrontendPlan {
 }
 
 const NONE = -1;
+const EVERYBODY = ["0.0.0.0/0", "::/0"];

@@ -15,7 +15,9 @@ export function unserved(
   const states = once((backend) => servers.states(backend));
   return frontends.flatMap((frontend) => {
     const backends = backendsOf(frontend);
-    if (!frontend.required || backends.some(isUsable)) return [];
+    // One that leads nowhere refuses its clients on purpose.
+    const isServed = backends.length === 0 || backends.some(isUsable);
+    if (!frontend.required || isServed) return [];
     const all = backends.flatMap(states);
     const more = all.length <= MOST_NAMED ? "" : `, and ${all.length - MOST_NAMED} more`;
     return [

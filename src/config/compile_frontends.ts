@@ -150,9 +150,9 @@ function findDefault(
 ): string | null {
   if (backend !== undefined) findBackend(compilation, [...path, "backend"], backend);
   else if (routes.length === 0) {
-    compilation.report.problem(
+    compilation.report.warn(
       path,
-      "missing the key backend: it names where the connections go",
+      "there is neither backend nor routes: every client is refused; backend names who takes them",
       [[...path, "backend"], [...path, "routes"]],
     );
   }

@@ -25,11 +25,7 @@ export class Report {
    * @param uses further values that the judgement rests on.
    */
   problem(path: Path, message: string, uses: readonly Path[] = []): void {
-    const rests = this.#broken.some((broken) =>
-      startsWith(path, broken) ||
-      uses.some((used) => startsWith(used, broken) || startsWith(broken, used))
-    );
-    if (rests) return;
+    if (this.#isBroken(path, uses)) return;
     this.problems.push(this.locate(path, message));
   }
 
@@ -38,8 +34,13 @@ export class Report {
     this.problems.push(this.#at(keyPlaceOf(this.tree, path), path, message));
   }
 
-  /** Reports something that works but is probably not meant. */
-  warn(path: Path, message: string): void {
+  /**
+   * Reports something that works but is probably not meant.
+   *
+   * @param uses further values that the judgement rests on.
+   */
+  warn(path: Path, message: string, uses: readonly Path[] = []): void {
+    if (this.#isBroken(path, uses)) return;
     this.warnings.push(this.#at(keyPlaceOf(this.tree, path), path, message));
   }
 
@@ -56,6 +57,13 @@ export class Report {
   /** Whether the file has something at `path`. */
   given(path: Path): boolean {
     return nodeAt(this.tree, path) !== undefined;
+  }
+
+  #isBroken(path: Path, uses: readonly Path[]): boolean {
+    return this.#broken.some((broken) =>
+      startsWith(path, broken) ||
+      uses.some((used) => startsWith(used, broken) || startsWith(broken, used))
+    );
   }
 
   #at(place: Place, path: Path, message: string): Problem {

@@ -28,7 +28,7 @@ export function checkUdp(
           [[...path, "listen"]],
         );
       }
-    } else if (frontend.backend === null) {
+    } else if (frontend.backend === null && frontend.routes.length > 0) {
       report.problem(
         path,
         "datagrams carry no server name to route by: name the backend that takes them",

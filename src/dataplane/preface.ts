@@ -177,6 +177,10 @@ export class Preface implements Gate {
 
   /** Nothing more is waited for: the socket tells of every byte again. */
   #pass(slot: number): Passage {
+    // Since it came, its frontend may have lost every backend, and lets nobody in any more.
+    if (this.#parts.table.backend[slot]! < 0) {
+      return this.#deny(slot, "deniedAddress", CLOSING.denied);
+    }
     if (this.#isPatient[slot] === 1) this.#setPatience(slot, 1);
     return PASS;
   }

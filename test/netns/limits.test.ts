@@ -7,6 +7,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { eventually } from "../../scripts/lab/wait.ts";
+import type { Frontend } from "../../src/admin/model.ts";
 import { ECONNRESET } from "../../src/linux/errno.ts";
 import { Peer, PeerListener } from "./dataplane_peer.ts";
 import { Lintel, product } from "./product.ts";
@@ -41,6 +42,7 @@ frontends:
   lined: { listen: "*:84", backend: lined }
   few: { listen: "*:85", maxConnections: 2, backend: plain }
   resetting: { listen: "*:86", backend: resetting }
+  nowhere: { listen: ["*:87", "*:87/udp"] }
 backends:
   plain: { check: none, servers: { one: "172.16.0.21:80" } }
   beside: { check: none, udp: { idle: 200ms }, servers: { one: "172.16.5.21:80" } }
@@ -106,6 +108,17 @@ it.each([
   const peer = dial(80, to, from);
   if (isLetIn) await next("172.16.0.21");
   else expect(await peer.next()).toBe(-ECONNRESET);
+  await settle();
+});
+
+it("who comes where nothing leads anywhere is refused, and counted", async () => {
+  expect(await dial(87).next()).toBe(-ECONNRESET);
+  using asking = new UdpPeer(client, "172.16.0.100");
+  asking.send(OWN[0], 87, "?");
+  await eventually("both are counted", async () => {
+    const { items } = await lintel.json("GET", "/v1/frontends") as { items: Frontend[] };
+    return items.find(({ name }) => name === "nowhere")?.denied.address === 2;
+  });
   await settle();
 });
 

@@ -38,6 +38,11 @@ describe("DataplaneWatch", () => {
     expect(watch.facts([], 1_050)).toEqual({ stalled: [], unbound: [], frontends: [] });
   });
 
+  it("counts no servers where a frontend leads nowhere", () => {
+    watch.change([frontendPlan({ name: "web", backend: null })]);
+    expect(watch.facts(["web"], 1_000)).toMatchObject({ unbound: ["10.0.0.1:80"], frontends: [] });
+  });
+
   it("sees a worker that is silent", () => {
     expect(lookUntil(1_000, 2_000, true).stalled).toEqual([]);
     expect(lookUntil(2_050, 3_700, false).stalled).toEqual([]);

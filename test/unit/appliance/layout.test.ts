@@ -26,6 +26,12 @@ describe("layOut", () => {
     expect(layout.orders.backends.map(({ rows }) => rows)).toEqual([[0, 1], [2]]);
   });
 
+  it("has everybody denied where a frontend leads nowhere", () => {
+    const frontends = [frontendPlan({ backend: null }), frontendPlan({ name: "other" })];
+    const { layout } = layOut(emptyLayout(ROOM), { ...traffic({ web: "s" }), frontends }, UNUSED);
+    expect(layout.orders.frontends.map(({ deny }) => deny)).toEqual([["0.0.0.0/0", "::/0"], null]);
+  });
+
   it("leaves what has gone at its place, with its last entry", () => {
     const first = layOut(emptyLayout(ROOM), traffic({ a: "st", b: "u" }), UNUSED).layout;
     const { layout } = layOut(first, traffic({ b: "u" }), USED);

@@ -21,6 +21,10 @@ describe("unserved()", () => {
     expect(unserved([frontendPlan(), isOptional], servers(states))).toEqual([]);
   });
 
+  it("says nothing of one that leads nowhere", () => {
+    expect(unserved([frontendPlan({ backend: null })], servers({}))).toEqual([]);
+  });
+
   it("goes by every backend that a frontend has", () => {
     const routes = [{ serverNames: ["*.example.com"], backend: "names" }];
     const states = { web: ["s1 down"], names: ["n1 maint"] };

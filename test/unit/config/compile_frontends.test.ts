@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
+import { loadConfig } from "../../../src/config/load.ts";
 import { NO_LIMITS } from "../plans.ts";
-import { PAIR, planOf, problemsOf } from "./source.ts";
+import { PAIR, planOf, problemsOf, source } from "./source.ts";
 
 describe("listen", () => {
   it("is one text or a list, a range of ports, the addresses of a virtual router", () => {
@@ -127,12 +128,22 @@ describe("clientSpeaksFirst", () => {
 
 describe("backend", () => {
   it.each([
-    ["", "frontends.a: missing the key backend"],
     [", backend: wbe", 'frontends.a.backend: there is no backend "wbe"; did you mean web?'],
     [", backend: other", 'there is no backend "other": backends has web'],
   ])("%j", (key, words) => {
     const text = `frontends: { a: { listen: "*:80"${key} } }\nbackends: { web: {} }\n`;
     expect(problemsOf(text)[0]).toContain(words);
+  });
+
+  it("may be left out, which refuses every client and is a warning", () => {
+    for (const listen of ['"*:80"', '["*:80", "*:80/udp"]', '"*:80/udp"']) {
+      const { plan, warnings } = loadConfig(`frontends: { a: { listen: ${listen} } }`, source());
+      expect(plan?.frontends).toMatchObject([{ backend: null, routes: [] }]);
+      expect(warnings.map(({ path, message }) => `${path}: ${message}`)).toEqual([
+        "frontends.a: there is neither backend nor routes: every client is refused; " +
+        "backend names who takes them",
+      ]);
+    }
   });
 
   it("that is broken itself is not missing", () => {

@@ -23,7 +23,9 @@ describe("Report", () => {
     report.problem(["a", "b", "deeper"], "below it");
     report.problem(["d"], "uses it", [["a", "b"]]);
     report.problem(["d"], "uses a map that holds it", [["a"]]);
-    expect(report.problems).toEqual([]);
+    report.warn(["a", "b"], "odd");
+    report.warn(["d"], "uses it", [["a", "b"]]);
+    expect([...report.problems, ...report.warnings]).toEqual([]);
   });
 
   it("keeps what does not rest on it", () => {

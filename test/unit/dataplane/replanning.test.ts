@@ -175,6 +175,21 @@ describe("another plan", () => {
     expect(exchange(world, talking, ofTalking)).toEqual([1, 2]);
   });
 
+  it("refuses a client whose words were awaited where they lead nowhere any more", () => {
+    const routes = [{ serverNames: ["git.example.com"], backend: 0 }];
+    const { world, servers, dial, plan } = worldOf({
+      ...{ servers: 1, frontend: { backend: -1, routes } },
+    });
+    const clients = [dial(), dial()];
+    clients[1]!.send(OPENSSL_HELLO.subarray(0, 20));
+    world.pass(50);
+    plan({ backend: backendOf([FIRST]), frontend: { backend: -1 } });
+    world.pass(200);
+    expect([servers.length, world.frontend("closed")]).toEqual([0, 2]);
+    expect([world.frontend("deniedAddress"), ...clients.map(({ isDead }) => isDead)])
+      .toEqual([2, true, true]);
+  });
+
   it("routes a client by the names of the moment when he has said all", () => {
     const others = [backendOf([SECOND])];
     const backend = backendOf([FIRST]);
