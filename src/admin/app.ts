@@ -23,7 +23,7 @@ import { addEvents } from "./events.ts";
 import { addHandover } from "./handover.ts";
 import { haproxyCsv } from "./haproxy_csv.ts";
 import { addOverrides } from "./overrides.ts";
-import { addProbes } from "./probes.ts";
+import { addProbes, sharedMetrics } from "./probes.ts";
 import { answerError, Refusal } from "./problem.ts";
 import { addResources, answer, found, problems } from "./resources.ts";
 import { addServerChanges } from "./servers.ts";
@@ -62,11 +62,15 @@ export function createAdminApp(
 }
 
 /** What `admin.probes` serves to anybody: `/livez`, `/readyz`, `/active` and `/metrics`. */
-export function createProbesApp(appliance: Appliance, fault: (error: unknown) => void): Hono {
+export function createProbesApp(
+  appliance: Appliance,
+  fault: (error: unknown) => void,
+  now: () => number = () => performance.now(),
+): Hono {
   const router = newRouter<BlankEnv>();
   router.onError(answerError(fault));
   router.notFound(refuseUnknown);
-  addProbes(router, appliance);
+  addProbes(router, appliance, sharedMetrics(() => appliance.metrics(), now));
   return router;
 }
 

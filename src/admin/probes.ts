@@ -10,7 +10,11 @@ import { readinessLines } from "./readiness.ts";
 import { problems } from "./resources.ts";
 
 /** Adds `/livez`, `/readyz`, `/active` and `/metrics`. */
-export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appliance): void {
+export function addProbes<E extends Env>(
+  router: OpenAPIHono<E>,
+  appliance: Appliance,
+  metrics: () => Promise<string> = () => appliance.metrics(),
+): void {
   router.openapi(
     probe("/livez", "Whether the appliance's loops are alive"),
     (context) => verdict(context, appliance.liveness()),
@@ -30,9 +34,28 @@ export function addProbes<E extends Env>(router: OpenAPIHono<E>, appliance: Appl
     return verdict(context, causes);
   });
   router.openapi(METRICS, async (context) => {
-    const text = await appliance.metrics();
+    const text = await metrics();
     return context.body(text, 200, { "content-type": METRICS_TYPE, "cache-control": "no-store" });
   });
+}
+
+/**
+ * Metrics that are collected once for all who ask within about a second: whoever asks in a loop
+ * costs as much as one scraper does, which has its own each time.
+ */
+export function sharedMetrics(
+  collect: () => Promise<string>,
+  now: () => number,
+): () => Promise<string> {
+  let collectedAt = -Infinity;
+  let text = Promise.resolve("");
+  return () => {
+    if (now() - collectedAt < SHARED_MS) return text;
+    text = collect();
+    collectedAt = now();
+    text.catch(() => collectedAt = -Infinity);
+    return text;
+  };
 }
 
 function verdict(
@@ -89,4 +112,6 @@ const METRICS = createRoute({
   responses: METRICS_RESPONSES,
 });
 
+/** Short of a second: scrapers that come each second are not always on time. */
+const SHARED_MS = 900;
 const METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8";

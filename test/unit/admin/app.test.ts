@@ -62,6 +62,30 @@ describe("probes", () => {
     expect(await response.text()).toBe("lintel_up 1\n");
   });
 
+  it("the probes' own port collects metrics once for all who ask in the same second", async () => {
+    const appliance = new FakeAppliance();
+    let now = 0;
+    let collections = 0;
+    appliance.metrics = () => {
+      collections++;
+      return collections === 3
+        ? Promise.reject(new Error("one bad collection"))
+        : Promise.resolve(`lintel_up ${collections}\n`);
+    };
+    const app = createProbesApp(appliance, () => {}, () => now);
+    const scrapeAt = async (at: number) => {
+      now = at;
+      const response = await app.request("/metrics");
+      return response.ok ? await response.text() : response.status;
+    };
+    expect(await Promise.all([scrapeAt(5), scrapeAt(5)])).toEqual(Array(2).fill("lintel_up 1\n"));
+    expect(await scrapeAt(800)).toBe("lintel_up 1\n");
+    // Whoever comes each second has its own, and a failure is nobody else's.
+    expect(await scrapeAt(1_000)).toBe("lintel_up 2\n");
+    expect(await scrapeAt(2_000)).toBe(500);
+    expect(await scrapeAt(2_001)).toBe("lintel_up 4\n");
+  });
+
   it("the probes' own port serves nothing else", async () => {
     const app = createProbesApp(new FakeAppliance(), () => {});
     for (const path of ["/livez", "/readyz", "/metrics"]) {
