@@ -28,13 +28,15 @@ export function compileUnicast(
         : canonicalAddress(unicast.source),
       peers: unicast.peers.map(canonicalAddress),
       ttl: unicast.ttl,
+      minTtl: unicast.minTtl ?? null,
       checkSource: unicast.checkSource,
     };
   }
   const others = Object.keys(config.nodes ?? {}).filter((name) => name !== node);
   const peers = others.flatMap((name) => nodeAddress(compilation, name, family) ?? []);
   if (peers.length > 0) {
-    return { source: nodeAddress(compilation, node, family), peers, ttl: 255, checkSource: true };
+    const source = nodeAddress(compilation, node, family);
+    return { source, peers, ttl: 255, minTtl: null, checkSource: true };
   }
   if (unicast === true) {
     report.problem(

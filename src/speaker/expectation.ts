@@ -38,7 +38,7 @@ export function expectationOf(
     owner: plan.priority === PRIORITY_OWNER,
     source,
     destination: unicast ? source : groupOf(plan),
-    minTtl: routed ? 0 : MAX_TTL,
+    minTtl: unicast?.minTtl ?? (routed ? 0 : MAX_TTL),
     peers: unicast?.checkSource ? peers : null,
     password: password === null ? null : authenticationData(password),
     checksum: plan.strictChecksum ? sentForm(plan) : null,

@@ -160,7 +160,7 @@ const EXPIRY_MS = 1_000;
 /** What to say of a rejection; others know them by the name of the reason. */
 const REJECTED: Readonly<Record<RejectionReason, string>> = {
   length: "length (cut short, or octets at its end)",
-  ttl: "ttl (sent from beyond this network)",
+  ttl: "ttl (sent from further away than is allowed here)",
   version: "version (it speaks another one than configured here)",
   type: "type",
   checksum: "checksum",

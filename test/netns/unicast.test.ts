@@ -136,6 +136,23 @@ it("a unicast router with peers behind a router takes what has lost a hop", asyn
   await two.is("active");
 });
 
+it("a unicast router takes what has lost as many hops as it allows, and no more", async () => {
+  const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
+  const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
+  const between = lab.host("between", { addresses: ["10.1.0.1/24"], lan: "one" });
+  lab.attach(between, "two", ["10.2.0.1/24"]);
+  between.sysctl("net.ipv4.ip_forward", 1);
+  const speaker = new SpeakerHost(near, [unicastPlan("10.1.0.2", "10.2.0.2", { minTtl: 254 })]);
+  await speaker.is("active");
+  // The router takes one off.
+  forge(far, { ...BETTER, source: "10.2.0.2", destination: "10.1.0.2", ttl: 254 });
+  await eventually("it is counted", () => speaker.counted()?.rejected["ttl"] === 1);
+  expect(speaker.counted()).toMatchObject({ state: "active", advertisementsReceived: 0 });
+  forge(far, { ...BETTER, source: "10.2.0.2", destination: "10.1.0.2", ttl: 255 });
+  await eventually("it yields", () => speaker.counted()?.state !== "active");
+  expect(speaker.counted()?.rejected).toEqual({ ttl: 1 });
+});
+
 it("a unicast router takes turns with a Keepalived behind a router", async () => {
   const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
   const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
@@ -179,6 +196,6 @@ function unicastPlan(
   peer: string,
   said: Partial<UnicastPlan> = {},
 ): VirtualRouterPlan {
-  const unicast = { source, peers: [peer], ttl: 255, checkSource: true, ...said };
+  const unicast = { source, peers: [peer], ttl: 255, minTtl: null, checkSource: true, ...said };
   return { ...PLAN, unicast };
 }

@@ -152,7 +152,7 @@ it("nothing is left of it after a stop, and a predecessor's is replaced", async 
 it("unicast advertisements keep to the interface, the addresses to their own", async () => {
   const unicast = (source: string, peer: string) => ({
     ...PLAN,
-    unicast: { source, peers: [peer], ttl: 255, checkSource: true },
+    unicast: { source, peers: [peer], ttl: 255, minTtl: null, checkSource: true },
   });
   const one = new SpeakerHost(lb1, [{ ...unicast("172.16.0.2", "172.16.0.3"), priority: 150 }]);
   const two = new SpeakerHost(lb2, [unicast("172.16.0.3", "172.16.0.2")]);

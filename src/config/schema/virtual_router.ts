@@ -32,6 +32,10 @@ const UnicastPeers = keys({
     .describe("Where advertisements come from; by default this node's address."),
   peers: list(address(), "addresses").describe("The other nodes."),
   ttl: whole(1, 255).prefault(255).describe("Sent as the TTL of advertisements."),
+  minTtl: whole(1, 255).optional()
+    .describe(
+      "What comes with less is rejected; absent = 255 of IPv4 peers on the link that are sent 255.",
+    ),
   checkSource: flag().prefault(true)
     .describe("Refuse advertisements from anybody but the peers."),
 });

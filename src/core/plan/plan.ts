@@ -1,7 +1,6 @@
 /**
  * The runtime plan: what one node does, as plain data. Everything is resolved, no default is left
- * to guess, and all of it can be cloned into a worker. It holds no facts that only the host can
- * tell.
+ * to guess, and all of it can be cloned into a worker. No fact is in it that only the host tells.
  */
 
 import type { Family } from "../net/address.ts";
@@ -11,7 +10,6 @@ import type { Rcode, RecordType } from "../wire/dns.ts";
 
 /** All that one node runs. */
 export interface Plan {
-  /** This node's name. */
   readonly node: string;
   /** SHA-256 of the file the plan comes from, in hexadecimal. */
   readonly hash: string;
@@ -122,6 +120,8 @@ export interface UnicastPlan {
   readonly source: string | null;
   readonly peers: readonly string[];
   readonly ttl: number;
+  /** What comes with less is rejected; `null` goes by whether the peers are on the link. */
+  readonly minTtl: number | null;
   /** Whether advertisements from anybody but `peers` are refused. */
   readonly checkSource: boolean;
 }

@@ -7,6 +7,7 @@ describe("unicast", () => {
       source: "10.0.0.3",
       peers: ["10.0.0.2"],
       ttl: 255,
+      minTtl: null,
       checkSource: true,
     });
   });
@@ -37,10 +38,13 @@ describe("unicast", () => {
       source: "10.0.0.2",
       peers: ["10.9.9.9"],
       ttl: 3,
+      minTtl: null,
       checkSource: true,
     });
     expect(unicast("unicast: { source: 10.0.0.7, peers: [10.9.9.9], checkSource: false }", "lb1"))
       .toMatchObject({ source: "10.0.0.7", checkSource: false });
+    expect(unicast("unicast: { peers: [10.9.9.9], minTtl: 254 }", "lb1"))
+      .toMatchObject({ minTtl: 254 });
   });
 
   it.each([

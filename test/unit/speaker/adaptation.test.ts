@@ -3,7 +3,7 @@ import type { VirtualRouterPlan } from "../../../src/core/plan/plan.ts";
 import { adaptationOf, isAdaptable } from "../../../src/speaker/adaptation.ts";
 import { routerPlan } from "../plans.ts";
 
-const UNICAST = { source: null, peers: ["10.77.0.2"], ttl: 255, checkSource: true };
+const UNICAST = { source: null, peers: ["10.77.0.2"], ttl: 255, minTtl: null, checkSource: true };
 
 describe("isAdaptable()", () => {
   it.each<[Partial<VirtualRouterPlan>, boolean]>([

@@ -43,6 +43,15 @@ describe("expectationOf()", () => {
       .toMatchObject({ minTtl: 0 });
   });
 
+  it.each([[true, 4], [false, 4], [false, 6]] as const)(
+    "takes no less than the configured TTL: peers on the link %s, IPv%i",
+    (peersOnLink, family) => {
+      const plan = routerPlan({ family, unicast: unicast({ minTtl: 254 }) });
+      expect(expectationOf(plan, { source: OURS, peersOnLink }, [], [PEER]))
+        .toMatchObject({ minTtl: 254 });
+    },
+  );
+
   it("takes the form that is sent alone where that is strict", () => {
     const strict = { strictChecksum: true };
     expect(expectationOf(routerPlan(strict), ON_LINK, [], [])).toMatchObject({
@@ -65,5 +74,5 @@ it("sentForm() knows no plain checksum over IPv6", () => {
 });
 
 function unicast(said: Partial<UnicastPlan> = {}): UnicastPlan {
-  return { source: null, peers: ["10.77.0.2"], ttl: 255, checkSource: true, ...said };
+  return { source: null, peers: ["10.77.0.2"], ttl: 255, minTtl: null, checkSource: true, ...said };
 }

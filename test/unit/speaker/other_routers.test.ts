@@ -32,7 +32,9 @@ describe("OtherRouters", () => {
 
   it("are forgotten when they are no unicast peers any more", () => {
     const unicastTo = (...peers: string[]) =>
-      routerPlan({ unicast: { source: "10.77.0.1", peers, ttl: 255, checkSource: true } });
+      routerPlan({
+        unicast: { source: "10.77.0.1", peers, ttl: 255, minTtl: null, checkSource: true },
+      });
     const others = new OtherRouters(unicastTo("10.77.0.2"), 50);
     others.hear({ source: PEER, priority: 90, intervalMs: 1_000 });
     others.relieve(PEER, 0);

@@ -2,7 +2,13 @@ import { describe, expect, it } from "vitest";
 import { lastIntervalOf, parametersOf } from "../../../src/speaker/parameters.ts";
 import { routerPlan } from "../plans.ts";
 
-const TO_TWO = { source: null, peers: ["10.0.0.2", "10.0.0.3"], ttl: 255, checkSource: true };
+const TO_TWO = {
+  source: null,
+  peers: ["10.0.0.2", "10.0.0.3"],
+  ttl: 255,
+  minTtl: null,
+  checkSource: true,
+};
 
 describe("parametersOf()", () => {
   it("renews addresses that expire, and never an owner's", () => {

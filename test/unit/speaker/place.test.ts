@@ -126,7 +126,7 @@ function place(changes: Partial<VirtualRouterPlan>) {
 }
 
 function unicast(source: string | null, ...peers: string[]): UnicastPlan {
-  return { source, peers, ttl: 255, checkSource: true };
+  return { source, peers, ttl: 255, minTtl: null, checkSource: true };
 }
 
 function link(index: number, name: string, flags = IFF_UP | IFF_RUNNING): Link {
