@@ -122,7 +122,7 @@ export class AdminClient implements Disposable {
     path: string,
     init: RequestInit & { headers?: Record<string, string> },
     timeoutMs = TIMEOUT_MS,
-    badValueCode: number = EXIT.failed,
+    badValueCode: number = EXIT.usage,
   ) {
     if (this.#socket !== undefined) await knock(this.#socket);
     const headers = { ...init.headers, ...this.#headers, accept: "application/json" };
@@ -143,7 +143,7 @@ export class AdminClient implements Disposable {
     throw this.#failure(response, body, badValueCode);
   }
 
-  #failure({ status }: Response, body: unknown, badValueCode: number = EXIT.failed): Failure {
+  #failure({ status }: Response, body: unknown, badValueCode: number = EXIT.usage): Failure {
     const problem = ProblemSchema.safeParse(body);
     const code = status === 422 ? badValueCode : exitCodeOf(status);
     if (problem.success) return new Failure(code, problem.data.detail);

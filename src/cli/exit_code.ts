@@ -37,4 +37,6 @@ const BY_STATUS: Readonly<Record<number, number>> = {
   403: EXIT.unauthorised,
   409: EXIT.refused,
   412: EXIT.refused,
+  // What a verb was given is judged by the appliance, as far as it has not been before.
+  422: EXIT.usage,
 };

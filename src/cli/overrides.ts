@@ -11,7 +11,8 @@ import type { Terminal } from "./terminal.ts";
 
 /** The options of `lintel overrides`. */
 export interface OverridesOptions {
-  readonly clear?: string;
+  /** `true`: without a name. */
+  readonly clear?: string | true;
   readonly all?: boolean;
   readonly reason?: string;
   readonly json?: boolean;
@@ -23,8 +24,11 @@ export async function overrides(
   { clear, all, reason, json }: OverridesOptions,
   terminal: Terminal,
 ): Promise<number> {
-  if (clear !== undefined && all) {
-    throw new Failure(EXIT.usage, "--clear and --all exclude each other");
+  if (typeof clear === "string" && all) {
+    throw new Failure(EXIT.usage, `--clear ${clear} and --all exclude each other`);
+  }
+  if (clear === true && !all) {
+    throw new Failure(EXIT.usage, "--clear needs BACKEND/SERVER, */SERVER or --all");
   }
   if (clear === undefined && !all) {
     const { body } = await client.get("/v1/overrides");
@@ -32,7 +36,7 @@ export async function overrides(
     return EXIT.done;
   }
   const query = new URLSearchParams();
-  if (clear !== undefined) {
+  if (typeof clear === "string") {
     const { backend, server } = parseServerName(clear);
     if (backend !== "*") query.set("backend", backend);
     query.set("server", server);
@@ -42,7 +46,7 @@ export async function overrides(
   const { body, scope } = await client.delete(`/v1/overrides?${query}`);
   const after = factsOf(body);
   const cleared = before.filter(({ id }) => !after.some((fact) => fact.id === id));
-  if (cleared.length === 0 && clear !== undefined) {
+  if (cleared.length === 0 && typeof clear === "string") {
     throw new Failure(EXIT.failed, `nothing of ${clear} differs from the file`);
   }
   for (const fact of json ? [] : cleared) {

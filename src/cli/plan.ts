@@ -4,8 +4,9 @@
  */
 
 import { type ConfigChange, type ConfigPlan, ConfigPlanSchema } from "../admin/model_config.ts";
+import { readConfiguration } from "./check.ts";
 import { type AdminClient, readAs } from "./client.ts";
-import { EXIT, Failure } from "./exit_code.ts";
+import { EXIT } from "./exit_code.ts";
 import { paint, type Tone } from "./table.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -22,7 +23,7 @@ export async function plan(
   { config, exitCode, json }: PlanOptions,
   terminal: Terminal,
 ): Promise<number> {
-  const { body } = await client.postYaml("/v1/config/plan", readText(config));
+  const { body } = await client.postYaml("/v1/config/plan", readConfiguration(config));
   const answer = readAs(ConfigPlanSchema, body);
   for (const warning of answer.warnings) terminal.err(`lintel: warning: ${warning}\n`);
   if (json) terminal.out(JSON.stringify(body, null, 2) + "\n");
@@ -65,14 +66,6 @@ function formatField({ path, from, to }: ConfigChange["fields"][number]): string
 
 function show(value: unknown): string {
   return value === undefined ? "none" : typeof value === "string" ? value : JSON.stringify(value);
-}
-
-function readText(file: string): string {
-  try {
-    return Deno.readTextFileSync(file);
-  } catch (error) {
-    throw new Failure(EXIT.usage, `${file}: ${error instanceof Error ? error.message : error}`);
-  }
 }
 
 const SIGNS: Readonly<Record<ConfigChange["kind"], { sign: string; tone: Tone }>> = {

@@ -6,6 +6,7 @@
 import { Argument, type Command, Option } from "commander";
 import { addServer, type AddServerOptions, removeServer } from "./added_servers.ts";
 import { connections, type ConnectionsOptions } from "./connections.ts";
+import { EXIT, Failure } from "./exit_code.ts";
 import { asClient, clientFor, type ClientOptions, type End } from "./options.ts";
 import { overrides, type OverridesOptions } from "./overrides.ts";
 import {
@@ -24,8 +25,8 @@ export function addServerVerbs(program: Command, terminal: Terminal, end: End): 
   addServerVerb(program, terminal, end);
   asClient(program.command("overrides"))
     .description("Everything that differs from the file: who, when, why, until.")
-    .option("--clear <backend/server>", "back to the file with this server; */SERVER: everywhere")
-    .option("--all", "back to the file with everything")
+    .option("--clear [backend/server]", "back to the file with this server; */SERVER: everywhere")
+    .option("--all", "back to the file with everything, also as --clear --all")
     .option("--reason <text>", "why, for those who look later")
     .option("--json", "print them as JSON")
     .action(async (options: OverridesOptions & ClientOptions) => {
@@ -91,12 +92,16 @@ function addStates(program: Command, terminal: Terminal, end: End): void {
 
 /** What the options say of why, how long and until when. */
 function timesOf(options: StateOptions): { waitMs?: number; patch: ServerPatch } {
-  const ttl = options.for;
-  if (ttl !== undefined) parseTime("--for", ttl);
   const waitMs = options.wait === undefined ? undefined : parseTime("--wait", options.wait);
+  if (options.then === "kill" && !waitMs) {
+    throw new Failure(
+      EXIT.usage,
+      "--then kill needs --wait, which says how long connections may stay, such as --wait 5m; " +
+        "lintel connections --kill ends them at once",
+    );
+  }
   const patch = {
-    ...(options.reason && { reason: options.reason }),
-    ...(ttl !== undefined && { ttl }),
+    ...lastingOf(options),
     ...(options.wait && waitMs && {
       ...{ deadline: options.wait, onDeadline: options.then ?? "leave" },
     }),
@@ -104,17 +109,21 @@ function timesOf(options: StateOptions): { waitMs?: number; patch: ServerPatch }
   return { ...(waitMs !== undefined && { waitMs }), patch };
 }
 
+/** What the options say of why and how long. */
+function lastingOf({ reason, for: ttl }: StateOptions): Pick<ServerPatch, "reason" | "ttl"> {
+  if (ttl !== undefined) parseTime("--for", ttl);
+  return { ...(reason && { reason }), ...(ttl !== undefined && { ttl }) };
+}
+
 function addWeight(program: Command, terminal: Terminal, end: End): void {
   asClient(program.command("weight <backend/server> <weight>"))
     .description("Set the weight: 0 to 256, a percentage of the file's, or default.")
     .option("--reason <text>", "why, for those who look later")
+    .option("--for <duration>", "it ends by itself after so long")
     .option("--json", "print the servers after the change")
     .action(async (server: string, weight: string, options: StateOptions) => {
       const name = parseServerName(server);
-      const patch: ServerPatch = {
-        weight: parseWeight(weight),
-        ...(options.reason && { reason: options.reason }),
-      };
+      const patch: ServerPatch = { weight: parseWeight(weight), ...lastingOf(options) };
       using client = clientFor(options, terminal);
       end(await changeServers(client, name, patch, { json: options.json === true }, terminal));
     });

@@ -499,10 +499,10 @@ describe("plan", () => {
     });
   });
 
-  it("ends with 3 for a file that is invalid, and with 2 for one that is not there", async () => {
+  it("ends with 3 for a file that is invalid, or not there", async () => {
     const { exitCode, stderr } = await lintel(`plan -c ${file("broken")}`);
     expect([exitCode, stderr]).toEqual([3, "lintel: workers: 1:10: found 0; allowed: auto\n"]);
-    expect((await lintel("plan -c /nonexistent")).exitCode).toBe(2);
+    expect((await lintel("plan -c /nonexistent")).exitCode).toBe(3);
   });
 });
 

@@ -84,7 +84,7 @@ describe("wrong usage ends 2", () => {
       /--rate 5: expected connections a second, such as 100\/s/,
     ],
     ["connections --rate 5/s", /--rate belongs to --kill/],
-    ["overrides --all --clear a/b", /--clear and --all exclude each other/],
+    ["overrides --all --clear a/b", /--clear a\/b and --all exclude each other/],
     ["overrides --clear a", /"a": expected BACKEND\/SERVER/],
     ["ready a/b --wait 5s", /unknown option '--wait'/],
     ["weight a/b", /missing required argument/],
