@@ -119,15 +119,19 @@ export class Availability {
 
   /** Holds back as soon as there is a virtual router. */
   #begin(): void {
+    // Without one, too: the next reload may bring one.
+    if (!this.#isStarted) this.#restoreStandby();
     this.#isStarted = true;
     if (this.#takesPart || this.#plan.virtualRouters.length === 0) return;
     this.#takesPart = true;
     this.#trackers.start();
-    if (this.standby.restore()) {
-      this.#log.write("warn", "this node is in standby: it refuses to be Active");
-      this.#parts.engines.speaker.startInStandby();
-    }
     this.#holdBack().catch((error) => this.#log.write("error", `hold-back: ${error}`));
+  }
+
+  #restoreStandby(): void {
+    if (!this.standby.restore()) return;
+    this.#log.write("warn", "this node is in standby: it refuses to be Active");
+    this.#parts.engines.speaker.startInStandby();
   }
 
   /** The way out has begun: nothing is tracked any more. */

@@ -123,8 +123,9 @@ export class RunningAppliance implements Appliance {
 
   readiness(): readonly string[] {
     if (this.stopping) return ["the appliance is stopping"];
-    const { changes, servers } = this.#parts;
-    return [...this.#unstarted(), ...this.liveness(), ...unserved(changes.file.frontends, servers)];
+    const { changes, servers, frontends } = this.#parts;
+    const lacks = unserved(changes.file.frontends, servers, frontends);
+    return [...this.#unstarted(), ...this.liveness(), ...lacks];
   }
 
   /** Threads that have shown no sign of life yet: the speaker starts after the data plane. */
@@ -265,11 +266,8 @@ export class RunningAppliance implements Appliance {
   }
 
   async setStandby(wish: StandbyWish): Promise<Standby> {
-    const { changes, log, availability } = this.#parts;
+    const { log, availability } = this.#parts;
     this.#refuseWhileStopping();
-    if (changes.file.virtualRouters.length === 0) {
-      throw new Conflict("the configuration has no virtual router: there is nothing to refuse");
-    }
     const { caller, reason } = wish;
     const change = { kind: "standby", by: caller.name, reason } as const;
     try {

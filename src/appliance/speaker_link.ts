@@ -154,6 +154,11 @@ export class SpeakerLink {
 
   /** Hands everything over and refuses to be Active; or no longer. */
   async standby(enabled: boolean, force: boolean): Promise<Outcome> {
+    if (!this.isNeeded) {
+      // Its thread is told when there is one: nobody has to take anything over.
+      this.#standby = enabled;
+      return { ok: true, detail: "there is no virtual router yet" };
+    }
     const outcome = await this.#ask("standby", { kind: "standby", enabled, force });
     if (outcome.ok) this.#standby = enabled;
     return outcome;

@@ -7,7 +7,16 @@ import { afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { always, delay, eventually } from "../../scripts/lab/wait.ts";
 import { connects } from "./connects.ts";
 import { eventsOf, Pair, VIP } from "./pair.ts";
-import { product } from "./product.ts";
+import { COMMON, Lintel, product } from "./product.ts";
+
+const WITHOUT = `nodes: { lb1: { addresses: [172.16.0.2], priority: 150 } }
+workers: 1
+frontends: { web: { listen: "172.16.0.2:80", backend: web } }
+backends: { web: { check: none, servers: { web1: "172.16.0.21:80" } } }
+`;
+const WITH = `${WITHOUT}virtualRouters:
+  web: { vrid: 51, addresses: [${VIP}], advertisementInterval: 200ms, unicast: false }
+`;
 
 let command: readonly string[];
 let pair: Pair;
@@ -77,4 +86,22 @@ it("lets a Backup go into standby without moving anything", async () => {
   expect((await pair.lintel(pair.lb2, "standby", "on")).code).toBe(0);
   expect(pair.watch.holders()).toEqual(["lb1"]);
   expect((await two.router()).state).not.toBe("active");
+});
+
+it("is taken where there is no virtual router, and holds for the first that comes", async () => {
+  const { lb1, watch } = pair;
+  const before = new Lintel(lb1, command, WITHOUT);
+  await before.ready();
+  expect((await pair.lintel(lb1, "standby", "on")).code).toBe(0);
+  expect(await before.json("GET", "/v1/standby")).toMatchObject({ enabled: true });
+  await before.process.stop();
+
+  const one = new Lintel(lb1, command, WITHOUT);
+  await one.ready();
+  expect(await (await one.ask("GET", "/metrics")).text()).toMatch(/^lintel_standby 1$/m);
+  lb1.write("lintel.yaml", COMMON + WITH);
+  expect((await pair.lintel(lb1, "reload")).code).toBe(0);
+  await always("nobody takes it", () => watch.holders().length === 0, { forMs: 2_000 });
+  expect((await pair.lintel(lb1, "standby", "off")).code).toBe(0);
+  await watch.only(lb1);
 });

@@ -221,6 +221,18 @@ describe("a SpeakerLink that has had nothing to do", () => {
     expect(link.isNeeded).toBe(true);
   });
 
+  it("is put in standby at once, and tells the thread before that may take part", async () => {
+    expect(await link.standby(true, false)).toMatchObject({ ok: true });
+    link.participate();
+    const following = link.follow(first);
+    expect(thread().heard[0]).toMatchObject({ kind: "start", participate: false });
+    thread().says({ kind: "ready" });
+    await following;
+    const orders = thread().heard.map(({ kind }) => kind);
+    expect(orders.indexOf("standby")).toBeGreaterThan(0);
+    expect(orders.indexOf("participate")).toBeGreaterThan(orders.indexOf("standby"));
+  });
+
   it("goes back where the host has no place for the thread", async () => {
     const following = expect(link.follow(first)).rejects.toThrow("virtual routers need CAP_X");
     thread().says({ kind: "failed", capability: "CAP_X", message: "virtual routers need CAP_X" });

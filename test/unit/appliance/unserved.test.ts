@@ -3,6 +3,7 @@ import { unserved } from "../../../src/appliance/unserved.ts";
 import { frontendPlan } from "../plans.ts";
 
 describe("unserved()", () => {
+  const bound = { unbound: () => [] };
   const servers = (states: Readonly<Record<string, readonly string[]>>) => ({
     usable: (backend: string) => states[backend]!.filter((one) => one.endsWith(" up")).length,
     states: (backend: string) => states[backend]!,
@@ -10,7 +11,7 @@ describe("unserved()", () => {
 
   it("names the servers that take no connections, and what they lack", () => {
     const states = { web: ["s1 down", "s2 drain"] };
-    expect(unserved([frontendPlan()], servers(states))).toEqual([
+    expect(unserved([frontendPlan()], servers(states), bound)).toEqual([
       "frontend web: no server of backend web takes connections (s1 down, s2 drain)",
     ]);
   });
@@ -18,20 +19,29 @@ describe("unserved()", () => {
   it("says nothing while one server is left, or the frontend is not required", () => {
     const isOptional = frontendPlan({ name: "other", backend: "down", required: false });
     const states = { web: ["s1 down", "s2 up"], down: ["s1 down"] };
-    expect(unserved([frontendPlan(), isOptional], servers(states))).toEqual([]);
+    expect(unserved([frontendPlan(), isOptional], servers(states), bound)).toEqual([]);
+  });
+
+  it("names the listeners of a required frontend that should be bound and cannot be", () => {
+    const isOptional = frontendPlan({ name: "other", required: false });
+    const some = { unbound: (names: readonly string[]) => names.map((name) => `${name}:443`) };
+    expect(unserved([frontendPlan(), isOptional], servers({ web: ["s1 up"] }), some)).toEqual([
+      "frontend web: not listening on web:443",
+    ]);
+    expect(unserved([frontendPlan()], servers({ web: ["s1 down"] }), some)).toHaveLength(2);
   });
 
   it("says nothing of one that leads nowhere", () => {
-    expect(unserved([frontendPlan({ backend: null })], servers({}))).toEqual([]);
+    expect(unserved([frontendPlan({ backend: null })], servers({}), bound)).toEqual([]);
   });
 
   it("goes by every backend that a frontend has", () => {
     const routes = [{ serverNames: ["*.example.com"], backend: "names" }];
     const states = { web: ["s1 down"], names: ["n1 maint"] };
-    expect(unserved([frontendPlan({ routes })], servers(states))).toEqual([
+    expect(unserved([frontendPlan({ routes })], servers(states), bound)).toEqual([
       "frontend web: no server of backend web, names takes connections (s1 down, n1 maint)",
     ]);
-    expect(unserved([frontendPlan({ routes })], servers({ ...states, names: ["n1 up"] })))
+    expect(unserved([frontendPlan({ routes })], servers({ ...states, names: ["n1 up"] }), bound))
       .toEqual([]);
   });
 
@@ -45,7 +55,7 @@ describe("unserved()", () => {
         asked++;
         return names;
       },
-    });
+    }, bound);
     expect(said).toHaveLength(1_000);
     expect(said[0]).toContain("s9 down, and 990 more)");
     expect(asked).toBe(1);
