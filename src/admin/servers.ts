@@ -4,6 +4,7 @@
 
 import { createRoute, type OpenAPIHono, z } from "@hono/zod-openapi";
 import { milliseconds } from "../config/duration.ts";
+import type { OverrideFact, StateFact } from "../core/plan/override.ts";
 import type { Appliance, ServerChange } from "./appliance.ts";
 import { type CallerEnv, requires } from "./callers.ts";
 import { IfMatchSchema, requireMatch } from "./etag.ts";
@@ -22,14 +23,15 @@ export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appl
     const before = findServer(appliance, backend, server);
     requireMatch(context.req.header("if-match"), before);
     context.header("lintel-scope", "this node only");
+    const times = timesOf(patch, before, stateOf(appliance, backend, server));
+    const { state, weight } = patch;
     // A reason alone changes nothing.
-    if (CHANGES.every((key) => patch[key] === undefined)) return answer(context, before);
+    const isEmpty = Object.keys(times).length === 0;
+    if (state === undefined && weight === undefined && isEmpty) return answer(context, before);
     const change: ServerChange = {
-      ...(patch.state !== undefined && { state: patch.state }),
-      ...(patch.weight !== undefined && {
-        weight: resolveWeight(patch.weight, before.weight.configured),
-      }),
-      ...timesOf(patch, before),
+      ...(state !== undefined && { state }),
+      ...(weight !== undefined && { weight: resolveWeight(weight, before.weight.configured) }),
+      ...times,
       reason: patch.reason ?? reason ?? null,
       caller: context.get("caller"),
       dryRun: dryRun === "true",
@@ -38,11 +40,19 @@ export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appl
   });
 }
 
+/** What has been said of the state of a server, where that differs from the file. */
+function stateOf(appliance: Appliance, backend: string, server: string): Said | undefined {
+  const isMeant = (fact: OverrideFact) => fact.backend === backend && fact.server === server;
+  return appliance.overrides().filter(isMeant).find((fact) => fact.field === "state");
+}
+
 /** The time and the deadline of a change, if they fit it and the server as it is. */
-function timesOf(patch: ServerPatch, before: Server): Pick<ServerChange, "ttlMs" | "deadline"> {
-  const { ttl, deadline, onDeadline } = patch;
+function timesOf(patch: ServerPatch, before: Server, said: Said | undefined): Times {
+  const { ttl, deadline } = patch;
+  const onDeadline = patch.onDeadline ?? undefined;
   const isAlone = patch.state === undefined && patch.weight === undefined;
-  if (isAlone && before.override === null) {
+  const isEmpty = !ttl && !deadline && !onDeadline;
+  if (isAlone && before.override === null && !isEmpty) {
     throw refuseValue(
       "ttl",
       "needs a state or weight: nothing of this server differs from the file",
@@ -55,25 +65,31 @@ function timesOf(patch: ServerPatch, before: Server): Pick<ServerChange, "ttlMs"
   if (deadline && state !== "drain" && state !== "maint") {
     throw refuseValue("deadline", "needs the state drain or maint");
   }
-  if (deadline && isAlone && before.override?.state === null) {
-    throw refuseValue("deadline", "needs a state: it is the file that says this one");
+  if (deadline && patch.state === undefined && (!isAlone || before.override?.state === null)) {
+    throw refuseValue("deadline", "needs a state: it is not about a weight, nor the file's state");
   }
-  if (deadline && ttlMs && afterMs > ttlMs) {
-    throw refuseValue("deadline", "comes after the ttl, when all is as before");
+  const now = Date.now();
+  // Alone, each of both is about what has been said before, and has to fit the other.
+  const until = isAlone ? said?.until : undefined;
+  const due = isAlone ? said?.deadline : undefined;
+  const endsAt = ttlMs ? now + ttlMs : ttlMs === undefined && until ? Date.parse(until) : Infinity;
+  const dueAt = deadline ? now + afterMs : due && deadline !== null ? Date.parse(due.at) : 0;
+  if (dueAt > endsAt) {
+    if (deadline) throw refuseValue("deadline", "comes after the ttl, when all is as before");
+    throw refuseValue("ttl", `ends before the deadline at ${due?.at} (${due?.then}): say both`);
   }
+  const isReset = patch.onDeadline === null && deadline === undefined;
   return {
     ...(ttlMs !== undefined && { ttlMs }),
     ...(deadline && { deadline: { afterMs, then: onDeadline ?? "leave" } }),
     ...(deadline === null && { deadline }),
+    ...(isReset && due && { deadline: { afterMs: Math.max(0, dueAt - now), then: "leave" } }),
   };
 }
 
 function refuseValue(path: string, detail: string): Refusal {
   return new Refusal(422, `${path}: ${detail}`, [{ path, detail }]);
 }
-
-/** What of a patch changes anything. */
-const CHANGES = ["state", "weight", "ttl", "deadline", "onDeadline"] as const;
 
 const WEIGHT_EXPECTED =
   'expected a whole number from 0 to 256, a percentage such as "50%", or null';
@@ -91,11 +107,14 @@ export const ServerPatchSchema = z.strictObject({
   ttl: duration("What is changed ends by itself after so long; null: never").nullable().optional(),
   deadline: duration("After so long connections that are still open have had their time")
     .nullable().optional(),
-  onDeadline: z.enum(["leave", "kill"]).optional()
-    .describe("What becomes of them then: left alone, or killed at a bounded rate"),
+  onDeadline: z.enum(["leave", "kill"]).nullable().optional()
+    .describe("What becomes of them then: left alone (null, too), or killed at a bounded rate"),
 }).openapi("ServerPatch");
 
 export type ServerPatch = z.infer<typeof ServerPatchSchema>;
+
+type Times = Pick<ServerChange, "ttlMs" | "deadline">;
+type Said = Pick<OverrideFact & StateFact, "until" | "deadline">;
 
 /** A percentage is of the configured weight; more than none of it stays at least 1. */
 function resolveWeight(weight: number | string | null, configured: number): number | null {

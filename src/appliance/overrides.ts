@@ -167,8 +167,9 @@ export class Overrides {
     clearTimeout(this.#timer);
     const now = this.#now();
     for (const fact of this.facts) {
+      // What ends at its deadline has had both.
+      if (fact.field === "state" && dueAt(fact.deadline?.at) <= now) this.#conclude(fact);
       if (dueAt(fact.until) <= now) this.#expire(fact);
-      else if (fact.field === "state" && dueAt(fact.deadline?.at) <= now) this.#conclude(fact);
     }
     const next = Math.min(
       ...this.facts.map((fact) => dueAt(fact.until)),

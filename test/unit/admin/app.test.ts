@@ -226,6 +226,11 @@ describe("PATCH server", () => {
       { state: "maint", deadline: { afterMs: 90_000, then: "kill" } },
     ],
     [{ state: "drain", deadline: null }, { state: "drain", deadline: null }],
+    [
+      { state: "drain", deadline: "5m", onDeadline: null },
+      { state: "drain", deadline: { afterMs: 300_000, then: "leave" } },
+    ],
+    [{ ttl: null }, { ttlMs: null }],
   ])("hands on the times of %j", async (body, change) => {
     const { appliance, patch } = open();
     expect((await patch(body)).status).toBe(200);
@@ -240,10 +245,39 @@ describe("PATCH server", () => {
     expect(appliance.changes[1]).toMatchObject({ ttlMs: 3_600_000, deadline: { then: "leave" } });
   });
 
+  it.each([
+    // What is there already: it ends in two hours, and its deadline is in one.
+    [{ ttl: "50m" }, /^ttl: ends before the deadline at .* \(kill\)/],
+    [{ deadline: "3h" }, /^deadline: comes after the ttl/],
+    [{ ttl: "50m", deadline: "51m" }, /^deadline: comes after the ttl/],
+    [{ weight: 5, deadline: "1m" }, /^deadline: needs a state/],
+    [{ ttl: "70m" }, { ttlMs: 4_200_000 }],
+    [{ ttl: "50m", deadline: null }, { ttlMs: 3_000_000, deadline: null }],
+    [{ ttl: "50m", deadline: "50m" }, { deadline: { afterMs: 3_000_000, then: "leave" } }],
+    [{ ttl: null, deadline: "3h" }, { ttlMs: null, deadline: { afterMs: 10_800_000 } }],
+    [{ weight: 5, ttl: "1m" }, { weight: 5, ttlMs: 60_000 }],
+    [{ state: "drain", ttl: "50m" }, { state: "drain", ttlMs: 3_000_000 }],
+    [{ onDeadline: null }, { deadline: { afterMs: expect.closeTo(3_600_000, -5), then: "leave" } }],
+  ])("holds %j against what was said before", async (body, outcome) => {
+    const { appliance, patch } = open();
+    await patch({ state: "drain" });
+    const now = Date.now();
+    const at = (minutes: number) => new Date(now + minutes * 60_000).toISOString();
+    appliance.facts = [{
+      ...{ backend: "masters", server: "master1", field: "state", value: "drain", file: "ready" },
+      ...{ by: "ops", reason: null, at: at(0), until: at(120) },
+      deadline: { at: at(60), then: "kill" },
+    }];
+    const response = await patch(body);
+    if (outcome instanceof RegExp) await expectProblem(response, 422, outcome);
+    else expect(appliance.changes[1]).toMatchObject(outcome);
+  });
+
   it("changes nothing where nothing is asked", async () => {
     const { appliance, patch } = open();
     expect((await patch({})).status).toBe(200);
     expect((await patch({ reason: "only talking" })).status).toBe(200);
+    expect((await patch({ onDeadline: null })).status).toBe(200);
     expect(appliance.changes).toEqual([]);
   });
 

@@ -163,6 +163,15 @@ describe("a deadline", () => {
     ]);
   });
 
+  it("kills before all is as in the file again, where both are due at once", async () => {
+    memory.servers.addActive(ROW, 2);
+    const deadline = { afterMs: 60_000, then: "kill" } as const;
+    await overrides.patch("web", "s1", change({ state: "drain", ttlMs: 60_000, deadline }));
+    await vi.advanceTimersByTimeAsync(60_000);
+    expect([killed, memory.servers.admin(ROW)]).toEqual([["web/s1"], "ready"]);
+    expect([overrides.facts, kept.get("web:s1:state")]).toEqual([[], null]);
+  });
+
   it("does not come when the server is ready before it", async () => {
     await drain("kill", 1);
     await overrides.patch("web", "s1", change({ state: null }));
