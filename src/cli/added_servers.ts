@@ -3,7 +3,7 @@
  */
 
 import { ServerSchema } from "../admin/model.ts";
-import { type AdminClient, readAs } from "./client.ts";
+import { type AdminClient, jsonOf, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { describe, parseWeight, pathOf, type ServerName } from "./servers.ts";
 import type { Terminal } from "./terminal.ts";
@@ -35,10 +35,9 @@ export async function addServer(
     ...(share !== undefined && { weight: share }),
     ...(reason && { reason }),
   };
-  const { body, scope } = await client.put(pathOf(name), wish);
-  const server = readAs(ServerSchema, body);
-  const line = `${describe(server)} (${scope})\n`;
-  terminal.out(json ? JSON.stringify(body, null, 2) + "\n" : line);
+  const answer = await client.put(pathOf(name), wish);
+  const server = readAs(ServerSchema, answer.body);
+  terminal.out(json ? jsonOf(answer) : `${describe(server)} (${answer.scope})\n`);
   return EXIT.done;
 }
 
@@ -55,8 +54,8 @@ export async function removeServer(
   const query = new URLSearchParams();
   if (force) query.set("force", "true");
   if (reason) query.set("reason", reason);
-  const { body, scope } = await client.delete(`${pathOf(name)}?${query}`);
-  const line = `${name.backend}/${name.server} is removed (${scope})\n`;
-  terminal.out(json ? JSON.stringify(body, null, 2) + "\n" : line);
+  const answer = await client.delete(`${pathOf(name)}?${query}`);
+  const line = `${name.backend}/${name.server} is removed (${answer.scope})\n`;
+  terminal.out(json ? jsonOf(answer) : line);
   return EXIT.done;
 }

@@ -154,6 +154,12 @@ export class AdminClient implements Disposable {
   }
 }
 
+/** What `--json` prints of a change: the document, and how far it reaches where that was said. */
+export function jsonOf({ body, scope }: Answer): string {
+  const isMap = typeof body === "object" && body !== null && !Array.isArray(body);
+  return JSON.stringify(isMap && scope !== "" ? { scope, ...body } : body, null, 2) + "\n";
+}
+
 /** Takes an answer for what the schema says. @throws {Failure} when it is not. */
 export function readAs<Value>(schema: Schema<Value>, body: unknown): Value {
   const result = schema.safeParse(body);

@@ -3,7 +3,7 @@
  */
 
 import { type Connection, ConnectionSchema, KilledSchema } from "../admin/model_connections.ts";
-import { type AdminClient, readAs } from "./client.ts";
+import { type AdminClient, jsonOf, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { formatBytes, formatSpan } from "./status.ts";
 import { type Cell, formatTable } from "./table.ts";
@@ -69,11 +69,11 @@ async function kill(
     terminal.err(`killing ${how}: this takes about ${Math.ceil(seconds)} s\n`);
   }
   const timeoutMs = 2_000 * seconds + ANSWER_MS;
-  const { body, scope } = await client.delete(`/v1/connections?${query}`, timeoutMs);
-  if (options.json) terminal.out(JSON.stringify(body, null, 2) + "\n");
+  const answer = await client.delete(`/v1/connections?${query}`, timeoutMs);
+  if (options.json) terminal.out(jsonOf(answer));
   else {
-    const { killed } = readAs(KilledSchema, body);
-    terminal.out(`${killed} connection${killed === 1 ? "" : "s"} killed (${scope})\n`);
+    const { killed } = readAs(KilledSchema, answer.body);
+    terminal.out(`${killed} connection${killed === 1 ? "" : "s"} killed (${answer.scope})\n`);
   }
   return EXIT.done;
 }

@@ -11,7 +11,7 @@ import {
 } from "../admin/model.ts";
 import { HandoverSchema } from "../admin/model_handover.ts";
 import { parseDuration } from "../config/duration.ts";
-import { type AdminClient, readAs } from "./client.ts";
+import { type AdminClient, jsonOf, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -44,19 +44,19 @@ export async function failover(
   const router = await findRouter(client, name);
   const path = `/v1/virtual-routers/${encodeURIComponent(router)}/failover`;
   const wish = { hold, ...(force && { force }), ...(reason && { reason }) };
-  const { body, scope } = await client.post(dryRun ? `${path}?dryRun=true` : path, wish);
+  const answer = await client.post(dryRun ? `${path}?dryRun=true` : path, wish);
   if (options.json) {
-    terminal.out(JSON.stringify(body, null, 2) + "\n");
+    terminal.out(jsonOf(answer));
     return EXIT.done;
   }
-  const { virtualRouters, connections, detail } = readAs(HandoverSchema, body);
+  const { virtualRouters, connections, detail } = readAs(HandoverSchema, answer.body);
   const open = `${connections} open connection${connections === 1 ? "" : "s"}`;
   const said = dryRun
     ? `would hand over ${virtualRouters.join(", ")}; ${open} would be reset; ${detail}`
     : `handed over ${
       virtualRouters.join(", ")
     }; ${open} reset; no preemption for ${hold}; ${detail}`;
-  terminal.out(`${said} (${scope})\n`);
+  terminal.out(`${said} (${answer.scope})\n`);
   return EXIT.done;
 }
 
@@ -71,14 +71,14 @@ export async function standby(
   if (!enabled && options.for !== undefined) {
     throw new Failure(EXIT.usage, "--for belongs to `standby on`");
   }
-  const { body, scope } = await client.put("/v1/standby", {
+  const answer = await client.put("/v1/standby", {
     enabled,
     ...(options.for !== undefined && { ttl: duration("--for", options.for) }),
     ...(force && { force }),
     ...(reason && { reason }),
   });
-  if (options.json) terminal.out(JSON.stringify(body, null, 2) + "\n");
-  else terminal.out(`${describeStandby(readAs(StandbySchema, body))} (${scope})\n`);
+  if (options.json) terminal.out(jsonOf(answer));
+  else terminal.out(`${describeStandby(readAs(StandbySchema, answer.body))} (${answer.scope})\n`);
   return EXIT.done;
 }
 

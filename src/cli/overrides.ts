@@ -3,7 +3,7 @@
  */
 
 import { OverrideFactSchema, type ShownFact } from "../admin/model_overrides.ts";
-import { type AdminClient, readAs } from "./client.ts";
+import { type AdminClient, type Answer, jsonOf, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { parseServerName } from "./servers.ts";
 import { formatTable } from "./table.ts";
@@ -31,8 +31,7 @@ export async function overrides(
     throw new Failure(EXIT.usage, "--clear needs BACKEND/SERVER, */SERVER or --all");
   }
   if (clear === undefined && !all) {
-    const { body } = await client.get("/v1/overrides");
-    print(body, json, terminal);
+    print(await client.get("/v1/overrides"), json, terminal);
     return EXIT.done;
   }
   const query = new URLSearchParams();
@@ -43,25 +42,25 @@ export async function overrides(
   }
   if (reason) query.set("reason", reason);
   const before = factsOf((await client.get("/v1/overrides")).body);
-  const { body, scope } = await client.delete(`/v1/overrides?${query}`);
-  const after = factsOf(body);
+  const answer = await client.delete(`/v1/overrides?${query}`);
+  const after = factsOf(answer.body);
   const cleared = before.filter(({ id }) => !after.some((fact) => fact.id === id));
   if (cleared.length === 0 && typeof clear === "string") {
     throw new Failure(EXIT.failed, `nothing of ${clear} differs from the file`);
   }
   for (const fact of json ? [] : cleared) {
-    terminal.out(`${nameOf(fact)}: ${fact.field} is as in the file again (${scope})\n`);
+    terminal.out(`${nameOf(fact)}: ${fact.field} is as in the file again (${answer.scope})\n`);
   }
-  if (json) print(body, json, terminal);
+  if (json) terminal.out(jsonOf(answer));
   return EXIT.done;
 }
 
-function print(body: unknown, json: boolean | undefined, terminal: Terminal): void {
+function print(answer: Answer, json: boolean | undefined, terminal: Terminal): void {
   if (json) {
-    terminal.out(JSON.stringify(body, null, 2) + "\n");
+    terminal.out(jsonOf(answer));
     return;
   }
-  const facts = factsOf(body);
+  const facts = factsOf(answer.body);
   if (facts.length === 0) {
     terminal.out("nothing differs from the file\n");
     return;

@@ -3,7 +3,7 @@
  */
 
 import { ReloadSchema } from "../admin/model_config.ts";
-import { type AdminClient, readAs } from "./client.ts";
+import { type AdminClient, jsonOf, readAs } from "./client.ts";
 import { EXIT } from "./exit_code.ts";
 import { formatPlan, formatWaiting } from "./plan.ts";
 import type { Terminal } from "./terminal.ts";
@@ -24,11 +24,11 @@ export async function reload(
   const query = new URLSearchParams();
   if (dryRun) query.set("dryRun", "true");
   if (reason) query.set("reason", reason);
-  const { body, scope } = await client.reload(`/v1/config/reload?${query}`, TIMEOUT_MS);
-  const answer = readAs(ReloadSchema, body);
+  const said = await client.reload(`/v1/config/reload?${query}`, TIMEOUT_MS);
+  const answer = readAs(ReloadSchema, said.body);
   for (const warning of answer.warnings) terminal.err(`lintel: warning: ${warning}\n`);
   if (json) {
-    terminal.out(JSON.stringify(body, null, 2) + "\n");
+    terminal.out(jsonOf(said));
     return EXIT.done;
   }
   terminal.out(formatPlan(answer, terminal.colours));
@@ -43,7 +43,7 @@ export async function reload(
         ? ` now; ${formatWaiting(answer)}`
         : `: what runs is what ${file} says`
     }`;
-  terminal.out(`${state} (${hash.slice(0, SHORT_HASH)}, ${scope})\n`);
+  terminal.out(`${state} (${hash.slice(0, SHORT_HASH)}, ${said.scope})\n`);
   return EXIT.done;
 }
 

@@ -65,3 +65,21 @@ describe("overrides --clear", () => {
     expect(appliance.facts).toHaveLength(1);
   });
 });
+
+describe("--json of what changes something", () => {
+  it.each([
+    ["server add web/new 10.0.0.9:80", { admin: "ready" }],
+    ["server remove web/master1", { name: "master1" }],
+    ["failover kube-api", { virtualRouters: ["kube-api"] }],
+    ["failover kube-api --dry-run", { virtualRouters: ["kube-api"] }],
+    ["standby on", { enabled: true }],
+    ["reload", { applied: false }],
+    ["overrides --all", { items: [] }],
+    ["connections --kill --all", { killed: 0 }],
+    ["drain web/master1", { servers: [{ admin: "drain" }] }],
+  ])("says how far it reaches: %s", async (args, document) => {
+    const { exitCode, stdout } = await lintel(`${args} --json`);
+    expect(exitCode).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ scope: "this node only", ...document });
+  });
+});
