@@ -63,7 +63,8 @@ export class TlsProbes {
       ...(serverName !== null && { servername: serverName }),
       ...(session && { session }),
     });
-    // A resumed session shows no certificate, so a check that verifies one never resumes.
+    // A resumed session shows no certificate: one that has run out would go unnoticed, and Deno
+    // calls even a session authorized that nobody has verified. Who verifies never resumes.
     const resumes = verify === "none";
     if (resumes) socket.on("session", (next) => this.#sessions.set(server, next));
     const exchange = request.http && {
