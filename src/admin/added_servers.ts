@@ -10,6 +10,7 @@ import { type CallerEnv, requires } from "./callers.ts";
 import { etagOf, IfMatchSchema, requireMatch } from "./etag.ts";
 import { ServerSchema, WishQuerySchema } from "./model.ts";
 import { Refusal } from "./problem.ts";
+import { tellNotKept } from "./not_kept.ts";
 import { answer, findBackend, findServer, found, problems } from "./resources.ts";
 import { requireType } from "./validation.ts";
 
@@ -33,6 +34,7 @@ export function addAddedServers(router: OpenAPIHono<CallerEnv>, appliance: Appli
       requireMatch: () => matchOrAbsent(header, appliance.server(backend, server)),
     });
     context.header("lintel-scope", "this node only");
+    tellNotKept(context, appliance);
     const headers = { "etag": etagOf(after), "cache-control": "no-store" };
     return context.json(after, before ? 200 : 201, headers);
   });
@@ -50,6 +52,7 @@ export function addAddedServers(router: OpenAPIHono<CallerEnv>, appliance: Appli
       requireMatch: () => requireMatch(header, findServer(appliance, backend, server)),
     });
     context.header("lintel-scope", "this node only");
+    tellNotKept(context, appliance);
     return answer(context, before);
   });
 }

@@ -72,6 +72,8 @@ export interface Appliance {
   removeServer(backend: string, server: string, wish: RemoveServerWish): Promise<void>;
   /** Everything that differs from the file. */
   overrides(): readonly OverrideFact[];
+  /** Why not all of it would outlast a restart; `undefined` when it would. */
+  notKept(): string | undefined;
   /**
    * Goes back to the file where these facts are, and answers with what still differs.
    *

@@ -10,6 +10,7 @@ import { type CallerEnv, requireRole, requires } from "./callers.ts";
 import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { WishQuerySchema } from "./model.ts";
 import { OverrideFactSchema } from "./model_overrides.ts";
+import { tellNotKept } from "./not_kept.ts";
 import { unknownName } from "./problem.ts";
 import { answer, found, problems } from "./resources.ts";
 
@@ -51,7 +52,9 @@ async function clear(
     requireRole(wish.caller, "admin", `removing ${backend}/${server}, which was added,`);
   }
   context.header("lintel-scope", "this node only");
-  return answer(context, listOf(await appliance.clearOverrides(facts, wish)));
+  const left = await appliance.clearOverrides(facts, wish);
+  tellNotKept(context, appliance);
+  return answer(context, listOf(left));
 }
 
 function listOf(facts: readonly OverrideFact[]) {

@@ -10,6 +10,7 @@ import { type CallerEnv, requires } from "./callers.ts";
 import { IfMatchSchema, requireMatch } from "./etag.ts";
 import { AdminStateSchema, duration, type Server, ServerSchema, WishQuerySchema } from "./model.ts";
 import { Refusal } from "./problem.ts";
+import { tellNotKept } from "./not_kept.ts";
 import { answer, findServer, found, problems } from "./resources.ts";
 import { requireType } from "./validation.ts";
 
@@ -36,7 +37,9 @@ export function addServerChanges(router: OpenAPIHono<CallerEnv>, appliance: Appl
       caller: context.get("caller"),
       dryRun: dryRun === "true",
     };
-    return answer(context, await appliance.patchServer(backend, server, change));
+    const after = await appliance.patchServer(backend, server, change);
+    tellNotKept(context, appliance);
+    return answer(context, after);
   });
 }
 

@@ -44,6 +44,7 @@ import type { Changes } from "./changes.ts";
 import { clearFacts } from "./clearing.ts";
 import type { Connections } from "./connections.ts";
 import type { Frontends } from "./frontends.ts";
+import type { KeptOverrides } from "./kept_overrides.ts";
 import type { Log } from "./log.ts";
 import type { Overrides } from "./overrides.ts";
 import type { Reloads } from "./reloads.ts";
@@ -79,6 +80,7 @@ export interface Parts {
   readonly connectionLogs: { readonly lost: number } | undefined;
   readonly availability: Availability;
   readonly overrides: Overrides;
+  readonly kept: Pick<KeptOverrides, "problem">;
   readonly connections: Connections;
   readonly log: Log;
 }
@@ -215,6 +217,10 @@ export class RunningAppliance implements Appliance {
     if (wish.dryRun) return;
     const connections = ended === 0 ? "" : `, and ${ended} connections were ended`;
     this.#audit(`server ${backend}/${server} was removed${connections}`, wish);
+  }
+
+  notKept(): string | undefined {
+    return this.#parts.kept.problem;
   }
 
   overrides(): readonly OverrideFact[] {

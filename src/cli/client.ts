@@ -138,7 +138,7 @@ export class AdminClient implements Disposable {
     }
     const body = parseJson(text);
     if (response.ok && body !== undefined) {
-      return { body, scope: response.headers.get("lintel-scope") ?? "" };
+      return { body, scope: scopeOf(response.headers) };
     }
     throw this.#failure(response, body, badValueCode);
   }
@@ -158,6 +158,13 @@ export class AdminClient implements Disposable {
 export function jsonOf({ body, scope }: Answer): string {
   const isMap = typeof body === "object" && body !== null && !Array.isArray(body);
   return JSON.stringify(isMap && scope !== "" ? { scope, ...body } : body, null, 2) + "\n";
+}
+
+/** How far a change reaches, and why it would not outlast a restart. */
+function scopeOf(headers: Headers): string {
+  const scope = headers.get("lintel-scope") ?? "";
+  const cause = headers.get("lintel-not-kept");
+  return cause === null ? scope : `${scope}; not kept: ${cause}; will be lost at a restart`;
 }
 
 /** Takes an answer for what the schema says. @throws {Failure} when it is not. */

@@ -74,8 +74,16 @@ export class Journal {
 
   /** Forgets a fact; like {@linkcode Journal.set}. */
   delete(key: string): Promise<void> {
-    if (!this.#facts.delete(key)) return Promise.resolve();
+    const isThere = this.#facts.delete(key);
+    // The disk may still have one that was forgotten: that is under way, or was refused.
+    if (!isThere && !this.#torn && !this.#writing) return Promise.resolve();
     return this.#append(JSON.stringify([key]));
+  }
+
+  /** Brings to the disk what it has refused before, if anything; like {@linkcode Journal.set}. */
+  async retry(): Promise<void> {
+    await this.flush();
+    if (this.#torn) this.#compact();
   }
 
   /** Waits until nothing is being written. */

@@ -190,6 +190,12 @@ export class FakeAppliance implements Appliance {
     return Promise.resolve({ matched, killed, perSecond: wish.perSecond });
   }
 
+  disk: string | undefined;
+
+  notKept() {
+    return this.disk;
+  }
+
   overrides() {
     return this.facts;
   }

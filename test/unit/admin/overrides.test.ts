@@ -62,6 +62,15 @@ describe("DELETE /v1/overrides", () => {
     expect(await ids(response)).toEqual(left);
   });
 
+  it("tells where the disk refuses to keep that", async () => {
+    appliance.disk = "no space left\non d\u00efsk";
+    const response = await app.request("/v1/overrides?backend=web", { method: "DELETE" });
+    expect(response.headers.get("lintel-not-kept")).toBe("no space left?on d?sk");
+    appliance.disk = undefined;
+    const kept = await app.request("/v1/overrides", { method: "DELETE" });
+    expect(kept.headers.get("lintel-not-kept")).toBeNull();
+  });
+
   it("changes nothing in a dry run", async () => {
     const response = await app.request("/v1/overrides?dryRun=true", { method: "DELETE" });
     expect(await ids(response)).toEqual([]);

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { KeptOverrides } from "../../../src/appliance/kept_overrides.ts";
 import type { Log } from "../../../src/appliance/log.ts";
 import { type OverrideFact, overrideId } from "../../../src/core/plan/override.ts";
@@ -94,5 +94,62 @@ describe("KeptOverrides", () => {
     await without.keep(overrideId(DRAIN), DRAIN);
     expect(without.restore(backends, () => {})).toEqual([]);
     expect(written).toEqual([expect.stringMatching(/^warn: overrides will not survive a restart/)]);
+    await without.stop();
+  });
+
+  describe("on a disk that refuses", () => {
+    const path = () => `${directory}/overrides.journal`;
+
+    beforeEach(() => void vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] }));
+    afterEach(() => void vi.useRealTimers());
+
+    it("tells why, and brings it there as soon as that takes it", async () => {
+      const broken = new KeptOverrides(directory, log);
+      await broken.keep(overrideId(DRAIN), DRAIN);
+      expect(broken.problem).toBeUndefined();
+      Deno.removeSync(path());
+      Deno.mkdirSync(path());
+      await broken.keep(overrideId(WEIGHT), WEIGHT);
+      await broken.keep(overrideId(DRAIN), null);
+      expect(broken.problem).toMatch(/directory/i);
+      expect(written).toEqual([
+        expect.stringMatching(/^error: override web:s1:weight is in force and will not survive/),
+        expect.stringMatching(/^error: override web:s1:state is over and comes back/),
+      ]);
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect(broken.problem).toMatch(/directory/i);
+      Deno.removeSync(path());
+      await vi.advanceTimersByTimeAsync(5_000);
+      expect([broken.problem, written.at(-1)]).toEqual([
+        undefined,
+        "info: overrides are kept on the disk again",
+      ]);
+      expect(await restored()).toEqual([WEIGHT]);
+    });
+
+    it("is content with the next change that the disk takes", async () => {
+      const broken = new KeptOverrides(directory, log);
+      Deno.mkdirSync(path());
+      await broken.keep(overrideId(DRAIN), DRAIN);
+      expect(broken.problem).toBeDefined();
+      Deno.removeSync(path());
+      await broken.keep(overrideId(WEIGHT), WEIGHT);
+      expect(broken.problem).toBeUndefined();
+      expect(await restored()).toEqual([DRAIN, WEIGHT]);
+    });
+
+    it("begins with what was said once there is a place for it", async () => {
+      Deno.mkdirSync(path());
+      const without = new KeptOverrides(directory, log);
+      await without.keep(overrideId(WEIGHT), WEIGHT);
+      await without.keep(overrideId(DRAIN), DRAIN);
+      await without.keep(overrideId(WEIGHT), null);
+      expect(without.problem).toMatch(/directory/i);
+      Deno.removeSync(path());
+      await vi.advanceTimersByTimeAsync(5_000);
+      await without.stop();
+      await vi.waitFor(() => expect(without.problem).toBeUndefined());
+      expect(await restored()).toEqual([DRAIN]);
+    });
   });
 });

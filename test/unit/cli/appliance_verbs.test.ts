@@ -169,6 +169,17 @@ describe("changing servers", () => {
     expect(stderr).toBe("");
   });
 
+  it("says that a restart would lose a change that the disk refuses", async () => {
+    appliance.disk = "no space left on device";
+    const { exitCode, stdout } = await lintel("weight masters/master1 7");
+    expect([exitCode, stdout]).toEqual([
+      0,
+      expect.stringContaining(
+        "(this node only; not kept: no space left on device; will be lost at a restart)\n",
+      ),
+    ]);
+  });
+
   it("changes a server in every backend that has it", async () => {
     const { exitCode, stdout } = await lintel("drain */master1 --json");
     expect(exitCode).toBe(0);

@@ -41,6 +41,25 @@ describe("Journal", () => {
     }
   });
 
+  it("brings to the disk what that has refused, once it takes it", async () => {
+    const journal = new Journal(path);
+    await journal.set("a", 1);
+    await journal.set("b", 2);
+    await journal.retry();
+    const text = Deno.readTextFileSync(path);
+    Deno.removeSync(path);
+    Deno.mkdirSync(path);
+    await expect(journal.set("a", 3)).rejects.toThrow();
+    await expect(journal.delete("b")).rejects.toThrow();
+    // Nobody may take for done what is not.
+    await expect(journal.delete("b")).rejects.toThrow();
+    await expect(journal.retry()).rejects.toThrow();
+    Deno.removeSync(path);
+    Deno.writeTextFileSync(path, text);
+    await journal.retry();
+    expect(facts()).toEqual({ a: 3 });
+  });
+
   it("does not grow for ever", async () => {
     const journal = new Journal(path);
     for (let turn = 0; turn < 5_000; turn++) {
