@@ -15,7 +15,7 @@ import {
   SCOPE_LINK,
   SCOPE_UNIVERSE,
 } from "../core/wire/rtnetlink.ts";
-import { EADDRNOTAVAIL, EEXIST, ENODEV } from "../linux/errno.ts";
+import { EADDRNOTAVAIL, EEXIST, ENODEV, errorName } from "../linux/errno.ts";
 import type { RouteSocket } from "../linux/netlink.ts";
 import { removeLeftRoutes, VirtualRoutes } from "./virtual_routes.ts";
 
@@ -34,6 +34,25 @@ export class VirtualAddresses {
     this.#route = route;
     this.#routes = new VirtualRoutes(plan, route);
     this.#listed = listedIn(plan);
+  }
+
+  /** Why the kernel has taken none that is advertised; `null` if one is there. */
+  get refusal(): string | null {
+    let errno = 0;
+    for (let at = 0; at < this.#listed.bytes.length; at++) {
+      errno = this.#requests[at]?.refusal ?? 0;
+      if (errno === 0) return null;
+    }
+    return errno === 0 ? null : errorName(errno);
+  }
+
+  /** Whether the kernel would take one that is advertised. Tries, and leaves nothing behind. */
+  isWelcome(): boolean {
+    return this.#requests.slice(0, this.#listed.bytes.length).some(({ add, remove }) => {
+      const result = this.#route.request(add);
+      if (result === 0) this.#route.request(remove);
+      return result === 0 || result === -EEXIST;
+    });
   }
 
   /** In the order they are advertised. */
@@ -106,6 +125,7 @@ export class VirtualAddresses {
     const problems = this.#each((one) => {
       if (!one.held) return 0;
       const result = this.#route.request(one.add);
+      one.refusal = refusalIn(result);
       if (result === 0) restored.push(one.text);
       return result === -EEXIST ? 0 : result;
     });
@@ -131,12 +151,14 @@ export class VirtualAddresses {
         renew: addAddress(entry, "replace"),
         remove: removeAddress(entry),
         held: false,
+        refusal: 0,
       };
     });
   }
 
   #take(requests: readonly Requests[]): readonly AddressProblem[] {
     return this.#each((one) => {
+      one.refusal = 0;
       if (!one.held) return 0;
       one.held = false;
       const result = this.#route.request(one.remove);
@@ -147,6 +169,8 @@ export class VirtualAddresses {
   #put(one: Requests): number {
     // Replaced, one of ours comes back if it has just expired, and does not blink if it has not.
     const result = this.#route.request(one.held ? one.renew : one.add);
+    // One that is there is there until it expires.
+    if (!one.held) one.refusal = refusalIn(result);
     one.held ||= result === 0;
     // An owner's addresses are there before us.
     return result === -EEXIST && this.#plan.priority === PRIORITY_OWNER ? 0 : result;
@@ -213,6 +237,13 @@ interface Requests {
   readonly remove: Uint8Array<ArrayBuffer>;
   /** Whether it is there because of us. */
   held: boolean;
+  /** The errno by which the kernel has refused to put it there, or 0. */
+  refusal: number;
+}
+
+/** What was there before is no refusal: it is there. */
+function refusalIn(result: number): number {
+  return result < 0 && result !== -EEXIST ? -result : 0;
 }
 
 /** The addresses of a plan as the kernel has them. */

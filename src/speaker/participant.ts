@@ -134,6 +134,15 @@ export class Participant {
     if (reason && facts) this.#enter(publicState(before), reason, now, facts);
     else if (isShownAnew(before, state)) this.#publish();
     this.onStep(now);
+    const { refusal } = this.#addresses;
+    if (this.#state.name !== "active" || refusal === null) return;
+    this.trackers.refuse(`${this.#home?.name} takes none of its addresses: ${refusal}`, now);
+    this.settleYield(now);
+  }
+
+  /** Asks the kernel again, now and then, for addresses that it has refused. */
+  retry(now: number): void {
+    if (this.trackers.retry(() => this.#addresses.isWelcome(), now)) this.settleYield(now);
   }
 
   /**

@@ -62,7 +62,9 @@ export class Roster {
     let due = Infinity;
     if (this.#starting.size > 0) due = Math.min(...this.#starting.values());
     for (const { formsAt } of this.#forming) due = Math.min(due, formsAt);
-    for (const { state } of this.#participants) due = Math.min(due, deadline(state));
+    for (const { state, trackers } of this.#participants) {
+      due = Math.min(due, deadline(state), trackers.retryAt);
+    }
     return due;
   }
 
@@ -93,13 +95,14 @@ export class Roster {
     this.settle(now);
   }
 
-  /** Starts whoever is to start, and lets circles form. */
+  /** Starts whoever is to start, asks the kernel again, and lets circles form. */
   settle(now: number): void {
     for (const [participant, startAt] of this.#starting) {
       if (now < startAt) continue;
       this.#starting.delete(participant);
       participant.give({ kind: "startup" }, now);
     }
+    for (const one of this.#participants) one.retry(now);
     if (this.#forming.length === 0) return;
     for (const circle of this.#forming) circle.form(now);
     this.#forming = this.#forming.filter(isForming);

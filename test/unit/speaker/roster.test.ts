@@ -229,17 +229,65 @@ it("a change of state is told with what had been counted before it", () => {
   expect(advertisementsSent).toBe(before.length);
 });
 
+describe("a virtual router whose addresses the kernel refuses", () => {
+  it("is given up and leaves it to a peer, until the kernel takes them", () => {
+    const node = new Node([A]);
+    node.refused.add("10.77.0.1");
+    node.pass(60_000);
+    expect(node.states("a")).toEqual(["backup", "active", "initialize"]);
+    expect(node.transitions("a").at(-1)?.detail).toBe("eth0 takes none of its addresses: EACCES");
+    expect(node.sent("a").at(-1)).toMatchObject({ priority: 0 });
+    node.refused.clear();
+    node.pass(10_000);
+    expect(node.states("a").slice(3)).toEqual(["backup", "active"]);
+    expect([...node.held]).toEqual(["10.77.0.1"]);
+    node.pass(60_000);
+    expect(node.states("a")).toHaveLength(5);
+  });
+
+  it("takes its group with it", () => {
+    const node = new Node([A, B], { groups: GROUP });
+    node.refused.add("10.77.0.1");
+    node.pass(60_000);
+    for (const name of ["a", "b"]) expect(node.states(name).at(-1)).toBe("initialize");
+    expect([...node.held]).toEqual([]);
+    node.refused.clear();
+    node.pass(10_000);
+    expect([...node.held].toSorted()).toEqual(["10.77.0.1", "10.77.0.2"]);
+  });
+
+  it("is given up when somebody takes them away and they cannot be put back", () => {
+    const node = new Node([A]).pass(10_000);
+    node.held.clear();
+    node.refused.add("10.77.0.1");
+    node.find("a").restore(node.now);
+    node.pass(2_000);
+    expect(node.states("a")).toEqual(["backup", "active", "initialize"]);
+  });
+
+  it("goes on with those that it takes", () => {
+    const node = new Node([{ ...A, ...carries("10.77.0.1", "10.77.0.3") }]);
+    node.refused.add("10.77.0.1");
+    node.pass(60_000);
+    expect(node.states("a")).toEqual(["backup", "active"]);
+    node.refused.clear();
+    node.pass(1_000);
+    expect([...node.held].toSorted()).toEqual(["10.77.0.1", "10.77.0.3"]);
+  });
+});
+
 interface Sent {
   readonly at: number;
   readonly vrid: number;
   readonly priority: number;
-  /** How many addresses it says. */
   readonly count: number;
 }
 
 /** A node with one LAN, on which nobody else is, in virtual time. */
 class Node {
   now = 0;
+  /** Addresses that the kernel does not take. */
+  readonly refused = new Set<string>();
   readonly roster: Roster;
   readonly held = new Set<string>();
   readonly #reports: Report[] = [];
@@ -386,6 +434,7 @@ class Node {
     const isReplaced = (message[7]! & 1) !== 0;
     if (message[4] === 20) {
       if (this.held.has(address) && !isReplaced) return -17;
+      if (this.refused.has(address)) return -13;
       this.held.add(address);
       return 0;
     }
