@@ -29,6 +29,7 @@ export function requireMatch(header: string | undefined, resource: unknown): voi
 }
 
 const MEASURED: ReadonlySet<string> = new Set([
+  "ageSeconds",
   "agent",
   "bytes",
   "connections",
@@ -39,9 +40,12 @@ const MEASURED: ReadonlySet<string> = new Set([
   "evictedSessions",
   "failures",
   "health",
+  "idleSeconds",
   "peer",
+  "receivedBytes",
   "redispatches",
   "retries",
+  "sentBytes",
   "silenceSeconds",
   "timers",
   "trackers",

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { etagOf } from "../../../src/admin/etag.ts";
-import { FakeAppliance, makeServer } from "./fake_appliance.ts";
+import { FakeAppliance, makeConnection, makeServer } from "./fake_appliance.ts";
 
 describe("etagOf", () => {
   const server = makeServer("web", "a");
@@ -18,6 +18,13 @@ describe("etagOf", () => {
     const others = [{ weight }, { admin: "drain" }, { port: 1 }, { backup: true }];
     const tags = [{}, ...others].map((said) => etagOf({ ...server, ...said }));
     expect(new Set(tags).size).toBe(others.length + 1);
+  });
+
+  it("is the same while connections age, and another where one has gone", () => {
+    const connection = makeConnection("0.1.7");
+    const older = { ...connection, ageSeconds: 4_000, idleSeconds: 0, receivedBytes: 701 };
+    expect(etagOf({ items: [older] })).toBe(etagOf({ items: [connection] }));
+    expect(etagOf({ items: [] })).not.toBe(etagOf({ items: [connection] }));
   });
 
   it("is the same while a virtual router's trackers speak", () => {
