@@ -117,11 +117,29 @@ describe("a partition", () => {
 });
 
 it("loses three advertisements of ten, and both agree again in the end", async () => {
-  await both();
+  const [, second] = await both();
+  // As they come to the host: what is refused is refused after that.
+  const frames = await Frames.start(lb2, "proto 112");
   await refuse(lb2, "input", "numgen random mod 10 < 3");
   const since = monotonicMs();
-  await delay(isSoak ? 600_000 : 5_000);
+  await delay(isSoak ? 600_000 : 4_000);
   await allow(lb2);
+  const takeovers = () => second!.transitions.filter(({ to, at }) => to === "active" && at > since);
+  const byChance = takeovers().length;
+  await refuse(lb2, "input", "numgen inc mod 4 < 3");
+  await eventually("three in a row are missed", () => takeovers().length > byChance);
+  await allow(lb2);
+  await frames.stop();
+  const wallMs = Date.now() - monotonicMs();
+  const stalled = Math.ceil(watch.stallMs(since) / TIMING.intervalMs);
+  for (const { at, lastAdvertisementAgeMs, reason } of takeovers()) {
+    const [from, until] = [at - lastAdvertisementAgeMs! + TIMING.intervalMs / 2, at];
+    const lost = frames.advertisements(wallMs + from).filter((one) =>
+      one.source === "172.16.0.2" && one.at < wallMs + until
+    );
+    expect(reason).toBe("peerSilent");
+    expect(lost.length).toBeGreaterThanOrEqual(3 - stalled);
+  }
   const changes = watch.changes(since);
   figures("30 % loss", {
     seconds: (monotonicMs() - since) / 1_000,

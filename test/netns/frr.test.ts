@@ -1,6 +1,7 @@
 /**
  * lintel beside a real FRR vrrpd 8.4: each takes over from the other, whoever has the higher
- * priority, gracefully and after SIGKILL. FRR uses the virtual hardware address, lintel its own.
+ * priority, gracefully, after SIGKILL and when a cable is pulled. FRR uses the virtual hardware
+ * address, lintel its own.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -76,6 +77,20 @@ describe.each(isSoak ? CASES : CASES.slice(0, 2))(
       await pair.agree(higher);
     });
 
+    it("take over when a cable is pulled, and back when it is plugged in", async () => {
+      const { higher, lower } = pair;
+      const since = Date.now();
+      pair.unplug(higher);
+      const takenMs = await pair.heard(lower, since) - since;
+      const boundMs = activeDownMs(terms, PRIORITY.lower);
+      figures(`v${terms.version} ${terms.intervalMs} ms, link down of ${higher.name}`, {
+        ...{ takenMs, boundMs },
+      });
+      expect(takenMs).toBeLessThan(boundMs + SLACK_MS);
+      pair.plug(higher);
+      await pair.agree(higher);
+    });
+
     it("have found nothing wrong with each other", async () => {
       expect(await pair.rejections()).toEqual({});
       // FRR counts no errors; that it has listened shows in the interval that it has learned.
@@ -143,6 +158,7 @@ function endings(terms: Case): readonly (readonly [string, "stop" | "kill", numb
 /** One of the two daemons, as far as both can the same. */
 interface Daemon {
   readonly name: "lintel" | "frr";
+  readonly host: Host;
   readonly address: string;
   readonly priority: number;
   /** Who answers by ARP while it is Active. */
@@ -213,6 +229,16 @@ class Pair implements AsyncDisposable {
     if (active.name === "frr") expect(await this.shown("Status (v4)")).toBe("Master");
   }
 
+  /** Pulls a daemon's cable. */
+  unplug({ host }: Daemon): void {
+    this.#lab.unplug(host);
+  }
+
+  /** Plugs it in again. */
+  plug({ host }: Daemon): void {
+    this.#lab.plug(host);
+  }
+
   async rejections(): Promise<Record<string, number>> {
     return await this.#lintel?.rejections() ?? {};
   }
@@ -238,7 +264,7 @@ class Pair implements AsyncDisposable {
       await process?.stop(signal);
     };
     return {
-      ...{ name: "lintel", address: OURS, priority, answers: "lintel" },
+      ...{ name: "lintel", host: this.#ours, address: OURS, priority, answers: "lintel" },
       start: async () => {
         this.#lintel = new Lintel(this.#ours, command, configuration(this.#terms, priority));
         await this.#lintel.ready();
@@ -254,7 +280,7 @@ class Pair implements AsyncDisposable {
     const priority = this.#priority("frr");
     const { version, intervalMs } = this.#terms;
     return {
-      ...{ name: "frr", address: THEIRS, priority, answers: VIRTUAL_MAC },
+      ...{ name: "frr", host, address: THEIRS, priority, answers: VIRTUAL_MAC },
       start: async () => {
         this.#frr = await Frr.start(host, { version, priority, intervalMs, vips: [VIP] });
       },

@@ -5,9 +5,14 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import type { Host } from "../../scripts/lab/host.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
-import { eventually } from "../../scripts/lab/wait.ts";
+import { delay, eventually } from "../../scripts/lab/wait.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
-import { IFA_F_DEPRECATED, IFA_F_NODAD, IFA_F_TENTATIVE } from "../../src/core/wire/rtnetlink.ts";
+import {
+  IFA_F_DADFAILED,
+  IFA_F_DEPRECATED,
+  IFA_F_NODAD,
+  IFA_F_TENTATIVE,
+} from "../../src/core/wire/rtnetlink.ts";
 import { routerPlan } from "../unit/plans.ts";
 import { Capture } from "./capture.ts";
 import { figures } from "./figures.ts";
@@ -25,6 +30,21 @@ const PLAN = routerPlan({
   addresses: [{ address: LOCAL, prefixLength: 128 }, { address: VIP, prefixLength: 128 }],
   advertisementIntervalMs: 100,
 });
+
+const FOUR = routerPlan({
+  name: "four",
+  addresses: [{ address: "172.16.0.10", prefixLength: 32 }],
+  advertisementIntervalMs: 100,
+});
+
+/** Advertisements over IPv6 are lost, and nothing else. */
+const REFUSE_IPV6 = `
+table inet refuse {
+  chain refuse {
+    type filter hook input priority 0;
+    meta nfproto ipv6 meta l4proto 112 drop
+  }
+}`;
 
 /** Announcements on becoming Active, and no others. */
 const BURST = { repeat: 5, delayMs: 0, refreshMs: null, refreshRepeat: 1 };
@@ -102,13 +122,8 @@ describe("an IPv6 virtual router", () => {
   });
 
   it("is independent of the IPv4 one with the same VRID", async () => {
-    const four = routerPlan({
-      name: "four",
-      addresses: [{ address: "172.16.0.10", prefixLength: 32 }],
-      advertisementIntervalMs: 100,
-    });
-    const one = new SpeakerHost(lb1, [{ ...four, priority: 150 }, { ...PLAN, priority: 100 }]);
-    const two = new SpeakerHost(lb2, [{ ...four, priority: 100 }, { ...PLAN, priority: 150 }]);
+    const one = new SpeakerHost(lb1, [{ ...FOUR, priority: 150 }, { ...PLAN, priority: 100 }]);
+    const two = new SpeakerHost(lb2, [{ ...FOUR, priority: 100 }, { ...PLAN, priority: 150 }]);
     await Promise.all([one.is("active", "four"), two.is("active", "six")]);
     await Promise.all([one.is("backup", "six"), two.is("backup", "four")]);
     expect([lb1.holds("172.16.0.10"), lb1.holds(VIP)]).toEqual([true, false]);
@@ -120,6 +135,64 @@ describe("an IPv6 virtual router", () => {
     await one.stop();
     await two.is("active", "four");
     await two.stop();
+  });
+
+  it("is no concern of the IPv4 one if only IPv6 is lost; of its sync group it is", async () => {
+    const routers = (priority: number) => [FOUR, PLAN].map((one) => ({ ...one, priority }));
+    const one = new SpeakerHost(lb1, routers(150));
+    const two = new SpeakerHost(lb2, routers(100));
+    const isSettled = async () => {
+      await Promise.all(["four", "six"].map((name) => one.is("active", name)));
+      await Promise.all(["four", "six"].map((name) => two.is("backup", name)));
+    };
+    await isSettled();
+    const table = lb2.write("refuse.nft", REFUSE_IPV6);
+    await lb2.run(["nft", "-f", table]);
+    await two.is("active", "six");
+    const since = monotonicMs();
+    await delay(500);
+    expect([lb1, lb2].map((host) => host.holds(VIP))).toEqual([true, true]);
+    expect([lb1, lb2].map((host) => host.holds("172.16.0.10"))).toEqual([true, false]);
+    expect([one, two].flatMap(({ transitions }) => transitions.filter(({ at }) => at > since)))
+      .toEqual([]);
+    await lb2.run(["nft", "delete", "table", "inet", "refuse"]);
+    await isSettled();
+
+    const groups = [{ name: "both", members: ["four", "six"] }];
+    await Promise.all([one.plan(routers(150), { groups }), two.plan(routers(100), { groups })]);
+    const grouped = two.transitions.length;
+    await lb2.run(["nft", "-f", table]);
+    // Whoever hears one Active of the group takes over none of them.
+    await delay(1_000);
+    expect(two.transitions.slice(grouped)).toEqual([]);
+    expect([lb1, lb2].map((host) => host.holds(VIP))).toEqual([true, false]);
+  });
+
+  it("is of use at once although the old Active still answers for it", async () => {
+    await lb1.run(["ip", "-6", "address", "add", `${VIP}/128`, "dev", "eth0", "nodad"]);
+    expect(await answers(client, VIP)).toBe(true);
+    using watch = new VipWatch(VIP, lb2);
+    const capture = await Capture.start(client, "icmp6", ["-e"]);
+    const since = monotonicMs();
+    const speaker = new SpeakerHost(lb2, [PLAN]);
+    const gainedAt = since + await watch.gained(lb2, since);
+    const flags = lb2.addresses().find(({ prefix }) => prefix === `${VIP}/128`)?.flags ?? NaN;
+    expect(flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)).toBe(0);
+    const own = new RegExp(`^${lb2.links.mac("eth0")} .*advertisement, tgt is ${VIP}`);
+    await eventually("it is announced", () => capture.seen.some(({ text }) => own.test(text)));
+    const announcedAt = capture.seen.find(({ text }) => own.test(text))!.at;
+    const usableMs = announcedAt - (Date.now() - monotonicMs()) - gainedAt;
+    figures("IPv6, the old Active still answers", { usableMs });
+    expect(usableMs).toBeLessThan(10 + watch.stallMs(since));
+    const found = async () => await client.run(["ip", "-6", "neighbour", "show", VIP]);
+    await eventually(
+      "the client knows",
+      async () => (await found()).includes(lb2.links.mac("eth0")),
+    );
+    // Nobody listens there (7); a tentative address could not be the source (45).
+    const get = ["curl", "--interface", VIP, "--max-time", "5", "http://[fd00::100]:9/"];
+    expect((await lb2.try(get)).code).toBe(7);
+    await speaker.stop();
   });
 
   it("is served at its link-local address, too, also if its interface is made anew", async () => {

@@ -1,6 +1,6 @@
 /**
  * lintel beside a real Keepalived 2.2.7: each takes over from the other, whoever has the higher
- * priority, gracefully and after SIGKILL.
+ * priority, gracefully, after SIGKILL and when a cable is pulled.
  */
 
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -95,6 +95,34 @@ describe.each(CASES)(
       await pair.comeBack();
     });
 
+    it("take over when a cable is pulled, and back when it is plugged in", async () => {
+      const { higher, lower, watch } = pair;
+      await pair.begin();
+      const since = monotonicMs();
+      pair.unplug(higher);
+      const takenMs = await watch.gained(lower.host, since);
+      // Both ends holding it after the link is back would be the worst of it.
+      await watch.only(lower.host);
+      const boundMs = activeDownMs(terms, PRIORITY.lower) + SIGKILL_SLACK_MS;
+      const { gapMs } = await pair.client.since(since);
+      figures(pair.title(`link down of ${higher.name}`), { takenMs, boundMs, gapMs });
+      expect(takenMs).toBeLessThan(boundMs + watch.stallMs(since));
+      const pluggedAt = monotonicMs();
+      pair.plug(higher);
+      const backMs = await watch.gained(higher.host, pluggedAt);
+      expect(backMs).toBeGreaterThan(2 * terms.intervalMs);
+      await pair.agree(higher);
+      // A unicast peer has to be found by ARP again first.
+      expect(watch.overlapMs(pluggedAt)).toBeLessThan(
+        2 * terms.intervalMs + SIGKILL_SLACK_MS + watch.stallMs(pluggedAt),
+      );
+      // Its server may have been out of reach for long enough to be out of use.
+      await eventually(
+        "the client is served",
+        async () => (await pair.reached()).join() === higher.name,
+      );
+    });
+
     it("have found nothing wrong with each other", async () => {
       expect(await pair.rejections()).toEqual({});
       const statistics = Object.entries(await pair.statistics());
@@ -161,6 +189,16 @@ class Pair implements AsyncDisposable {
   /** Sees to it that the higher one is Active, also after a test that has failed half-way. */
   async begin(): Promise<void> {
     if (this.watch.holders().join() !== this.higher.host.name) await this.comeBack();
+  }
+
+  /** Pulls a daemon's cable. */
+  unplug({ host }: Daemon): void {
+    this.#lab.unplug(host);
+  }
+
+  /** Plugs it in again. */
+  plug({ host }: Daemon): void {
+    this.#lab.plug(host);
   }
 
   /** The daemon with the higher priority is started again, and takes over. */
