@@ -257,6 +257,44 @@ export const NodeStatusSchema = z.strictObject({
 export const VerdictSchema = z.strictObject({ ok: z.boolean(), causes: z.array(z.string()) })
   .openapi("Verdict");
 
+const SAID = {
+  id: z.string().describe("BACKEND:SERVER:FIELD"),
+  backend: z.string(),
+  server: z.string(),
+  by: z.string().describe("The caller who said it"),
+  reason: z.string().nullable(),
+  at: z.iso.datetime(),
+  until: z.iso.datetime().nullable().describe("When it ends by itself; null: never"),
+};
+
+/** One field of one server that differs from the file. */
+export const OverrideFactSchema = z.discriminatedUnion("field", [
+  z.strictObject({
+    ...SAID,
+    field: z.literal("state"),
+    value: AdminStateSchema,
+    file: AdminStateSchema.describe("What the file said at the time"),
+    deadline: orNull(DeadlineSchema),
+  }),
+  z.strictObject({
+    ...SAID,
+    field: z.literal("weight"),
+    value: z.int().min(0).max(256),
+    file: z.int().min(0).max(256).describe("What the file said at the time"),
+  }),
+  z.strictObject({
+    ...SAID,
+    field: z.literal("server"),
+    value: z.strictObject({
+      address: z.string(),
+      family: z.union([z.literal(4), z.literal(6)]),
+      port: z.int().min(1).max(65535).nullable(),
+      weight: z.int().min(0).max(256),
+    }),
+    file: z.null().describe("The file does not have this server"),
+  }),
+]).openapi("OverrideFact");
+
 /** Everything in one document. */
 export const StatusSchema = NodeStatusSchema.extend({
   live: VerdictSchema,
@@ -264,6 +302,7 @@ export const StatusSchema = NodeStatusSchema.extend({
   virtualRouters: z.array(VirtualRouterSchema),
   frontends: z.array(FrontendSchema),
   backends: z.array(BackendSchema),
+  overrides: z.array(OverrideFactSchema).describe("Everything that differs from the file"),
 }).openapi("Status");
 
 /** An error, RFC 9457. */
@@ -293,4 +332,5 @@ export type Standby = z.infer<typeof StandbySchema>;
 export type Worker = z.infer<typeof WorkerSchema>;
 export type NodeStatus = z.infer<typeof NodeStatusSchema>;
 export type Status = z.infer<typeof StatusSchema>;
+export type ShownFact = z.infer<typeof OverrideFactSchema>;
 export type Problem = z.infer<typeof ProblemSchema>;

@@ -8,11 +8,10 @@ import { type OverrideFact, overrideId } from "../core/plan/override.ts";
 import type { Appliance } from "./appliance.ts";
 import { type CallerEnv, requireRole, requires } from "./callers.ts";
 import { IfMatchSchema, requireMatch } from "./etag.ts";
-import { WishQuerySchema } from "./model.ts";
-import { OverrideFactSchema } from "./model_overrides.ts";
+import { OverrideFactSchema, WishQuerySchema } from "./model.ts";
 import { tellNotKept } from "./not_kept.ts";
 import { unknownName } from "./problem.ts";
-import { answer, found, problems } from "./resources.ts";
+import { answer, found, problems, shownFacts } from "./resources.ts";
 
 /** Adds `GET` and `DELETE /v1/overrides`, and the latter for one of them. */
 export function addOverrides(router: OpenAPIHono<CallerEnv>, appliance: Appliance): void {
@@ -58,7 +57,7 @@ async function clear(
 }
 
 function listOf(facts: readonly OverrideFact[]) {
-  return { items: facts.map((fact) => ({ id: overrideId(fact), ...fact })), next: null };
+  return { items: shownFacts(facts), next: null };
 }
 
 const LIST_SCHEMA = z.strictObject({

@@ -5,6 +5,7 @@
 import { createRoute, type OpenAPIHono, type RouteConfig, z } from "@hono/zod-openapi";
 import type { Context } from "hono";
 import type { ZodType } from "zod";
+import { type OverrideFact, overrideId } from "../core/plan/override.ts";
 import type { Appliance } from "./appliance.ts";
 import type { CallerEnv } from "./callers.ts";
 import { etagOf } from "./etag.ts";
@@ -15,6 +16,7 @@ import {
   ProblemSchema,
   type Server,
   ServerSchema,
+  type ShownFact,
   type Status,
   StatusSchema,
   VirtualRouterSchema,
@@ -69,6 +71,11 @@ export function findServer(appliance: Appliance, backend: string, name: string):
   throw unknownName("server", name, servers.map((one) => one.name), ` in backend "${backend}"`);
 }
 
+/** What differs from the file, each with its id. */
+export function shownFacts(facts: readonly OverrideFact[]): ShownFact[] {
+  return facts.map((fact) => ({ id: overrideId(fact), ...fact }));
+}
+
 /** Answers with a resource and its ETag. */
 export function answer(context: Context, resource: object): Response {
   return context.json(resource, 200, { "etag": etagOf(resource), "cache-control": "no-store" });
@@ -113,6 +120,7 @@ function statusOf(appliance: Appliance): Status {
     virtualRouters: [...appliance.virtualRouters()],
     frontends: [...appliance.frontends()],
     backends: [...appliance.backends()],
+    overrides: shownFacts(appliance.overrides()),
   };
 }
 

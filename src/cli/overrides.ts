@@ -2,7 +2,7 @@
  * `lintel overrides`: what differs from the file, and the way back to it.
  */
 
-import { OverrideFactSchema, type ShownFact } from "../admin/model_overrides.ts";
+import { OverrideFactSchema, type ShownFact } from "../admin/model.ts";
 import { type AdminClient, type Answer, jsonOf, readAs } from "./client.ts";
 import { EXIT, Failure } from "./exit_code.ts";
 import { parseServerName } from "./servers.ts";

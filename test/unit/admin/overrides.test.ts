@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from "vitest";
 import type { Hono } from "hono";
 import { createAdminApp } from "../../../src/admin/app.ts";
 import type { CallerEnv } from "../../../src/admin/callers.ts";
-import { OverrideFactSchema } from "../../../src/admin/model_overrides.ts";
+import { OverrideFactSchema, StatusSchema } from "../../../src/admin/model.ts";
 import type { OverrideFact } from "../../../src/core/plan/override.ts";
 import { FakeAppliance } from "./fake_appliance.ts";
 
@@ -39,6 +39,14 @@ describe("GET /v1/overrides", () => {
     const { items } = await (await app.request("/v1/overrides")).json();
     expect(items[0]).toEqual({ id: "masters:master1:state", ...FACTS[0] });
     expect(OverrideFactSchema.array().parse(items)).toHaveLength(3);
+  });
+});
+
+describe("GET /v1/status", () => {
+  it("has them, too", async () => {
+    const { items } = await (await app.request("/v1/overrides")).json();
+    const { overrides } = StatusSchema.parse(await (await app.request("/v1/status")).json());
+    expect([overrides.length, overrides]).toEqual([3, items]);
   });
 });
 

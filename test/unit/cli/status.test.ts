@@ -10,7 +10,7 @@ function formatted(failure: string, backup = false): string {
   const backends = appliance.backends().slice(0, 1)
     .map((backend) => ({ ...backend, servers: [{ ...server, health }] }));
   return formatStatus({
-    ...{ ...appliance.nodeStatus(), virtualRouters: [], frontends: [], backends },
+    ...{ ...appliance.nodeStatus(), virtualRouters: [], frontends: [], overrides: [], backends },
     ...{ live: { ok: true, causes: [] }, ready: { ok: true, causes: [] } },
   }, false);
 }
