@@ -61,11 +61,16 @@ export function chart(
   if (!place || !isInView(place)) return;
   const svg = place.firstElementChild ?? place.appendChild(emptyChart());
   const most = Math.max(1, ...rates);
-  svg.setAttribute("aria-label", `${what} over the last minute, at most ${format([most])}`);
+  set(svg, "aria-label", `${what} over the last minute, at most ${format([most])}`);
   const points = rates.map((one, at) =>
     `${SAMPLES - rates.length + at},${(19 - one / most * 18).toFixed(1)}`
   );
-  svg.firstElementChild?.setAttribute("points", points.join(" "));
+  if (svg.firstElementChild) set(svg.firstElementChild, "points", points.join(" "));
+}
+
+/** Setting what is set already would have the page laid out again. */
+function set(element: Element, name: string, value: string): void {
+  if (element.getAttribute(name) !== value) element.setAttribute(name, value);
 }
 
 function emptyChart(): SVGElement {
