@@ -22,6 +22,7 @@ export function warnAbout(plan: Plan, all: readonly Plan[], report: Report): voi
     );
     warnEqualPriorities(plan.node, router, peers, report);
     warnDeadman(router, peers, report);
+    warnOwningPeer(plan.node, router, peers, report);
     warnAboutTrack(plan, router, peers, report);
   }
 }
@@ -39,6 +40,26 @@ function warnEqualPriorities(
   report.warn(
     ["virtualRouters", name],
     `${nodes} have the same priority, ${priority}: the higher address wins a simultaneous start`,
+  );
+}
+
+/** The kernel takes nothing that comes from an address which it has itself. */
+function warnOwningPeer(
+  node: string,
+  { name, family, priority, addresses }: VirtualRouterPlan,
+  peers: readonly Peer[],
+  report: Report,
+): void {
+  const owner = peers.find((peer) =>
+    peer.priority === OWNER && addresses.some(({ address }) => address === peer.nodeAddress)
+  );
+  if (!owner || family === 6 || priority === OWNER) return;
+  report.warn(
+    ["virtualRouters", name, "addresses"],
+    `${owner.node} owns ${owner.nodeAddress} and advertises from it: while ${node} has it too, ` +
+      `${node} hears nothing of that, and both are Active after ${owner.node} has come back; ` +
+      "take an address that is no node's own, or say unicast: false and set the sysctl " +
+      `accept_local of the interface on ${node}`,
   );
 }
 

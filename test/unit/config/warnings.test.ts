@@ -34,6 +34,14 @@ describe("warnAbout", () => {
     expect(warnings("deadman: none, advertisementInterval: 10ms")).toEqual([]);
   });
 
+  it("says that a node which holds a peer's own address cannot hear that peer", () => {
+    const own = PAIR.replace("[10.0.0.10]", "[10.0.0.2], priority: { lb1: 255 }");
+    expect(warnings("", own)).toEqual([
+      expect.stringMatching(/^virtualRouters\.web\.addresses: lb1 owns 10\.0\.0\.2 .* \(on lb2\)$/),
+    ]);
+    expect(warnings("priority: { lb1: 255 }")).toEqual([]);
+  });
+
   it("skews by a second in version 2, by the interval in version 3", () => {
     const keys = "advertisementInterval: 2s, deadman: 8s";
     expect(warnings(`version: 2, ${keys}`)[0]).toContain("after 6.609s");
@@ -41,8 +49,8 @@ describe("warnAbout", () => {
   });
 });
 
-function warnings(keys: string): string[] {
-  const text = keys === "" ? PAIR : PAIR.replace("vrid: 1", `vrid: 1, ${keys}`);
+function warnings(keys: string, pair = PAIR): string[] {
+  const text = keys === "" ? pair : pair.replace("vrid: 1", `vrid: 1, ${keys}`);
   const { problems, warnings: found } = checkAllNodes(text, source());
   expect(problems).toEqual([]);
   return found.map(({ path, message }) => `${path}: ${message}`);
