@@ -42,7 +42,6 @@ async function follow(stream: SSEStreamingApi, appliance: Appliance, after: numb
       // Somebody who reads so slowly can ask again from the last one that came through.
       if (waiting.length > MOST_WAITING) return;
       for (const event of waiting.splice(0)) {
-        if (stream.aborted) return;
         await stream.writeSSE({
           id: String(event.id),
           event: event.kind,
