@@ -236,9 +236,11 @@ export class Participant {
     this.#publish();
   }
 
-  /** There is no usable interface (any more). */
-  leave({ down, why, soon }: NoPlace, now: number): void {
+  /** There is no usable interface (any more); `linked` if a last word can still get through. */
+  leave({ down, why, soon }: NoPlace, now: number, linked = true): void {
     this.#why = why;
+    // Sent to a peer by a dead link, it would have ARP wait for a second once the link is back.
+    if (down && !linked && this.#plan.unicast) this.#transmitter.moveTo(undefined, null);
     if (!soon) this.#remarks.once("place", "warn", `not taking part: ${why}`);
     this.give({ kind: "interface", source: null, down }, now);
     this.#lan?.expectations.delete(this.#plan.vrid);

@@ -326,7 +326,7 @@ export class Speaker implements Disposable {
       const found = findPlace(plan, links, addresses, this.#roster.plans);
       const place = this.#macs.settle(plan, found, links);
       if (!("link" in place)) {
-        participant.leave(place, now);
+        participant.leave(place, now, "link" in found);
         continue;
       }
       const lan = this.#lans.of(place.link, plan.family);
