@@ -220,12 +220,14 @@ export class Participant {
     if (this.#lan && (this.#lan !== lan || this.#home?.index !== home.index)) {
       this.leave({ down: true, why: `interface ${this.#home?.name} was replaced` }, now);
     }
-    if (this.#lan !== lan) {
+    const isNew = this.#lan !== lan;
+    if (isNew) {
       this.#lan = lan;
       this.#addresses.moveTo(home.index);
     }
     this.#home = home;
     this.#transmitter.moveTo(lan, source, home);
+    if (isNew) this.#transmitter.introduce();
     const { destinations } = this.#transmitter;
     const expectation = expectationOf(this.#plan, place, this.#addresses.bytes, destinations);
     lan.expectations.set(this.#plan.vrid, expectation);

@@ -131,6 +131,15 @@ export class Transmitter {
     return failed;
   }
 
+  /** Has unicast peers on the link find us at once: their ARP may have given us up. */
+  introduce(): void {
+    const [lan, source] = [this.#lan, this.#source];
+    if (!this.#plan.unicast || !lan || !source || lan.link.mac.length !== 6) return;
+    const frame = frameFor(lan.link.mac, source, this.#forwards());
+    const protocol = source.length === 4 ? ETH_P_ARP : ETH_P_IPV6;
+    lan.announce(frame, packetAddress(lan.link.index, protocol));
+  }
+
   /** Whether this host forwards may have changed, and neighbours believe what they are told. */
   #writeFrames(): void {
     const mac = this.#home?.mac;

@@ -56,6 +56,33 @@ describe("a unicast router on one link", () => {
     await speaker.is("active");
   });
 
+  it.each([
+    {
+      source: OURS,
+      peer: THEIRS,
+      filter: "arp",
+      said: /who-has 172\.16\.0\.2 .*tell 172\.16\.0\.2/,
+    },
+    { source: "fd00::2", peer: "fd00::3", filter: "icmp6", said: /ment, tgt is fd00::2/ },
+  ])("tells its neighbours at once where $source is", async ({ source, peer, filter, said }) => {
+    const { ours, theirs } = pair();
+    await settled();
+    const capture = await Capture.start(theirs, filter);
+    const family = source.includes(":") ? 6 : 4;
+    const speaker = new SpeakerHost(ours, [{
+      ...unicastPlan(source, peer),
+      family,
+      advertisementIntervalMs: 10_000,
+      addresses: [{
+        address: family === 6 ? "fe80::51" : VIP,
+        prefixLength: family === 6 ? 128 : 32,
+      }],
+    }]);
+    await speaker.is("backup");
+    await eventually("it is told", () => capture.seen.some(({ text }) => said.test(text)));
+    expect(speaker.counted()?.advertisementsSent).toBe(0);
+  });
+
   it("listens to anybody without a source check", async () => {
     const { ours, theirs } = pair();
     const plan = unicastPlan(OURS, THEIRS, { checkSource: false });
