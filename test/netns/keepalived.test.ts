@@ -95,32 +95,35 @@ describe.each(CASES)(
       await pair.comeBack();
     });
 
-    it("take over when a cable is pulled, and back when it is plugged in", async () => {
-      const { higher, lower, watch } = pair;
-      await pair.begin();
-      const since = monotonicMs();
-      pair.unplug(higher);
-      const takenMs = await watch.gained(lower.host, since);
-      // Both ends holding it after the link is back would be the worst of it.
-      await watch.only(lower.host);
-      const boundMs = activeDownMs(terms, PRIORITY.lower) + SIGKILL_SLACK_MS;
-      const { gapMs } = await pair.client.since(since);
-      figures(pair.title(`link down of ${higher.name}`), { takenMs, boundMs, gapMs });
-      expect(takenMs).toBeLessThan(boundMs + watch.stallMs(since));
-      const pluggedAt = monotonicMs();
-      pair.plug(higher);
-      const backMs = await watch.gained(higher.host, pluggedAt);
-      expect(backMs).toBeGreaterThan(2 * terms.intervalMs);
-      await pair.agree(higher);
-      const overlapMs = watch.overlapMs(pluggedAt);
-      figures(pair.title(`link up of ${higher.name}`), { backMs, overlapMs });
-      expect(overlapMs).toBeLessThan(terms.intervalMs + watch.stallMs(pluggedAt));
-      // Its server may have been out of reach for long enough to be out of use.
-      await eventually(
-        "the client is served",
-        async () => (await pair.reached()).join() === higher.name,
-      );
-    });
+    // Every second it takes long, and says no more than at the shorter interval.
+    if (isSoak || terms.intervalMs < 1_000) {
+      it("take over when a cable is pulled, and back when it is plugged in", async () => {
+        const { higher, lower, watch } = pair;
+        await pair.begin();
+        const since = monotonicMs();
+        pair.unplug(higher);
+        const takenMs = await watch.gained(lower.host, since);
+        // Both ends holding it after the link is back would be the worst of it.
+        await watch.only(lower.host);
+        const boundMs = activeDownMs(terms, PRIORITY.lower) + SIGKILL_SLACK_MS;
+        const { gapMs } = await pair.client.since(since);
+        figures(pair.title(`link down of ${higher.name}`), { takenMs, boundMs, gapMs });
+        expect(takenMs).toBeLessThan(boundMs + watch.stallMs(since));
+        const pluggedAt = monotonicMs();
+        pair.plug(higher);
+        const backMs = await watch.gained(higher.host, pluggedAt);
+        expect(backMs).toBeGreaterThan(2 * terms.intervalMs);
+        await pair.agree(higher);
+        const overlapMs = watch.overlapMs(pluggedAt);
+        figures(pair.title(`link up of ${higher.name}`), { backMs, overlapMs });
+        expect(overlapMs).toBeLessThan(terms.intervalMs + watch.stallMs(pluggedAt));
+        // Its server may have been out of reach for long enough to be out of use.
+        await eventually(
+          "the client is served",
+          async () => (await pair.reached()).join() === higher.name,
+        );
+      });
+    }
 
     it("have found nothing wrong with each other", async () => {
       expect(await pair.rejections()).toEqual({});
