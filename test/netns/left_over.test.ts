@@ -32,13 +32,7 @@ it("removes what a killed predecessor left behind, before it takes part", async 
   await eventually("lb1 is Active", () => lb1.holds(VIP));
   killed.process.kill("SIGKILL");
   await killed.process.status;
-  expect(lb1.holds(VIP)).toBe(true);
-  const successor = new Lintel(lb1, command, config("advertisementInterval: 5s"));
-  await eventually("the address is gone", () => !lb1.holds(VIP));
-  await eventually(
-    "it takes part",
-    async () => (await successor.router()).state === "backup",
-  );
+  await takenUp();
 });
 
 it("removes what a killed Keepalived left behind, and takes part", async () => {
@@ -46,13 +40,7 @@ it("removes what a killed Keepalived left behind, and takes part", async () => {
   const killed = new Keepalived(lb1, other);
   await eventually("Keepalived is Active", () => lb1.holds(VIP));
   await killed.kill();
-  expect(lb1.holds(VIP)).toBe(true);
-  const successor = new Lintel(lb1, command, config("advertisementInterval: 5s"));
-  await eventually("the address is gone", () => !lb1.holds(VIP));
-  await eventually(
-    "it takes part",
-    async () => (await successor.router()).state === "backup",
-  );
+  const successor = await takenUp();
   expect(successor.process.output).toMatch(/172\.16\.0\.10 was still on this host: removed/);
 });
 
@@ -84,4 +72,16 @@ frontends:
 backends:
   web: { check: none, servers: { web1: "172.16.0.21:80" } }
 `;
+}
+
+/** A successor removes the address that is still there, and takes part. */
+async function takenUp(): Promise<Lintel> {
+  expect(lb1.holds(VIP)).toBe(true);
+  const successor = new Lintel(lb1, command, config("advertisementInterval: 5s"));
+  await eventually("the address is gone", () => !lb1.holds(VIP));
+  await eventually(
+    "it takes part",
+    async () => (await successor.router()).state === "backup",
+  );
+  return successor;
 }

@@ -149,11 +149,7 @@ describe("a unicast router on one link", () => {
 });
 
 it("a unicast router with peers behind a router takes what has lost a hop", async () => {
-  const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
-  const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
-  const between = lab.host("between", { addresses: ["10.1.0.1/24"], lan: "one" });
-  lab.attach(between, "two", ["10.2.0.1/24"]);
-  between.sysctl("net.ipv4.ip_forward", 1);
+  const { near, far } = hostsBehindARouter();
   const one = new SpeakerHost(near, [{ ...unicastPlan("10.1.0.2", "10.2.0.2"), priority: 150 }]);
   const two = new SpeakerHost(far, [unicastPlan("10.2.0.2", "10.1.0.2")]);
   await one.is("active");
@@ -164,11 +160,7 @@ it("a unicast router with peers behind a router takes what has lost a hop", asyn
 });
 
 it("a unicast router takes what has lost as many hops as it allows, and no more", async () => {
-  const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
-  const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
-  const between = lab.host("between", { addresses: ["10.1.0.1/24"], lan: "one" });
-  lab.attach(between, "two", ["10.2.0.1/24"]);
-  between.sysctl("net.ipv4.ip_forward", 1);
+  const { near, far } = hostsBehindARouter();
   const speaker = new SpeakerHost(near, [unicastPlan("10.1.0.2", "10.2.0.2", { minTtl: 254 })]);
   await speaker.is("active");
   // The router takes one off.
@@ -181,11 +173,7 @@ it("a unicast router takes what has lost as many hops as it allows, and no more"
 });
 
 it("a unicast router takes turns with a Keepalived behind a router", async () => {
-  const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
-  const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
-  const between = lab.host("between", { addresses: ["10.1.0.1/24"], lan: "one" });
-  lab.attach(between, "two", ["10.2.0.1/24"]);
-  between.sysctl("net.ipv4.ip_forward", 1);
+  const { near, far } = hostsBehindARouter();
   const keepalived = new Keepalived(far, {
     ...{ version: 3, priority: 100, intervalMs: 100, vip: VIP },
     unicast: { source: "10.2.0.2", peer: "10.1.0.2" },
@@ -225,4 +213,14 @@ function unicastPlan(
 ): VirtualRouterPlan {
   const unicast = { source, peers: [peer], ttl: 255, minTtl: null, checkSource: true, ...said };
   return { ...PLAN, unicast };
+}
+
+/** Two hosts, and a router between them. */
+function hostsBehindARouter() {
+  const near = lab.host("near", { addresses: ["10.1.0.2/24"], lan: "one", gateway: "10.1.0.1" });
+  const far = lab.host("far", { addresses: ["10.2.0.2/24"], lan: "two", gateway: "10.2.0.1" });
+  const between = lab.host("between", { addresses: ["10.1.0.1/24"], lan: "one" });
+  lab.attach(between, "two", ["10.2.0.1/24"]);
+  between.sysctl("net.ipv4.ip_forward", 1);
+  return { near, far };
 }
