@@ -86,7 +86,11 @@ export function requires(role: Role): MiddlewareHandler<CallerEnv> {
 /** Refuses `what` to callers who have neither the role nor one that includes it. */
 export function requireRole(caller: Caller, role: Role, what: string): void {
   if (RANKS.indexOf(caller.role) >= RANKS.indexOf(role)) return;
-  throw new Refusal(403, `${what} needs the role ${role}; ${caller.name} is ${caller.role}`);
+  throw new Refusal(
+    403,
+    `${what} needs the role ${role}; ${caller.name} is ${caller.role}: ` +
+      "ask with a token that has it, or on the socket",
+  );
 }
 
 /**

@@ -115,7 +115,8 @@ describe("DELETE /v1/overrides", () => {
     const refused = await ask("/v1/overrides");
     expect([refused.status, (await refused.json()).detail]).toEqual([
       403,
-      "removing web/extra, which was added, needs the role admin; ops is operator",
+      "removing web/extra, which was added, needs the role admin; ops is operator: " +
+      "ask with a token that has it, or on the socket",
     ]);
     expect((await ask("/v1/overrides/web:extra:server")).status).toBe(403);
     expect(appliance.facts).toEqual(FACTS);
