@@ -103,6 +103,6 @@ function witness(): void {
 /** The speaker is real-time, too, at a lower priority. */
 const FIRST = 98;
 const EVERY_MS = 1;
-const NOTABLE_MS = 1;
+const NOTABLE_MS = 0.25;
 
 if (import.meta.main) witness();
