@@ -17,6 +17,8 @@ export class HttpAnswer implements Answer {
   #scanned = 0;
   /** Set once the headers have ended with a status that was not asked for. */
   #failure: Failure | undefined;
+  /** What follows the headers of an answer that was asked for; unknown if nothing may follow it. */
+  #rest: Body | undefined;
 
   constructor(check: HttpCheck) {
     this.#check = check;
@@ -45,6 +47,11 @@ export class HttpAnswer implements Answer {
       ? "no answer in time"
       : `headers not complete in time, ${this.#length} bytes of them arrived`;
     return { code: "L7TOUT", text };
+  }
+
+  /** Whether the outcome is a success, and the connection may take another request. */
+  get isReusable(): boolean {
+    return this.#rest === this.#length;
   }
 
   #keep(piece: Uint8Array): void {
@@ -78,10 +85,12 @@ export class HttpAnswer implements Answer {
   }
 
   #judge(status: number, head: string): Outcome | undefined {
+    const body = bodyOf(this.#check.method, status, head);
     if (this.#check.status.some(([from, to]) => from <= status && status <= to)) {
+      if (isPersistent(status, head)) this.#rest = body;
       return { code: "L7OK", status, text: "" };
     }
-    this.#failure = { status, body: bodyOf(this.#check.method, status, head) };
+    this.#failure = { status, body };
     return this.#readBody(this.#failure);
   }
 
@@ -139,6 +148,12 @@ function bodyOf(method: string, status: number, head: string): Body {
   if (/^transfer-encoding:.*\bchunked[ \t]*\r?$/im.test(head)) return "chunked";
   const length = /^content-length:[ \t]*(\d+)[ \t]*\r?$/im.exec(head)?.[1];
   return length === undefined ? Infinity : Number(length);
+}
+
+/** RFC 9112, section 9.3. */
+function isPersistent(status: number, head: string): boolean {
+  return status !== SWITCHING_PROTOCOLS && head.startsWith("HTTP/1.1") &&
+    !/^connection:.*\bclose\b/im.test(head);
 }
 
 /** The data of the chunks that have arrived (RFC 9112, section 7.1); what is no chunk ends them. */

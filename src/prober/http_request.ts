@@ -1,5 +1,5 @@
 /**
- * The request of an HTTP check. No body, no second request on the same connection.
+ * The request of an HTTP check. No body.
  */
 
 import { formatEndpoint } from "../core/net/prefix.ts";
@@ -10,6 +10,7 @@ export function httpRequest(
   { method, path, host, token }: HttpCheck,
   address: string,
   port: number,
+  connection: "close" | "keep-alive",
 ): Uint8Array<ArrayBuffer> {
   const lines = [
     `${method} ${path} HTTP/1.1`,
@@ -17,7 +18,7 @@ export function httpRequest(
     "User-Agent: lintel",
     "Accept: */*",
     ...(token === undefined ? [] : [`Authorization: Bearer ${token}`]),
-    "Connection: close",
+    `Connection: ${connection}`,
   ];
   return new TextEncoder().encode(`${lines.join("\r\n")}\r\n\r\n`);
 }

@@ -182,7 +182,7 @@ function exchangeOf(check: CheckRequest, address: string, port: number): Exchang
       };
     case "http":
       return {
-        request: httpRequest(check.http, address, port),
+        request: httpRequest(check.http, address, port, "close"),
         answer: new HttpAnswer(check.http),
       };
     case "dns": {

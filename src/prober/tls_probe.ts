@@ -17,7 +17,6 @@ import { HttpAnswer } from "./http_answer.ts";
 import { httpRequest } from "./http_request.ts";
 import type { CheckedServer } from "./orders.ts";
 import {
-  type Answer,
   connectFailure,
   FailedProbe,
   isSuccess,
@@ -26,6 +25,7 @@ import {
   type Probe,
   target,
 } from "./probe.ts";
+import { type ConnectionUser, TlsConnection } from "./tls_connection.ts";
 
 /** An `https` check's request; without `http`, that of a `tls` check. */
 export interface TlsRequest {
@@ -34,44 +34,42 @@ export interface TlsRequest {
 }
 
 /**
- * What TLS checks share: authorities are read once, and unverified servers resume their sessions.
+ * What TLS checks share: authorities are read once, a connection may serve several `https` checks,
+ * and unverified servers resume their sessions.
  */
 export class TlsProbes {
   /** By what makes one: authorities and client certificate. */
   readonly #contexts = new Map<string, SecureContext>();
   /** An entry that a new plan leaves as it is stays the same object, and has its session. */
   readonly #sessions = new WeakMap<CheckedServer, Session>();
+  /** Those that wait for the next check. */
+  readonly #connections = new WeakMap<CheckedServer, TlsConnection>();
 
   /** Starts a check of the type `https` or `tls`. */
   start(
     server: CheckedServer,
-    request: TlsRequest,
+    { http, tls }: TlsRequest,
     done: (outcome: Outcome) => void,
   ): Probe {
     const { address, port } = target(server);
-    const { serverName, verify } = request.tls;
-    const secureContext = this.#context(request.tls);
+    const secureContext = this.#context(tls);
     if (!secureContext) return new FailedProbe(NO_AUTHORITIES, done);
-    const session = this.#sessions.get(server);
-    const header = preamble(server);
-    const plain = header.length > 0 ? connectPlain({ host: address, port }) : undefined;
-    plain?.write(header);
-    const socket = connect({
-      ...(plain ? { socket: plain } : { host: address, port }),
-      secureContext,
-      rejectUnauthorized: verify !== "none",
-      ...(serverName !== null && { servername: serverName }),
-      ...(session && { session }),
-    });
     // A resumed session shows no certificate: one that has run out would go unnoticed, and Deno
     // calls even a session authorized that nobody has verified. Who verifies never resumes.
-    const resumes = verify === "none";
-    if (resumes) socket.on("session", (next) => this.#sessions.set(server, next));
-    const exchange = request.http && {
-      request: httpRequest(request.http, address, port),
-      answer: new HttpAnswer(request.http),
+    const resumes = tls.verify === "none";
+    const open = () => {
+      const socket = this.#connect(server, tls, secureContext);
+      if (resumes) socket.on("session", (next) => this.#sessions.set(server, next));
+      return new TlsConnection(socket);
     };
-    return new TlsProbe(socket, exchange, resumes, (outcome) => {
+    const exchange = http && {
+      request: httpRequest(http, address, port, "keep-alive"),
+      answer: new HttpAnswer(http),
+    };
+    const kept = this.#connections.get(server);
+    this.#connections.delete(server);
+    return new TlsProbe({ open, kept, exchange, resumes }, (outcome, connection) => {
+      if (connection?.rest()) this.#connections.set(server, connection);
       if (!isSuccess(outcome)) this.#sessions.delete(server);
       done(outcome);
     });
@@ -85,6 +83,25 @@ export class TlsProbes {
     for (const key of this.#contexts.keys()) {
       if (!needed.has(key)) this.#contexts.delete(key);
     }
+  }
+
+  #connect(
+    server: CheckedServer,
+    { serverName, verify }: TlsCheck,
+    secureContext: SecureContext,
+  ): TLSSocket {
+    const { address, port } = target(server);
+    const session = this.#sessions.get(server);
+    const header = preamble(server);
+    const plain = header.length > 0 ? connectPlain({ host: address, port }) : undefined;
+    plain?.write(header);
+    return connect({
+      ...(plain ? { socket: plain } : { host: address, port }),
+      secureContext,
+      rejectUnauthorized: verify !== "none",
+      ...(serverName !== null && { servername: serverName }),
+      ...(session && { session }),
+    });
   }
 
   #context(check: TlsCheck): SecureContext | undefined {
@@ -115,30 +132,28 @@ function keyOf(check: TlsCheck): string {
   return client ? `${client.certificate}${client.key}${authorities}` : authorities;
 }
 
-class TlsProbe implements Probe {
-  readonly #socket: TLSSocket;
-  readonly #exchange: Exchange | undefined;
-  readonly #resumes: boolean;
-  readonly #done: (outcome: Outcome) => void;
+class TlsProbe implements Probe, ConnectionUser {
+  readonly #means: Means;
+  readonly #done: Done;
+  #connection: TlsConnection;
   #stage: "connect" | "handshake" | "answer" = "connect";
+  /** Whether an earlier check has left the connection, and nothing has come on it since. */
+  #isUntried = false;
   #over = false;
 
-  constructor(
-    socket: TLSSocket,
-    exchange: Exchange | undefined,
-    resumes: boolean,
-    done: (outcome: Outcome) => void,
-  ) {
-    this.#socket = socket;
-    this.#exchange = exchange;
-    this.#resumes = resumes;
+  constructor(means: Means, done: Done) {
+    this.#means = means;
     this.#done = done;
-    socket.on("connect", () => this.#stage = "handshake");
-    socket.on("secureConnect", () => this.#secured());
-    socket.on("data", (piece: Uint8Array) => this.#finish(this.#exchange?.answer.feed(piece)));
-    socket.on("end", () => this.#ended());
-    socket.on("error", (error: NodeJS.ErrnoException) => this.#finish(this.#failure(error)));
-    socket.on("close", () => this.#ended());
+    const { kept } = means;
+    if (kept?.isOpen) {
+      this.#connection = kept;
+      kept.use(this);
+      this.#isUntried = true;
+      this.secured();
+    } else {
+      this.#connection = means.open();
+      this.#connection.use(this);
+    }
   }
 
   timeOut(): Outcome {
@@ -149,60 +164,88 @@ class TlsProbe implements Probe {
       case "handshake":
         return { code: "L6TOUT", text: "TLS handshake not complete in time" };
       case "answer":
-        return this.#exchange?.answer.timeOut() ?? SECURED;
+        return this.#means.exchange?.answer.timeOut() ?? SECURED;
     }
   }
 
   abandon(): void {
     this.#over = true;
-    this.#socket.destroy();
+    this.#connection.close();
   }
 
-  #secured(): void {
+  connected(): void {
+    this.#stage = "handshake";
+  }
+
+  secured(): void {
     this.#stage = "answer";
-    if (this.#exchange) return void this.#socket.write(this.#exchange.request);
-    if (!this.#resumes) return this.#finish(SECURED);
-    // The server's tickets, which make the next handshake cheap, are still on their way.
+    const { exchange, resumes } = this.#means;
+    if (exchange) return this.#connection.write(exchange.request);
+    if (!resumes) return this.#finish(SECURED);
     this.#over = true;
-    this.#socket.end();
-    this.#socket.setTimeout(TICKETS_MS, () => this.#socket.destroy());
+    this.#connection.leave();
     this.#done(SECURED);
   }
 
-  /** Before the handshake is complete, an error follows that says more. */
-  #ended(): void {
-    if (this.#stage === "answer") this.#finish(this.#exchange?.answer.end("connection closed"));
+  hear(piece: Uint8Array): void {
+    this.#isUntried = false;
+    this.#finish(this.#means.exchange?.answer.feed(piece));
   }
 
-  #failure({ code, message }: NodeJS.ErrnoException): Outcome {
+  /** Before the handshake is complete, an error follows that says more. */
+  ended(): void {
+    if (this.#stage === "answer") this.#broken("connection closed");
+  }
+
+  failed({ code, message }: NodeJS.ErrnoException): void {
     switch (this.#stage) {
       case "connect":
-        return connectFailure(code ?? "", message);
+        return this.#finish(connectFailure(code ?? "", message));
       case "handshake":
-        return { code: "L6RSP", text: message };
+        return this.#finish({ code: "L6RSP", text: message });
       case "answer":
-        return this.#exchange?.answer.end(message) ?? SECURED;
+        return this.#broken(message);
     }
+  }
+
+  #broken(reason: string): void {
+    if (!this.#isUntried) return this.#finish(this.#means.exchange?.answer.end(reason) ?? SECURED);
+    // The server may close a connection between two checks as it likes.
+    this.#isUntried = false;
+    this.#stage = "connect";
+    this.#connection.close();
+    this.#connection = this.#means.open();
+    this.#connection.use(this);
   }
 
   #finish(outcome: Outcome | undefined): void {
     if (!outcome || this.#over) return;
-    this.abandon();
+    this.#over = true;
+    if (this.#means.exchange?.answer.isReusable) return this.#done(outcome, this.#connection);
+    this.#connection.close();
     this.#done(outcome);
   }
 }
 
+interface Means {
+  readonly open: () => TlsConnection;
+  /** What the check before has left. */
+  readonly kept: TlsConnection | undefined;
+  readonly exchange: Exchange | undefined;
+  readonly resumes: boolean;
+}
+
+/** `connection`: another check may use it. */
+type Done = (outcome: Outcome, connection?: TlsConnection) => void;
+
 interface Exchange {
   readonly request: Uint8Array;
-  readonly answer: Answer;
+  readonly answer: HttpAnswer;
 }
 
 type Session = NonNullable<ConnectionOptions["session"]>;
 
 const SECURED: Outcome = { code: "L6OK", text: "" };
-
-/** How long a server may take to send its tickets. */
-const TICKETS_MS = 1_000;
 
 const NO_AUTHORITIES: Outcome = {
   code: "SOCKERR",

@@ -1,6 +1,6 @@
 import type { Socket } from "node:net";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { eventually } from "../../scripts/lab/wait.ts";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
+import { delay, eventually } from "../../scripts/lab/wait.ts";
 import type { TlsCheck } from "../../src/core/plan/plan.ts";
 import type { Outcome, StartProbe } from "../../src/prober/probe.ts";
 import { TlsProbes } from "../../src/prober/tls_probe.ts";
@@ -152,6 +152,50 @@ describe("an https check", () => {
   });
 });
 
+describe("a connection", () => {
+  const ANSWER = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+  it("serves one https check after another", async () => {
+    const server = await countingServer(ANSWER);
+    for (let round = 0; round < 3; round++) expect(await server.check()).toBe("L7OK");
+    expect(server.seen).toEqual({ connections: 1, requests: 3 });
+  });
+
+  it("serves no check after one that failed", async () => {
+    const server = await countingServer(ANSWER.replace("200", "503"));
+    for (let round = 0; round < 2; round++) expect(await server.check()).toBe("L7STS");
+    expect(server.seen).toEqual({ connections: 2, requests: 2 });
+  });
+
+  it("that the server closes at the next request is replaced within that check", async () => {
+    const server = await countingServer(ANSWER, { requests: 1 });
+    for (let round = 0; round < 3; round++) expect(await server.check()).toBe("L7OK");
+    expect(server.seen.connections).toBe(3);
+  });
+
+  it("that the server closes between two checks is replaced by the next", async () => {
+    const server = await countingServer(ANSWER);
+    await server.check();
+    server.hangUp();
+    await delay(50);
+    expect(await server.check()).toBe("L7OK");
+    expect(server.seen).toEqual({ connections: 2, requests: 2 });
+  });
+
+  it("serves for ten seconds, so that certificates are looked at again", async () => {
+    const server = await countingServer(ANSWER);
+    vi.useFakeTimers({ toFake: ["setTimeout"] });
+    try {
+      await server.check();
+      vi.advanceTimersByTime(10_000);
+      await server.check();
+    } finally {
+      vi.useRealTimers();
+    }
+    expect(server.seen).toEqual({ connections: 2, requests: 2 });
+  });
+});
+
 describe("a tls check", () => {
   const any: TlsCheck = { serverName: null, verify: "none" };
   const tlsCheck = (port: number, tls: TlsCheck) =>
@@ -224,6 +268,31 @@ describe("a check that shows who we are", () => {
     expect(request).toContain("\r\nAuthorization: Bearer s3cret\r\n");
   });
 });
+
+/** Counts what comes, and hangs up instead of answering more `requests` than these at a time. */
+async function countingServer(answer: string, { requests = Infinity } = {}) {
+  const seen = { connections: 0, requests: 0 };
+  const sockets: Socket[] = [];
+  const port = await servers.serveTls(await certificate("DNS:api.test"), (one) => {
+    seen.connections++;
+    sockets.push(one);
+    let rest = requests;
+    one.on("data", () => {
+      if (rest-- === 0) return void one.destroy();
+      seen.requests++;
+      one.write(answer);
+    });
+  });
+  const tls: TlsCheck = { serverName: "api.test", verify: { ca } };
+  const checked = checkedServer(port, { request: { type: "https", http, tls } });
+  const own = new TlsProbes();
+  return {
+    seen,
+    hangUp: () => sockets.forEach((one) => one.end()),
+    check: async () =>
+      (await new Promise<Outcome>((done) => own.start(checked, { http, tls }, done))).code,
+  };
+}
 
 /** OpenSSL's own server, which says on its standard output what each connection was like. */
 async function opensslServer() {

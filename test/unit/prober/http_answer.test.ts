@@ -54,6 +54,26 @@ describe("HttpAnswer: success", () => {
   });
 });
 
+describe("HttpAnswer: whether the connection may take another request", () => {
+  it.each([
+    ["HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok", true],
+    ["HTTP/1.1 204 No Content\r\n\r\n", true],
+    ["HTTP/1.1 103 Early\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n", true],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nok", false],
+    ["HTTP/1.1 200 OK\r\nContent-Length: 1\r\n\r\nok", false],
+    ["HTTP/1.1 200 OK\r\n\r\n", false],
+    ["HTTP/1.1 200 OK\r\nConnection: Close\r\nContent-Length: 2\r\n\r\nok", false],
+    ["HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok", false],
+    ["HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", false],
+    ["HTTP/1.1 503 No\r\nContent-Length: 2\r\n\r\nno", false],
+    ["HTTP/1.1 101 Switching Protocols\r\n\r\n", false],
+  ])("%j: %j", (text, isReusable) => {
+    const answer = new HttpAnswer({ ...CHECK, status: [...CHECK.status, [101, 101]] });
+    answer.feed(bytes(text));
+    expect(answer.isReusable).toBe(isReusable);
+  });
+});
+
 describe("HttpAnswer: wrong status", () => {
   it.each([
     ["HTTP/1.1 500 Oops\r\nContent-Length: 5\r\n\r\nnot ok, more", 500, "not o"],
