@@ -82,11 +82,11 @@ export class DataplaneLink {
 
   /** Closes the listeners that the plan has no more, once no worker accepts on them. */
   async closeUnwanted(): Promise<void> {
-    const closed = this.#parts.frontends.unwanted().map((listeners, row) => {
+    const closed = this.#parts.frontends.unwanted().map((which, row) => {
       const worker = this.workers[row];
-      if (!worker || listeners.length === 0) return;
+      if (!worker || which.listeners.length === 0) return;
       const answer = this.#peers.answers.of(worker, "closed");
-      worker.post({ kind: "close", listeners });
+      worker.post({ kind: "close", ...which });
       return answer;
     });
     await Promise.all(closed);

@@ -19,9 +19,9 @@ import {
   scopeOf,
   setClientOptions,
 } from "../dataplane/listener.ts";
-import type { Listener } from "../dataplane/orders.ts";
+import type { CloseOrder, Listener } from "../dataplane/orders.ts";
 import type { Fd } from "../linux/libc.ts";
-import { close } from "../linux/socket.ts";
+import { close, duplicate } from "../linux/socket.ts";
 import type { Counters } from "../memory/counters.ts";
 import { FRONTEND_COUNTERS } from "../memory/traffic.ts";
 import { CannotRun } from "./cannot_run.ts";
@@ -35,6 +35,8 @@ interface Held {
   readonly plan: ListenerPlan;
   /** The index of the interface that it is bound to; 0 for none. */
   readonly scope: number;
+  /** The same for those that share their sockets. */
+  readonly sockets: symbol;
   /** By worker. */
   fds: readonly Fd[];
   clients: ClientOptions;
@@ -74,8 +76,9 @@ export class Frontends {
   }
 
   /**
-   * Opens the listeners of a plan that are not there yet. Those that it does not have stay, if they
-   * are lent, until they are {@linkcode unwanted} and {@linkcode closeUnwanted}.
+   * Opens the listeners of a plan that are not there yet; one that a frontend takes over from
+   * another keeps its socket, and the clients in its queue. Those that the plan does not have stay,
+   * if they are lent, until they are {@linkcode unwanted} and {@linkcode closeUnwanted}.
    *
    * @throws {CannotRun} naming the address and port that cannot be had; all is as before then.
    */
@@ -86,14 +89,18 @@ export class Frontends {
     const ours = this.#held.filter(({ isOpen }) => isOpen).map((one) => one.plan);
     const refused = refusedAmong(missing.map((one) => one.plan), ours)[0];
     if (refused) throw new CannotRun(refused.message);
+    const isWanted = ({ key }: Held) => wanted.some((one) => one.key === key);
+    const given = this.#held.filter((one) => one.isOpen && !one.isLeaving && !isWanted(one));
     const opened: Held[] = [];
     try {
-      for (const one of missing) opened.push(this.#opened(one));
+      for (const one of missing) {
+        const former = given.find(({ plan }) => isSameListener(plan, one.plan));
+        opened.push(former ? takenOver(one, former) : this.#opened(one));
+      }
     } catch (error) {
       for (const one of opened) closeAll(one);
       throw error;
     }
-    const isWanted = ({ key }: Held) => wanted.some((one) => one.key === key);
     const kept = this.#held.filter((one) => one.isLent || isWanted(one));
     for (const one of this.#held) if (!kept.includes(one)) closeAll(one);
     this.#held = [...kept, ...opened];
@@ -115,13 +122,17 @@ export class Frontends {
   }
 
   /** The descriptors, by worker, of listeners that the plan has no more: nobody is lent them. */
-  unwanted(): Fd[][] {
+  unwanted(): Omit<CloseOrder, "kind">[] {
     const gone = this.#held.filter((one) => one.isOpen && !this.#isWanted(one));
     for (const one of gone) one.isLeaving = true;
-    return Array.from(
-      { length: this.#workers },
-      (_, worker) => gone.map(({ fds }) => fds[worker]!),
+    const goOn = new Set(
+      this.#held.filter((one) => one.isOpen && !one.isLeaving).map(({ sockets }) => sockets),
     );
+    const handedOver = gone.filter(({ sockets }) => goOn.has(sockets));
+    return Array.from({ length: this.#workers }, (_, worker) => ({
+      listeners: gone.map(({ fds }) => fds[worker]!),
+      handedOver: handedOver.map(({ fds }) => fds[worker]!),
+    }));
   }
 
   /** The listeners that the plan has no more on some addresses, those of each worker. */
@@ -277,15 +288,14 @@ export class Frontends {
       for (const fd of fds) close(fd);
       throw error;
     }
-    const state = { isOpen: true, isLent: false, isLeaving: false };
-    return { key, frontend, plan, scope, fds, clients, ...state };
+    return { key, frontend, plan, scope, sockets: Symbol(), fds, clients, ...UNLENT };
   }
 
   /** Clients to come are treated as the plan has it; those who are there stay as they are. */
   #setClients(key: string, clients: ClientOptions): void {
     const held = this.#held.find((one) => one.key === key);
     if (!held || JSON.stringify(held.clients) === JSON.stringify(clients)) return;
-    held.clients = clients;
+    for (const one of this.#held) if (one.sockets === held.sockets) one.clients = clients;
     if (!held.isOpen || held.plan.protocol === "udp") return;
     for (const fd of held.fds) setClientOptions(fd, clients);
   }
@@ -324,9 +334,28 @@ function wantedOf(plan: Plan): Wanted[] {
   });
 }
 
+/** The sockets of a listener that another frontend has had so far. */
+function takenOver({ key, frontend, plan }: Wanted, former: Held): Held {
+  const fds: Fd[] = [];
+  for (const fd of former.fds) {
+    const copy = duplicate(fd);
+    if (copy < 0) {
+      for (const one of fds) close(one);
+      throw new CannotRun(refusal(plan, -copy));
+    }
+    fds.push(copy);
+  }
+  return { ...former, key, frontend, plan, fds, ...UNLENT };
+}
+
 /** What makes a listener the same as before. */
 function keyOf(frontend: string, listener: ListenerPlan): string {
   return `${frontend} ${JSON.stringify(listener)}`;
+}
+
+/** Sessions of a datagram listener end with it: they are their frontend's. */
+function isSameListener(one: ListenerPlan, other: ListenerPlan): boolean {
+  return one.protocol === "tcp" && JSON.stringify(one) === JSON.stringify(other);
 }
 
 /** Of the first backend that a frontend leads to; connections to others are given theirs. */
@@ -351,6 +380,8 @@ function closeAll(held: Held): void {
   held.isLeaving = false;
   for (const fd of held.fds) close(fd);
 }
+
+const UNLENT = { isOpen: true, isLent: false, isLeaving: false };
 
 /** Where no client is ever let in. */
 const KEEPALIVE_OF_NOBODY: KeepalivePlan = {

@@ -190,13 +190,15 @@ export class Acceptor implements Watcher {
 
   /**
    * Gives some listeners up, by descriptor. Clients in their queues are still served, as far as
-   * there is room, and those who have come by them go on.
+   * there is room, and those who have come by them go on. Where they are `handedOver`, the queue is
+   * that of another listener.
    */
-  close(listeners: readonly Fd[], now: number): void {
+  close(listeners: readonly Fd[], handedOver: readonly Fd[], now: number): void {
     this.#listeners.forEach(({ fd }, index) => {
       if (!this.#wanted[index] || !listeners.includes(fd)) return;
-      this.#finish(index, now);
       this.#leaving.push(index);
+      if (handedOver.includes(fd)) return this.#unwatch(index);
+      this.#finish(index, now);
       // Who comes before the appliance has closed it goes to a listener beside it, or is refused.
       this.#kernel.shutdown(fd, SHUT_RDWR);
     });

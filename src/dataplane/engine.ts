@@ -6,7 +6,6 @@
 import type { SourceAddressPlan } from "../core/plan/limits.ts";
 import { Datagrams } from "../linux/datagrams.ts";
 import { must, SystemError } from "../linux/errno.ts";
-import type { Fd } from "../linux/libc.ts";
 import { WorkerTable } from "../memory/worker_table.ts";
 import { Acceptor } from "./acceptor.ts";
 import { Doors } from "./admission.ts";
@@ -27,6 +26,7 @@ import type { Kernel } from "./kernel.ts";
 import { Preface } from "./preface.ts";
 import type {
   Backend,
+  CloseOrder,
   CutOrder,
   Listener,
   Order,
@@ -159,7 +159,7 @@ export class Engine implements Watcher {
       case "listen":
         return this.#listen(order.listeners);
       case "close":
-        return this.#close(order.listeners);
+        return this.#close(order);
       case "release":
         return this.#release(order.virtualRouter);
       case "cut":
@@ -260,8 +260,8 @@ export class Engine implements Watcher {
     return open;
   }
 
-  #close(listeners: readonly Fd[]): void {
-    this.#acceptor.close(listeners, this.#now);
+  #close({ listeners, handedOver }: CloseOrder): void {
+    this.#acceptor.close(listeners, handedOver, this.#now);
     this.#sessions?.close(listeners, this.#now);
     this.#report({ kind: "closed", listeners });
   }

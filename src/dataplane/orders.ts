@@ -124,6 +124,8 @@ export interface ListenOrder {
 export interface CloseOrder {
   readonly kind: "close";
   readonly listeners: readonly Fd[];
+  /** Those of them whose sockets go on, as listeners under other descriptors. */
+  readonly handedOver: readonly Fd[];
 }
 
 /**

@@ -126,6 +126,15 @@ export function close(fd: Fd): number {
 }
 
 /**
+ * Another descriptor of the same open file.
+ *
+ * @see fcntl(2), F_DUPFD_CLOEXEC
+ */
+export function duplicate(fd: Fd): Fd {
+  return answer(libc.fcntl(fd, F_DUPFD_CLOEXEC, 0)) as Fd;
+}
+
+/**
  * Sets an option that takes an `int`.
  *
  * @see setsockopt(2), socket(7), ip(7), ipv6(7), tcp(7)
@@ -224,6 +233,8 @@ const intOption = new Int32Array(1);
 const optionLength = new Uint32Array(1);
 /** `(uid_t) -1` */
 const NO_UID = 0xffff_ffff;
+/** From linux/fcntl.h. */
+const F_DUPFD_CLOEXEC = 1030;
 
 export const AF_UNIX = 1;
 export const AF_INET = 2;

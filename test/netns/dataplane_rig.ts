@@ -181,7 +181,7 @@ export class Dataplane implements AsyncDisposable {
   async close(port: number): Promise<void> {
     const closed = this.#listeners.filter((listener) => listener.port === port);
     const listeners = closed.map(({ fd }) => fd);
-    await this.#answered("closed", () => this.order({ kind: "close", listeners }));
+    await this.#answered("closed", () => this.order({ kind: "close", listeners, handedOver: [] }));
     for (const listener of closed) {
       this.#listeners.splice(this.#listeners.indexOf(listener), 1);
       close(listener.fd);

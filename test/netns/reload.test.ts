@@ -27,7 +27,7 @@ backends:
 `;
 const RENAMED = `workers: 1
 frontends:
-  web: { listen: "172.16.0.2:80", backend: site }
+  site: { listen: "172.16.0.2:80", backend: site }
 backends:
   site: { ${CHECK}, servers: { one: "172.16.0.21:80" } }
 `;
@@ -116,7 +116,7 @@ describe("lintel reload", () => {
     expect((await rig.lintel.backend()).servers.map(({ name }) => name)).toEqual(["web1"]);
   });
 
-  it("refuses nobody while the only server moves, and it and its backend are renamed", async () => {
+  it("refuses nobody while the only server moves, and all that leads to it is renamed", async () => {
     const load = wrk(rig.client, "http://172.16.0.2/", {
       ...{ connections: 8, seconds: 4, close: true, pauseMs: 1 },
     });

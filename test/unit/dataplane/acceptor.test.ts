@@ -33,15 +33,25 @@ describe("Acceptor", () => {
     acceptor.add(other);
     kernel.dial(one.fd);
     kernel.dial(one.fd);
-    acceptor.close([one.fd, 12_345 as Fd], 0);
+    acceptor.close([one.fd, 12_345 as Fd], [], 0);
     expect(clients).toEqual([0, 0]);
     kernel.dial(one.fd);
     kernel.dial(other.fd);
     for (const index of [0, 1]) acceptor.accept(index, 0);
     expect(clients).toEqual([0, 0, 1]);
     // It has been closed already: nothing more happens.
-    acceptor.close([one.fd], 0);
+    acceptor.close([one.fd], [], 0);
     expect(acceptor.listener(0)).toBe(one);
+  });
+
+  it("leaves the queue of a listener to whoever has taken its socket over", () => {
+    const { acceptor, listener, kernel, clients } = accepting();
+    const former = listener(null, 80);
+    acceptor.add(former);
+    kernel.dial(former.fd);
+    acceptor.close([former.fd], [former.fd], 0);
+    acceptor.accept(0, 0);
+    expect(clients).toEqual([]);
   });
 
   it("gives the place of a closed listener away once nobody who has come by it is left", () => {
@@ -49,7 +59,7 @@ describe("Acceptor", () => {
     const closed = listener(null, 80);
     acceptor.add(closed);
     kernel.dial(closed.fd);
-    acceptor.close([closed.fd], 0);
+    acceptor.close([closed.fd], [], 0);
     expect(acceptor.add(listener(null, 81))).toBe(1);
     table.release(0);
     expect(acceptor.add(listener(null, 82))).toBe(0);

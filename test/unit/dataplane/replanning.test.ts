@@ -280,7 +280,7 @@ describe("another plan", () => {
     world.pass(50);
     expect(servers.map(({ port }) => port)).toEqual([8001]);
     // And they go again: who came by them stays.
-    world.engine.carryOut({ kind: "close", listeners: [fd] });
+    world.engine.carryOut({ kind: "close", listeners: [fd], handedOver: [] });
     expect(world.reports).toContainEqual({ kind: "closed", listeners: [fd] });
     expect(exchange(world, client, servers[0]!.end)).toEqual([1, 2]);
     dial();
