@@ -26,6 +26,8 @@ export interface ProberHost {
   readonly startProbe: StartProbe;
   /** Whether a check of this server may begin now; if not, it is asked again a little later. */
   hasRoom(server: CheckedServer): boolean;
+  /** What is kept for the next check of a server is closed: there is none for now. */
+  forget(server: CheckedServer): void;
   /** How a server's connections have fared since the last time. */
   traffic(row: Row): Traffic;
   /** From now on this row's traffic is that of another server, or of another check. */
@@ -276,6 +278,7 @@ export class Prober {
     this.#schedule.remove(server.row);
     server.check?.probe.abandon();
     server.check = undefined;
+    this.#host.forget(server.checked);
   }
 
   #flush(): void {

@@ -70,10 +70,10 @@ export interface ConnectionUser {
 }
 
 /**
- * How long a connection serves checks. A server that shakes no more hands, or shows another
- * certificate, is noticed after this at the latest.
+ * How long a connection serves checks. A server that lets nobody else in, or shows another
+ * certificate, is noticed so much later at worst.
  */
-const OLD_MS = 10_000;
+export const OLD_MS = 10_000;
 
 /** How long a server may take to send its tickets. */
 const TICKETS_MS = 1_000;

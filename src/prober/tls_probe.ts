@@ -25,7 +25,7 @@ import {
   type Probe,
   target,
 } from "./probe.ts";
-import { type ConnectionUser, TlsConnection } from "./tls_connection.ts";
+import { type ConnectionUser, OLD_MS, TlsConnection } from "./tls_connection.ts";
 
 /** An `https` check's request; without `http`, that of a `tls` check. */
 export interface TlsRequest {
@@ -62,20 +62,28 @@ export class TlsProbes {
       if (resumes) socket.on("session", (next) => this.#sessions.set(server, next));
       return new TlsConnection(socket);
     };
+    const mayRest = server.check.intervalMs < OLD_MS;
     const exchange = http && {
-      request: httpRequest(http, address, port, "keep-alive"),
+      request: httpRequest(http, address, port, mayRest ? "keep-alive" : "close"),
       answer: new HttpAnswer(http),
     };
     const kept = this.#connections.get(server);
     this.#connections.delete(server);
     return new TlsProbe({ open, kept, exchange, resumes }, (outcome, connection) => {
-      if (connection?.rest()) this.#connections.set(server, connection);
+      if (mayRest && connection?.rest()) this.#connections.set(server, connection);
+      else connection?.close();
       if (!isSuccess(outcome)) this.#sessions.delete(server);
       done(outcome);
     });
   }
 
-  /** Keeps what checks of these servers need, and nothing else. */
+  /** Closes what a server's check has left for the next. */
+  forget(server: CheckedServer): void {
+    this.#connections.get(server)?.close();
+    this.#connections.delete(server);
+  }
+
+  /** Keeps the authorities and client certificates of these servers' checks, and no others. */
   keep(servers: readonly CheckedServer[]): void {
     const needed = new Set(
       servers.map(({ check: { request } }) => "tls" in request ? keyOf(request.tls) : undefined),
@@ -138,7 +146,7 @@ class TlsProbe implements Probe, ConnectionUser {
   #connection: TlsConnection;
   #stage: "connect" | "handshake" | "answer" = "connect";
   /** Whether an earlier check has left the connection, and nothing has come on it since. */
-  #isUntried = false;
+  #isLeftOver = false;
   #over = false;
 
   constructor(means: Means, done: Done) {
@@ -148,7 +156,7 @@ class TlsProbe implements Probe, ConnectionUser {
     if (kept?.isOpen) {
       this.#connection = kept;
       kept.use(this);
-      this.#isUntried = true;
+      this.#isLeftOver = true;
       this.secured();
     } else {
       this.#connection = means.open();
@@ -188,7 +196,7 @@ class TlsProbe implements Probe, ConnectionUser {
   }
 
   hear(piece: Uint8Array): void {
-    this.#isUntried = false;
+    this.#isLeftOver = false;
     this.#finish(this.#means.exchange?.answer.feed(piece));
   }
 
@@ -209,9 +217,9 @@ class TlsProbe implements Probe, ConnectionUser {
   }
 
   #broken(reason: string): void {
-    if (!this.#isUntried) return this.#finish(this.#means.exchange?.answer.end(reason) ?? SECURED);
+    if (!this.#isLeftOver) return this.#finish(this.#means.exchange?.answer.end(reason) ?? SECURED);
     // The server may close a connection between two checks as it likes.
-    this.#isUntried = false;
+    this.#isLeftOver = false;
     this.#stage = "connect";
     this.#connection.close();
     this.#connection = this.#means.open();

@@ -66,6 +66,7 @@ function start(order: StartOrder): void {
       now: monotonicMs,
       startProbe,
       hasRoom,
+      forget: (server) => tlsProbes.forget(server),
       traffic: (row) => traffic.look(row),
       forgetTraffic: (row) => traffic.forget(row),
       report,

@@ -182,6 +182,21 @@ describe("a connection", () => {
     expect(server.seen).toEqual({ connections: 2, requests: 2 });
   });
 
+  it("is closed where there is no next check for now", async () => {
+    const server = await countingServer(ANSWER);
+    await server.check();
+    server.forget();
+    await eventually("the connection is closed", () => server.open() === 0);
+    expect(await server.check()).toBe("L7OK");
+    expect(server.seen).toEqual({ connections: 2, requests: 2 });
+  });
+
+  it("is not kept where the next check comes too late for it", async () => {
+    const server = await countingServer(ANSWER, { intervalMs: 10_000 });
+    await server.check();
+    await eventually("the connection is closed", () => server.open() === 0);
+  });
+
   it("serves for ten seconds, so that certificates are looked at again", async () => {
     const server = await countingServer(ANSWER);
     vi.useFakeTimers({ toFake: ["setTimeout"] });
@@ -270,7 +285,7 @@ describe("a check that shows who we are", () => {
 });
 
 /** Counts what comes, and hangs up instead of answering more `requests` than these at a time. */
-async function countingServer(answer: string, { requests = Infinity } = {}) {
+async function countingServer(answer: string, { requests = Infinity, intervalMs = 1_000 } = {}) {
   const seen = { connections: 0, requests: 0 };
   const sockets: Socket[] = [];
   const port = await servers.serveTls(await certificate("DNS:api.test"), (one) => {
@@ -284,10 +299,12 @@ async function countingServer(answer: string, { requests = Infinity } = {}) {
     });
   });
   const tls: TlsCheck = { serverName: "api.test", verify: { ca } };
-  const checked = checkedServer(port, { request: { type: "https", http, tls } });
+  const checked = checkedServer(port, { intervalMs, request: { type: "https", http, tls } });
   const own = new TlsProbes();
   return {
     seen,
+    open: () => sockets.filter((one) => !one.destroyed).length,
+    forget: () => own.forget(checked),
     hangUp: () => sockets.forEach((one) => one.end()),
     check: async () =>
       (await new Promise<Outcome>((done) => own.start(checked, { http, tls }, done))).code,

@@ -10,6 +10,12 @@ describe("httpRequest", () => {
     );
   });
 
+  it("asks to keep the connection where another check may use it", () => {
+    const check = { method: "GET", path: "/", host: "api.test", status: [] };
+    const request = new TextDecoder().decode(httpRequest(check, "10.0.0.1", 80, "keep-alive"));
+    expect(request).toContain("\r\nConnection: keep-alive\r\n");
+  });
+
   it.each([["10.0.0.1", "10.0.0.1:80"], ["2001:db8::1", "[2001:db8::1]:80"]])(
     "names %s as the host where none is configured",
     (address, host) => {

@@ -46,6 +46,8 @@ class Bench {
   /** What the next look at the connections of a row finds. */
   readonly traffic = new Map<number, Traffic>();
   readonly forgotten: number[] = [];
+  /** Rows whose next check is to find nothing of the one before. */
+  readonly forsaken: number[] = [];
   /** Whether a check of a row may begin. */
   hasRoom: (row: number) => boolean = () => true;
   #wakeAt = Infinity;
@@ -71,6 +73,7 @@ class Bench {
         };
       },
       hasRoom: ({ row }) => this.hasRoom(row),
+      forget: ({ row }) => void this.forsaken.push(row),
       traffic: (row) => {
         const seen = this.traffic.get(row) ?? { errors: 0, successes: 0 };
         this.traffic.delete(row);
@@ -302,7 +305,7 @@ describe("Prober: admin states", () => {
     bench.pass(2200);
     expect(bench.started.length).toBe(2);
     bench.prober.setAdmin(row(0), "maint");
-    expect(bench.abandoned).toEqual([0]);
+    expect([bench.abandoned, bench.forsaken]).toEqual([[0], [0]]);
     bench.end(0, OK);
     bench.pass(10_000);
     expect(bench.table.health(row(0))).toBe("unchecked");
@@ -412,7 +415,7 @@ describe("Prober: another plan", () => {
     const late = bench.probes.get(0);
     bench.starts(0);
     bench.prober.apply([server(0, { check: { ...CHECK, timeoutMs: 700 } }), server(1)]);
-    expect(bench.abandoned).toEqual([0]);
+    expect([bench.abandoned, bench.forsaken]).toEqual([[0], [0]]);
     expect(bench.table.health(row(0))).toBe("up");
     bench.pass(25);
     expect(bench.starts(0).length).toBe(1);
