@@ -35,8 +35,8 @@ interface Held {
   readonly plan: ListenerPlan;
   /** The index of the interface that it is bound to; 0 for none. */
   readonly scope: number;
-  /** The same for those that share their sockets. */
-  readonly sockets: symbol;
+  /** The same for those that have the same sockets. */
+  readonly origin: symbol;
   /** By worker. */
   fds: readonly Fd[];
   clients: ClientOptions;
@@ -110,7 +110,7 @@ export class Frontends {
 
   /** Lends the listeners that are new. @returns what each worker is to listen on from now on. */
   lend(): Listener[][] {
-    const fresh = this.#held.filter(({ isLent }) => !isLent);
+    const fresh = this.#held.filter(({ isLent, isLeaving }) => !isLent && !isLeaving);
     for (const one of fresh) one.isLent = true;
     return this.#byWorker(fresh.filter(({ isOpen }) => isOpen));
   }
@@ -126,9 +126,9 @@ export class Frontends {
     const gone = this.#held.filter((one) => one.isOpen && !this.#isWanted(one));
     for (const one of gone) one.isLeaving = true;
     const goOn = new Set(
-      this.#held.filter((one) => one.isOpen && !one.isLeaving).map(({ sockets }) => sockets),
+      this.#held.filter((one) => one.isOpen && !one.isLeaving).map(({ origin }) => origin),
     );
-    const handedOver = gone.filter(({ sockets }) => goOn.has(sockets));
+    const handedOver = gone.filter(({ origin }) => goOn.has(origin));
     return Array.from({ length: this.#workers }, (_, worker) => ({
       listeners: gone.map(({ fds }) => fds[worker]!),
       handedOver: handedOver.map(({ fds }) => fds[worker]!),
@@ -156,7 +156,7 @@ export class Frontends {
   /** A virtual router's listeners are about to be released: nobody is to be lent them anew. */
   leave(virtualRouter: string): void {
     for (const one of this.#held) {
-      if (one.plan.virtualRouter === virtualRouter && one.isLent) one.isLeaving = true;
+      if (one.plan.virtualRouter === virtualRouter) one.isLeaving = true;
     }
   }
 
@@ -288,14 +288,14 @@ export class Frontends {
       for (const fd of fds) close(fd);
       throw error;
     }
-    return { key, frontend, plan, scope, sockets: Symbol(), fds, clients, ...UNLENT };
+    return { key, frontend, plan, scope, origin: Symbol(), fds, clients, ...UNLENT };
   }
 
   /** Clients to come are treated as the plan has it; those who are there stay as they are. */
   #setClients(key: string, clients: ClientOptions): void {
     const held = this.#held.find((one) => one.key === key);
     if (!held || JSON.stringify(held.clients) === JSON.stringify(clients)) return;
-    for (const one of this.#held) if (one.sockets === held.sockets) one.clients = clients;
+    for (const one of this.#held) if (one.origin === held.origin) one.clients = clients;
     if (!held.isOpen || held.plan.protocol === "udp") return;
     for (const fd of held.fds) setClientOptions(fd, clients);
   }

@@ -124,7 +124,7 @@ export interface ListenOrder {
 export interface CloseOrder {
   readonly kind: "close";
   readonly listeners: readonly Fd[];
-  /** Those of them whose sockets go on, as listeners under other descriptors. */
+  /** Those of them whose sockets live on under other descriptors: they are not to be shut down. */
   readonly handedOver: readonly Fd[];
 }
 

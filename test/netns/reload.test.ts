@@ -116,7 +116,7 @@ describe("lintel reload", () => {
     expect((await rig.lintel.backend()).servers.map(({ name }) => name)).toEqual(["web1"]);
   });
 
-  it("refuses nobody while the only server moves, and all that leads to it is renamed", async () => {
+  it("refuses nobody while the only server moves, and what leads to it is renamed", async () => {
     const load = wrk(rig.client, "http://172.16.0.2/", {
       ...{ connections: 8, seconds: 4, close: true, pauseMs: 1 },
     });

@@ -4,15 +4,30 @@ import { Frontends } from "../../../src/appliance/frontends.ts";
 import { Tables } from "../../../src/appliance/tables.ts";
 import { createSharedMemory } from "../../../src/appliance/shared_memory.ts";
 import { loadConfig } from "../../../src/config/load.ts";
+import type { Plan } from "../../../src/core/plan/plan.ts";
+import type { Fd } from "../../../src/linux/libc.ts";
+import { accept, close } from "../../../src/linux/socket.ts";
 
 let port: number;
+let otherPort: number;
+let tables: Tables;
 let frontends: Frontends;
 
 beforeEach(() => {
-  port = freePort();
+  [port, otherPort] = [freePort(), freePort()];
+  const plan = planOf("web");
+  const memory = createSharedMemory(plan, 2);
+  tables = new Tables(plan, memory);
+  frontends = new Frontends(plan, tables, memory.frontendCounters, 2);
+});
+
+afterEach(() => frontends.close());
+
+/** What this test's file means, with another name for its frontend. */
+function planOf(frontend: string): Plan {
   const text = `
 virtualRouters: { api: { interface: lo, vrid: 7, addresses: [192.0.2.9] } }
-frontends: { web: { listen: ["vip:api:${port}", "127.0.0.2:${freePort()}"], backend: web } }
+frontends: { ${frontend}: { listen: ["vip:api:${port}", "127.0.0.2:${otherPort}"], backend: web } }
 backends: { web: { servers: { one: "127.0.0.1:9" } } }
 `;
   const host = {
@@ -25,11 +40,15 @@ backends: { web: { servers: { one: "127.0.0.1:9" } } }
   };
   const { plan } = loadConfig(text, { file: "f", env: {}, readFile: () => "", host });
   if (!plan) throw new Error("the file of this test is broken");
-  const memory = createSharedMemory(plan, 2);
-  frontends = new Frontends(plan, new Tables(plan, memory), memory.frontendCounters, 2);
-});
+  return plan;
+}
 
-afterEach(() => frontends.close());
+/** Opens the listeners of a plan in which the frontend has another name. */
+function rename(frontend: string): void {
+  const plan = planOf(frontend);
+  tables.apply(plan);
+  frontends.open(plan);
+}
 
 function freePort(): number {
   const free = Deno.listen({ hostname: "0.0.0.0", port: 0 });
@@ -65,5 +84,31 @@ describe("Frontends", () => {
     other.close();
     frontends.reopen("api");
     expect([frontends.unbound(["web"]), bound()]).toEqual([[], [true, true]]);
+  });
+
+  it("keeps the sockets of a frontend that is renamed", async () => {
+    const waiting = await Deno.connect({ hostname: "127.0.0.2", port: otherPort });
+    rename("site");
+    const lent = frontends.lend();
+    expect(lent.map((listeners) => listeners.length)).toEqual([2, 2]);
+    for (const { listeners, handedOver } of frontends.unwanted()) {
+      expect([listeners.length, handedOver]).toEqual([2, listeners]);
+    }
+    frontends.closeUnwanted();
+    const accepted = lent.map(([_, { fd } = { fd: -1 as Fd }]) => accept(fd));
+    expect(accepted.filter((fd) => fd >= 0)).toHaveLength(1);
+    for (const fd of accepted) if (fd >= 0) close(fd);
+    waiting.close();
+  });
+
+  it("opens anew what is given up between its taking over and its lending", () => {
+    rename("site");
+    frontends.leave("api");
+    expect(frontends.lend().map((listeners) => listeners.map(({ port }) => port)))
+      .toEqual([[otherPort], [otherPort]]);
+    frontends.release("api");
+    expect(bound()).toEqual([false, true]);
+    expect(frontends.reopen("api").map((listeners) => listeners.length)).toEqual([1, 1]);
+    expect(bound()).toEqual([true, true]);
   });
 });
