@@ -143,10 +143,10 @@ describe("the start", () => {
     });
     const one = pair.start(pair.lb1);
     await one.ready();
-    await eventually("it takes part", async () => (await one.router()).state !== "initialize");
-    const events = await eventsOf(one);
-    const at = (kind: string) => Date.parse(events.find((event) => event.kind === kind)?.at ?? "");
-    const waitedMs = at("transition") - at("appliance");
+    const at = async (kind: string) =>
+      Date.parse((await eventsOf(one)).find((event) => event.kind === kind)?.at ?? "");
+    await eventually("it takes part", async () => !Number.isNaN(await at("transition")));
+    const waitedMs = await at("transition") - await at("appliance");
     figures("held back by a script of 1.5 s", { waitedMs });
     expect(waitedMs).toBeGreaterThan(1_490);
     await pair.watch.only(pair.lb1);
