@@ -13,6 +13,7 @@ import {
   type Plan,
   type Protocol,
 } from "../core/plan/plan.ts";
+import { isSame } from "../core/plan/same.ts";
 import {
   type ClientOptions,
   openListener,
@@ -355,7 +356,7 @@ function keyOf(frontend: string, listener: ListenerPlan): string {
 
 /** Sessions of a datagram listener end with it: they are their frontend's. */
 function isSameListener(one: ListenerPlan, other: ListenerPlan): boolean {
-  return one.protocol === "tcp" && JSON.stringify(one) === JSON.stringify(other);
+  return one.protocol === "tcp" && isSame(one, other);
 }
 
 /** Of the first backend that a frontend leads to; connections to others are given theirs. */
