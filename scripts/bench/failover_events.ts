@@ -221,10 +221,14 @@ class Trial {
     this.#note("SIGCONT", resumedAt);
   }
 
-  /** What follows would otherwise always happen as soon after an advertisement. */
+  /**
+   * How long a Backup waits depends on how far in an interval something happens: each round has its
+   * own moments, and they are the same for all pairs.
+   */
   async #anyMoment(): Promise<void> {
     this.#moment += GOLDEN_RATIO;
-    await delay(this.#moment % 1 * this.#terms.intervalMs);
+    const heardAt = await this.#probe.advertisement(this.#deadlineMs);
+    await delay(heardAt + this.#moment % 1 * this.#terms.intervalMs - monotonicMs());
   }
 
   #note(event: EventName, since: number): void {

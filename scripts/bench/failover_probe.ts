@@ -2,7 +2,7 @@
  * What a client of a virtual address sees: it sends a datagram every two milliseconds, and each
  * node's echo answers with the number of its node. The echoes stand for the service; they can be
  * muted, as a service that dies or hangs with its host. Beside it the kernels' own word on who
- * holds the address. All of it happens on one thread, in `failover_probe_worker.ts`, which shares
+ * holds the address, and when an advertisement was heard last. All of it happens on one thread, in `failover_probe_worker.ts`, which shares
  * memory with this one.
  */
 
@@ -15,6 +15,8 @@ import type { Fd } from "../../src/linux/libc.ts";
 export interface ProbeOrder {
   readonly memory: ProbeBuffers;
   readonly client: Fd;
+  /** The client's interface. */
+  readonly index: number;
   readonly nodes: readonly Fd[];
   readonly vip: string;
 }
@@ -24,6 +26,7 @@ export interface ProbeBuffers {
   readonly cells: SharedArrayBuffer;
   readonly answers: SharedArrayBuffer;
   readonly changes: SharedArrayBuffer;
+  readonly heard: SharedArrayBuffer;
 }
 
 /** Typed views on it. Counters only grow; an entry is written before it is counted. */
@@ -34,18 +37,22 @@ export class ProbeMemory {
   readonly #answers: Float64Array;
   /** Pairs of instant and 2 × node + whether it holds the address now. */
   readonly #changes: Float64Array;
+  /** One instant. */
+  readonly #heard: Float64Array;
 
   constructor(
     buffers: ProbeBuffers = {
       cells: new SharedArrayBuffer(4 * CELLS),
       answers: new SharedArrayBuffer(16 * ANSWERS_KEPT),
       changes: new SharedArrayBuffer(16 * CHANGES_KEPT),
+      heard: new SharedArrayBuffer(8),
     },
   ) {
     this.buffers = buffers;
     this.#cells = new Int32Array(buffers.cells);
     this.#answers = new Float64Array(buffers.answers);
     this.#changes = new Float64Array(buffers.changes);
+    this.#heard = new Float64Array(buffers.heard);
   }
 
   get ending(): boolean {
@@ -71,6 +78,15 @@ export class ProbeMemory {
 
   addChange(at: number, node: number, holds: boolean): void {
     add(this.#changes, this.#cells, CHANGES, at, 2 * node + (holds ? 1 : 0));
+  }
+
+  /** When the client heard an advertisement last. */
+  get heardAt(): number {
+    return this.#heard[0]!;
+  }
+
+  set heardAt(at: number) {
+    this.#heard[0] = at;
   }
 
   /** Answers that came after an instant, and the last one before it. */
@@ -112,6 +128,7 @@ export class Probe implements AsyncDisposable {
     const order: ProbeOrder = {
       memory: probe.#memory.buffers,
       client: client.namespace,
+      index: client.links.find("eth0").index,
       nodes: nodes.map(({ namespace }) => namespace),
       vip,
     };
@@ -145,6 +162,14 @@ export class Probe implements AsyncDisposable {
   async settled(node: number, deadlineMs: number): Promise<void> {
     const probe = () => this.holders().join() === `${node}` && this.isServedBy(node, SETTLED_MS);
     await eventually(`node ${node + 1} alone serves the client`, probe, { deadlineMs, everyMs: 5 });
+  }
+
+  /** Waits for the next advertisement. @returns when the client heard it. */
+  async advertisement(deadlineMs: number): Promise<number> {
+    const since = monotonicMs();
+    const probe = () => this.#memory.heardAt > since;
+    await eventually("an advertisement is heard", probe, { deadlineMs, everyMs: 1 });
+    return this.#memory.heardAt;
   }
 
   /** The client's longest time without an answer since an instant, up to now. */

@@ -4,11 +4,13 @@
  */
 
 import { formatAddress } from "../../src/core/net/address.ts";
+import { GROUP_IPV4, PROTOCOL_VRRP } from "../../src/core/wire/vrrp.ts";
 import { monotonicMs } from "../../src/linux/clock.ts";
 import { EAGAIN, must } from "../../src/linux/errno.ts";
 import type { Fd } from "../../src/linux/libc.ts";
 import { inNetworkNamespace } from "../../src/linux/namespace.ts";
 import { RouteEvents } from "../../src/linux/netlink.ts";
+import { joinGroup } from "../../src/linux/raw_ip.ts";
 import { PollSet } from "../../src/linux/poll.ts";
 import { inetAddressOf, SOCKADDR_IN_BYTES } from "../../src/linux/sockaddr.ts";
 import {
@@ -19,6 +21,7 @@ import {
   recvfrom,
   sendto,
   SOCK_DGRAM,
+  SOCK_RAW,
   socket,
 } from "../../src/linux/socket.ts";
 import { scheduleRealTime } from "../../src/linux/thread.ts";
@@ -34,7 +37,12 @@ function run(order: ProbeOrder): void {
   scheduleRealTime(1);
   const client = inNetworkNamespace(order.client, datagramSocket);
   const nodes = order.nodes.map((namespace, node) => new Node(namespace, node, order.vip, memory));
-  const poll = new PollSet([client, ...nodes.flatMap(({ descriptors }) => descriptors)]);
+  const advertisements = inNetworkNamespace(order.client, () => groupSocket(order.index));
+  const poll = new PollSet([
+    client,
+    advertisements,
+    ...nodes.flatMap(({ descriptors }) => descriptors),
+  ]);
   const target = inetAddressOf(order.vip, PORT);
   const datagram = new Uint8Array(8);
   const inbox = new Uint8Array(64);
@@ -49,8 +57,10 @@ function run(order: ProbeOrder): void {
     poll.wait(nextAt - monotonicMs());
     for (const node of nodes) node.look();
     while (recv(client, inbox) > 0) memory.addAnswer(monotonicMs(), inbox[0]!);
+    while (recv(advertisements, inbox) > 0) memory.heardAt = monotonicMs();
   }
   for (const node of nodes) node.close();
+  close(advertisements);
   close(client);
 }
 
@@ -116,6 +126,13 @@ class Node {
 
 function datagramSocket(): Fd {
   return must("socket", socket(AF_INET, SOCK_DGRAM, 0)) as Fd;
+}
+
+/** Hears what VRRP routers say on a link. */
+function groupSocket(index: number): Fd {
+  const fd = must("socket", socket(AF_INET, SOCK_RAW, PROTOCOL_VRRP)) as Fd;
+  must("joining VRRP's group", joinGroup(fd, GROUP_IPV4, index));
+  return fd;
 }
 
 const PORT = 7777;

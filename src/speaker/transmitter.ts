@@ -91,6 +91,15 @@ export class Transmitter {
     this.#sockaddrs = this.#destinations.map((address) => inetAddress(address, 0, scope));
     this.#isRouter = undefined;
     this.#writeFrames();
+    this.#prepare();
+  }
+
+  /** A takeover is to find its advertisement written, and the code that writes it compiled. */
+  #prepare(): void {
+    const [destination] = this.#destinations;
+    if (!this.#source || !destination) return;
+    const { priority, advertisementIntervalMs } = this.#plan;
+    this.#write(priority, advertisementIntervalMs, this.#source, destination);
   }
 
   /**

@@ -38,7 +38,7 @@ export function activeDown(router: VirtualRouter, state: Backup, now: Instant): 
 function attend(router: VirtualRouter, state: Backup, now: Instant): Step {
   const { activeIntervalMs, attendAt, priority } = state;
   const latenessMs = now - attendAt;
-  if (latenessMs <= 0) return stay({ ...state, attendAt: Infinity });
+  if (latenessMs <= PUNCTUAL_MS) return stay({ ...state, attendAt: Infinity });
   const isLong = latenessMs > activeIntervalMs / 2;
   const patienceMs = activeIntervalMs + skewTime(router, priority, activeIntervalMs);
   const fromHereAt = now + (isLong ? Math.max(patienceMs, WAKING_MS) : patienceMs);
@@ -122,5 +122,7 @@ export function trackedInBackup(
   return { state: { ...state, priority, activeDownAt }, outputs: [] };
 }
 
+/** What waking up takes on a machine that has not stood still; it must not add to the deadline. */
+const PUNCTUAL_MS = 1;
 /** A machine that has stood still finds everything due at once, and nothing in its caches. */
 const WAKING_MS = 30;
