@@ -2,8 +2,8 @@
  * What a client of a virtual address sees: it sends a datagram every two milliseconds, and each
  * node's echo answers with the number of its node. The echoes stand for the service; they can be
  * muted, as a service that dies or hangs with its host. Beside it the kernels' own word on who
- * holds the address, and when an advertisement was heard last. All of it happens on one thread, in `failover_probe_worker.ts`, which shares
- * memory with this one.
+ * holds the address, and when an advertisement was heard last. All of it happens on one thread, in
+ * `failover_probe_worker.ts`, which shares memory with this one.
  */
 
 import type { Host } from "../lab/host.ts";

@@ -10,7 +10,6 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 export class LastWords {
   /** How many peers there are at least, by the file. */
   #peers = 1;
-  #patienceMs = SHORTEST_PATIENCE_MS;
   readonly #spoken = new Set<string>();
   /** Who has just been relieved, and until when a word of it counts. */
   #relieved: { readonly peer: string; readonly until: number } | undefined;
@@ -24,13 +23,12 @@ export class LastWords {
 
   /** Goes by another plan; who has spoken has done so, if it is still a peer. */
   change(plan: VirtualRouterPlan, insistMs: number | null): void {
-    const { unicast, peerPriorities, advertisementIntervalMs } = plan;
+    const { unicast, peerPriorities } = plan;
     this.#insistMs = insistMs;
     for (const peer of this.#spoken) {
       if (unicast && !unicast.peers.includes(peer)) this.#spoken.delete(peer);
     }
     this.#peers = Math.max(1, unicast?.peers.length ?? peerPriorities.length);
-    this.#patienceMs = Math.max(advertisementIntervalMs, SHORTEST_PATIENCE_MS);
   }
 
   /** How often addresses must be announced: not at all once every peer is known to say one. */
@@ -38,10 +36,13 @@ export class LastWords {
     return this.#spoken.size >= this.#peers ? null : this.#insistMs;
   }
 
-  /** We have taken over from a peer that was Active. It has to show anew how it yields. */
-  relieve(peer: string, now: number): void {
+  /**
+   * We have taken over from a peer that was Active. It has to show anew how it yields: what it says
+   * out of its turn is a last word, its next advertisement may only have crossed ours.
+   */
+  relieve(peer: string, { at, intervalMs }: { readonly at: number; readonly intervalMs: number }) {
     this.#spoken.delete(peer);
-    this.#relieved = { peer, until: now + this.#patienceMs };
+    this.#relieved = { peer, until: at + EARLY * intervalMs };
   }
 
   /** A peer of lower priority is heard while we are Active. */
@@ -51,5 +52,5 @@ export class LastWords {
   }
 }
 
-/** A lintel yields within milliseconds, if it is run. */
-const SHORTEST_PATIENCE_MS = 100;
+/** How much of an interval an advertisement in turn comes after the one before, at least. */
+const EARLY = 0.8;

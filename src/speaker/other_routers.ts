@@ -68,10 +68,16 @@ export class OtherRouters {
     this.#lastWords.hear(formatAddress(source), now);
   }
 
-  /** We have taken over from one that was Active. */
-  relieve(source: Uint8Array, now: number): void {
-    this.#lastWords.relieve(formatAddress(source), now);
+  /** We have taken over from one that was Active, and that said this before. */
+  relieve({ advertisement: { source, intervalMs }, at }: Said): void {
+    this.#lastWords.relieve(formatAddress(source), { at, intervalMs });
   }
+}
+
+/** What one of them has said, and when. */
+interface Said {
+  readonly advertisement: HeardAdvertisement;
+  readonly at: number;
 }
 
 /** A LAN has fewer routers. */

@@ -379,8 +379,8 @@ export class Participant {
       yield: cause ?? (this.isStandby ? "standby" : null),
     });
     if (to !== "active") return;
-    if (heard && (reason === "preempt" || reason === "owner")) {
-      this.#others.relieve(heard.source, now);
+    if (this.#heard && (reason === "preempt" || reason === "owner")) {
+      this.#others.relieve(this.#heard);
       this.#learn();
     }
     this.#heard = undefined;
