@@ -10,10 +10,10 @@ import type { VirtualRouterPlan } from "../core/plan/plan.ts";
 export class LastWords {
   /** How many peers there are at least, by the file. */
   #peers = 1;
+  /** Who says one. */
   readonly #spoken = new Set<string>();
-  /** Who has just been relieved, and until when a word of it counts. */
-  #relieved: { readonly peer: string; readonly until: number } | undefined;
-
+  /** Who was heard last that is to yield to us, and until when it is not its turn. */
+  #last: { readonly peer: string; readonly turnAt: number } | undefined;
   #insistMs: number | null = null;
 
   /** @param insistMs as in `VirtualRouter`, while peers may be silent. */
@@ -25,31 +25,40 @@ export class LastWords {
   change(plan: VirtualRouterPlan, insistMs: number | null): void {
     const { unicast, peerPriorities } = plan;
     this.#insistMs = insistMs;
-    for (const peer of this.#spoken) {
-      if (unicast && !unicast.peers.includes(peer)) this.#spoken.delete(peer);
-    }
+    const isPeer = (one: string) => !unicast || unicast.peers.includes(one);
+    for (const peer of this.#spoken) if (!isPeer(peer)) this.#spoken.delete(peer);
+    if (this.#last && !isPeer(this.#last.peer)) this.#last = undefined;
     this.#peers = Math.max(1, unicast?.peers.length ?? peerPriorities.length);
   }
 
   /** How often addresses must be announced: not at all once every peer is known to say one. */
   get insistMs(): number | null {
-    return this.#spoken.size >= this.#peers ? null : this.#insistMs;
+    const isLastKnown = !this.#last || this.#spoken.has(this.#last.peer);
+    return isLastKnown && this.#spoken.size >= this.#peers ? null : this.#insistMs;
+  }
+
+  /** We have taken over from a peer that was Active. It has to show anew how it yields. */
+  relieve({ peer, at, intervalMs }: Said): void {
+    this.#spoken.delete(peer);
+    this.#last = { peer, turnAt: at + EARLY * intervalMs };
   }
 
   /**
-   * We have taken over from a peer that was Active. It has to show anew how it yields: what it says
-   * out of its turn is a last word, its next advertisement may only have crossed ours.
+   * A peer of lower priority is heard while we are Active. Out of its turn, that is a last word; in
+   * its turn it has only crossed ours, or does not know of us yet, and is to show how it yields.
    */
-  relieve(peer: string, { at, intervalMs }: { readonly at: number; readonly intervalMs: number }) {
-    this.#spoken.delete(peer);
-    this.#relieved = { peer, until: at + EARLY * intervalMs };
+  hear(said: Said): void {
+    const { peer, at } = said;
+    if (this.#last?.peer === peer && at < this.#last.turnAt) this.#spoken.add(peer);
+    else this.relieve(said);
   }
+}
 
-  /** A peer of lower priority is heard while we are Active. */
-  hear(peer: string, now: number): void {
-    const { peer: relieved, until = -Infinity } = this.#relieved ?? {};
-    if (peer === relieved && now <= until) this.#spoken.add(peer);
-  }
+/** An advertisement. */
+interface Said {
+  readonly peer: string;
+  readonly at: number;
+  readonly intervalMs: number;
 }
 
 /** How much of an interval an advertisement in turn comes after the one before, at least. */

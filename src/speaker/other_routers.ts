@@ -64,13 +64,13 @@ export class OtherRouters {
   }
 
   /** One of lower priority is heard while we are Active. */
-  contradict(source: Uint8Array, now: number): void {
-    this.#lastWords.hear(formatAddress(source), now);
+  contradict({ advertisement: { source, intervalMs }, at }: Said): void {
+    this.#lastWords.hear({ peer: formatAddress(source), at, intervalMs });
   }
 
   /** We have taken over from one that was Active, and that said this before. */
   relieve({ advertisement: { source, intervalMs }, at }: Said): void {
-    this.#lastWords.relieve(formatAddress(source), { at, intervalMs });
+    this.#lastWords.relieve({ peer: formatAddress(source), at, intervalMs });
   }
 }
 

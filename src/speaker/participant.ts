@@ -254,7 +254,7 @@ export class Participant {
 
   /** A valid advertisement has come; the same object as before if it says the same. */
   hear(advertisement: Advertisement, now: number): void {
-    const { priority, source } = advertisement;
+    const { priority } = advertisement;
     const last = this.#heard;
     this.#heard = { advertisement, at: now };
     this.#ledger.accept(this.#heard, last);
@@ -266,7 +266,7 @@ export class Participant {
     // Gaps are counted between advertisements of an Active that we wait for.
     this.#heard = undefined;
     if (priority === PRIORITY_RELEASE) return;
-    this.#others.contradict(source, now);
+    this.#others.contradict({ advertisement, at: now });
     this.#learn();
     this.onConflict(now, "reannounce");
   }

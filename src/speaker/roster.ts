@@ -209,5 +209,5 @@ function insistFor({ routers }: SpeakerPlan): number {
 
 const NO_MORE = { down: true, why: "it is in the configuration no more", soon: true } as const;
 
-/** For each address of this node: 100 announcements a second in all are little to a network. */
+/** For each address of this node: some 100 announcements a second are little to a network. */
 const INSIST_MS = 10;

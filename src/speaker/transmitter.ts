@@ -94,7 +94,7 @@ export class Transmitter {
     this.#prepare();
   }
 
-  /** A takeover is to find its advertisement written, and the code that writes it compiled. */
+  /** Mostly a takeover finds its advertisement written; always the code compiled that writes it. */
   #prepare(): void {
     const [destination] = this.#destinations;
     if (!this.#source || !destination) return;

@@ -121,7 +121,7 @@ export class SimulatedLan {
         ),
         renewIntervalMs: this.random.chance(0.9) ? 250 : null,
         announce: { repeat: 5, delayMs: 5_000, refreshMs: 10_000, refreshRepeat: 1 },
-        insistMs: this.random.chance(0.5) ? 50 : null,
+        insistMs: this.random.chance(0.5) ? 10 : null,
       };
       return this.#boot(index, router);
     });

@@ -20,8 +20,9 @@ describe("OtherRouters", () => {
     const others = new OtherRouters(routerPlan(), 50);
     others.hear({ source: PEER, priority: 90, intervalMs: 1_000 });
     others.hear({ source: THIRD, priority: 80, intervalMs: 1_000 });
-    others.relieve({ advertisement: { source: PEER, priority: 90, intervalMs: 1_000 }, at: 0 });
-    others.contradict(PEER, 1);
+    const advertisement = { source: PEER, priority: 90, intervalMs: 1_000 };
+    others.relieve({ advertisement, at: 0 });
+    others.contradict({ advertisement, at: 1 });
     expect(others.parameters.insistMs).toBeNull();
     const { lastIntervalMs } = others.parameters;
     others.change(routerPlan({ priority: 120 }), 100);
@@ -37,8 +38,9 @@ describe("OtherRouters", () => {
       });
     const others = new OtherRouters(unicastTo("10.77.0.2"), 50);
     others.hear({ source: PEER, priority: 90, intervalMs: 1_000 });
-    others.relieve({ advertisement: { source: PEER, priority: 90, intervalMs: 1_000 }, at: 0 });
-    others.contradict(PEER, 1);
+    const advertisement = { source: PEER, priority: 90, intervalMs: 1_000 };
+    others.relieve({ advertisement, at: 0 });
+    others.contradict({ advertisement, at: 1 });
     expect(others.parameters.insistMs).toBeNull();
     others.change(unicastTo("10.77.0.3"), 50);
     const anew = new OtherRouters(unicastTo("10.77.0.3"), 50);

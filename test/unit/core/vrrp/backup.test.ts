@@ -176,6 +176,11 @@ describe("a Backup on a machine that stands still, as its Active does", () => {
     expect(quick().hear(150, undefined, INTERVAL).wake().left).toBe(DOWN / 100 - 2 * INTERVAL);
   });
 
+  it("loses nothing by the time it takes to wake up, and is no later for it", () => {
+    const trial = quick().hear(150, undefined, INTERVAL).wake(0.5);
+    expect(trial.left).toBeCloseTo(DOWN / 100 - 2 * INTERVAL - 0.5, 6);
+  });
+
   it("loses no more than it was late", () => {
     const trial = quick().hear(150, undefined, INTERVAL).wake(4);
     expect(trial.left).toBeCloseTo(DOWN / 100 - 2 * INTERVAL, 6);
