@@ -103,7 +103,7 @@ export class Peer implements Disposable {
 
   /** Resets the connection. */
   reset(): void {
-    lingerReset(this.#fd);
+    if (this.#isOpen) lingerReset(this.#fd);
     this.close();
   }
 
