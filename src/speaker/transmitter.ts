@@ -94,7 +94,7 @@ export class Transmitter {
     this.#prepare();
   }
 
-  /** Mostly a takeover finds its advertisement written; always the code compiled that writes it. */
+  /** A takeover mostly finds its advertisement written: what writes it may never have run. */
   #prepare(): void {
     const [destination] = this.#destinations;
     if (!this.#source || !destination) return;
